@@ -1,0 +1,58 @@
+"""What loghub raises, drawn as a tree.
+
+::
+
+    LoghubError
+      UnknownOptionError     TypeError    an option that no handler of this class has
+      OptionValueError       ValueError   an option's value is malformed
+      UnsetVariableError     ValueError   ext://loghub.env.NAME, and NAME is not set
+      MissingExtraError      ImportError  an optional dependency is not installed
+      LedgerError                         the ledger cannot be used
+      DeliveryError                       not delivered now, try again later
+        RefusedError                      never deliverable as it is: a dead letter
+
+Every message is one sentence that says what is wrong and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class LoghubError(Exception):
+    """The base of everything that loghub raises on purpose."""
+
+
+class UnknownOptionError(LoghubError, TypeError):
+    """A handler was given an option that it does not have."""
+
+
+class OptionValueError(LoghubError, ValueError):
+    """A handler was given a value that its option cannot take."""
+
+
+class UnsetVariableError(LoghubError, ValueError):
+    """An environment variable that the configuration names is not set."""
+
+
+class MissingExtraError(LoghubError, ImportError):
+    """A feature needs a package that is not installed; the message names the extra."""
+
+
+class LedgerError(LoghubError):
+    """The ledger is corrupt, newer than this loghub, or out of reach."""
+
+
+class DeliveryError(LoghubError):
+    """A destination could not be told now.
+
+    Args:
+        reason: One sentence for a person.
+        retry_after: Seconds that the destination asked to be left alone, or None for the usual backoff.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class RefusedError(DeliveryError):
+    """A destination will never take this as it is; it becomes a dead letter that a person can see."""

@@ -1,0 +1,105 @@
+"""Reading the options of a handler: what dictConfig hands over becomes plain, checked Python values.
+
+Nested values arrive from dictConfig as ConvertingDict and ConvertingList, which resolve ``ext://`` only when
+a key is read; `plain` reads them all. Every refusal names the class, the option, the value and what is right.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from loghub.errors import OptionValueError, UnknownOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with every nested container as a plain dict or list, ``ext://`` resolved."""
+    if isinstance(value, dict):
+        return {key: plain(value[key]) for key in value}
+    if isinstance(value, list | tuple):
+        return [plain(value[index]) for index in range(len(value))]
+    return value
+
+
+def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
+    """Raise UnknownOptionError for the first of `unknown`, naming the nearest option that `owner` has."""
+    if not unknown:
+        return
+    known = {
+        name
+        for cls in type(owner).__mro__
+        if "__init__" in cls.__dict__ and cls is not object
+        for name in inspect.signature(cls.__dict__["__init__"]).parameters
+    } - {"self", "options", "unknown", "args", "kwargs"}
+    name = next(iter(unknown))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(known))}."
+    raise UnknownOptionError(f"{type(owner).__name__} has no option {name!r}; {hint}")
+
+
+def refuse(owner: object, name: str, value: object, right: str) -> NoReturn:
+    """Raise OptionValueError: `owner`'s option `name` cannot be `value`; `right` says what it can be."""
+    shown = repr(value)
+    shown = shown if len(shown) <= 80 else shown[:77] + "..."
+    owner_name = owner if isinstance(owner, str) else type(owner).__name__
+    raise OptionValueError(f"{owner_name}: option {name!r} cannot be {shown}; it must be {right}.")
+
+
+def as_flag(value: object) -> bool | None:
+    """Read true/false, 1/0, yes/no, on/off in any case; None where it is none of them."""
+    word = str(value).strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def flag(owner: object, name: str, value: object) -> bool:
+    """Return a yes-or-no option."""
+    read = as_flag(value)
+    if read is None:
+        refuse(owner, name, value, "true or false")
+    return read
+
+
+def number(owner: object, name: str, value: object, minimum: float = 0.0) -> float:
+    """Return a number that is at least `minimum`; digits in a string are taken too."""
+    try:
+        read = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        read = float("nan")
+    if isinstance(value, bool) or not minimum <= read < float("inf"):
+        refuse(owner, name, value, f"a number of at least {minimum:g}")
+    return read
+
+
+def whole(owner: object, name: str, value: object, minimum: int = 0) -> int:
+    """Return a whole number that is at least `minimum`; digits in a string are taken too."""
+    try:
+        read = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        read = minimum - 1
+    if isinstance(value, bool) or read < minimum or (isinstance(value, float) and value != read):
+        refuse(owner, name, value, f"a whole number of at least {minimum}")
+    return int(read)
+
+
+def text(owner: object, name: str, value: object) -> str:
+    """Return a string that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        refuse(owner, name, value, "a text that is not empty")
+    return value.strip()
+
+
+def names(owner: object, name: str, value: object) -> list[str]:
+    """Return a list of strings; one string is split at commas."""
+    read = plain(value)
+    if isinstance(read, str):
+        read = [part.strip() for part in read.split(",") if part.strip()]
+    if not isinstance(read, list) or not all(isinstance(part, str) and part.strip() for part in read):
+        refuse(owner, name, value, "a list of texts")
+    return [part.strip() for part in read]
