@@ -1,3 +1,55 @@
-"""One GitHub issue per bug, from plain `logging`."""
+"""One GitHub issue per bug, from plain `logging`.
+
+Names resolve on first use: importing loghub loads no network, SMTP or database module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from loghub.filters import EventFilter
+    from loghub.formatters import JsonFormatter
+    from loghub.handlers.detailfile import JSONDetailHandler
+    from loghub.handlers.github import GitHubIssueHandler
+    from loghub.handlers.rotatingfile import RotatingFileHandler
+    from loghub.handlers.smtp import BatchingSMTPHandler
+    from loghub.handlers.uncaught import UncaughtHandler
+
+_HOME_OF = {
+    "BatchingSMTPHandler": "loghub.handlers.smtp",
+    "EventFilter": "loghub.filters",
+    "GitHubIssueHandler": "loghub.handlers.github",
+    "JSONDetailHandler": "loghub.handlers.detailfile",
+    "JsonFormatter": "loghub.formatters",
+    "RotatingFileHandler": "loghub.handlers.rotatingfile",
+    "UncaughtHandler": "loghub.handlers.uncaught",
+}
+
+__all__ = [
+    "BatchingSMTPHandler",
+    "EventFilter",
+    "GitHubIssueHandler",
+    "JSONDetailHandler",
+    "JsonFormatter",
+    "RotatingFileHandler",
+    "UncaughtHandler",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = _HOME_OF[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

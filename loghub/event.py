@@ -4,8 +4,7 @@ An event is a dict that JSON can hold. Its keys, in the order in which they are 
 
 ==================  ==================================================================================
 timestamp           ISO 8601, UTC, milliseconds, ``Z``
-error_type          name of the exception's class (qualified within its module); without an exception
-                    the level's name
+error_type          name of the exception's class; without an exception the level's name
 error_message       ``str(exception)``; without an exception the log message
 module, function    where it happened: the innermost in-app frame, or the place of the logging call
 traceback           as Python prints it; empty without an exception

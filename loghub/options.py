@@ -10,6 +10,7 @@ import difflib
 import inspect
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from loghub import env
 from loghub.errors import OptionValueError, UnknownOptionError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
         for cls in type(owner).__mro__
         if "__init__" in cls.__dict__ and cls is not object
         for name in inspect.signature(cls.__dict__["__init__"]).parameters
-    } - {"self", "options", "unknown", "args", "kwargs"}
+    } - {"self", "unknown", "rest", "now"}
     name = next(iter(unknown))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(known))}."
@@ -103,3 +104,15 @@ def names(owner: object, name: str, value: object) -> list[str]:
     if not isinstance(read, list) or not all(isinstance(part, str) and part.strip() for part in read):
         refuse(owner, name, value, "a list of texts")
     return [part.strip() for part in read]
+
+
+def variable_flag(name: str, *, default: bool) -> bool:
+    """Return a yes-or-no environment variable.
+
+    Raises:
+        OptionValueError: It is set to something else.
+    """
+    value = env.read(name)
+    if value is None:
+        return default
+    return flag("environment", name, value)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from loghub.event import Event
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loghub.event import Event
+    from loghub.journal import Fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +62,93 @@ class Item:
     due_at: float = 0.0
     attempts: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item: delivered, to be tried again, or a dead letter.
+
+    Attributes:
+        told: The item's total that the destination now knows.
+        due_at: Not before this time; for state ``later``.
+        memory: What the handler keeps about the group; ``issue_url`` and ``status`` in it show in the readers.
+    """
+
+    fingerprint: str
+    state: Literal["done", "later", "dead"]
+    told: int
+    reason: str = ""
+    due_at: float = 0.0
+    attempts: int = 0
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+class Ledger(Protocol):
+    """One memory for all processes of a home. Every method is one transaction; all may raise LedgerError."""
+
+    @property
+    def id(self) -> str:
+        """A name of this ledger that no other has, for counts that several ledgers add up."""
+
+    def offset(self, journal: str) -> int:
+        """Return up to which byte `journal` is folded."""
+
+    def fold(self, fold: Fold) -> bool:
+        """Take in a stretch of a journal; False where the ledger is not at its start (another was first)."""
+
+    def forget_journals(self, present: Sequence[str]) -> None:
+        """Drop the offsets of journals that are gone."""
+
+    def lease(self, destination: str, owner: str, now: float, seconds: float) -> bool:
+        """Take or renew the right to deliver to `destination`; False while another owner has it."""
+
+    def release(self, destination: str, owner: str) -> None:
+        """Give the lease back."""
+
+    def waiting(self, destination: str, limit: int = 500) -> list[Item]:
+        """Return what `destination` is still to be told, oldest first, without events and facts."""
+
+    def load(self, items: Sequence[Item]) -> list[Item]:
+        """Return `items` as they stand now, with the newest kept event, releases, environments, servers."""
+
+    def settle(self, destination: str, outcomes: Sequence[Outcome], now: float) -> None:
+        """Write down what became of delivered items."""
+
+    def memory(self, destination: str) -> dict[str, Any]:
+        """Return what the destination remembers over batches and processes."""
+
+    def remember(self, destination: str, memory: dict[str, Any]) -> None:
+        """Keep what the destination remembers."""
+
+    def spend(self, name: str, limit: int, seconds: float, now: float) -> float:
+        """Take one from a budget of `limit` in any `seconds`; return 0.0, or the seconds until there is room."""
+
+    def events(self, limit: int, fingerprint: str | None = None) -> list[Event]:
+        """Return kept events, newest first."""
+
+    def event(self, key: str) -> Event | None:
+        """Return the kept event whose id is or begins with `key`."""
+
+    def groups(self, limit: int | None = None) -> list[Group]:
+        """Return groups, last seen first."""
+
+    def group(self, key: str) -> Group | None:
+        """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
+
+    def hours(self, since: float) -> list[tuple[str, str, int, int]]:
+        """Return (error_type, module, hour, count) since a time; hours count from the epoch."""
+
+    def outbox(self) -> list[dict[str, Any]]:
+        """Return what waits or is dead, by destination and group (SPEC's keys)."""
+
+    def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
+        """Make dead and delayed deliveries due now; return how many."""
+
+    def discard(self, destination: str | None = None, fingerprint: str | None = None) -> int:
+        """Give up dead deliveries; return how many."""
+
+    def totals(self) -> dict[str, int]:
+        """Return ``groups``, ``occurrences``, ``dropped`` and ``torn``."""
+
+    def close(self) -> None:
+        """Let go of the database."""

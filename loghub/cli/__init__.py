@@ -1,0 +1,55 @@
+"""The command line: ``loghub VERB``."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from loghub import __version__
+from loghub.cli.where import OPTIONS, Where
+
+VERBS = {
+    "check": "loghub.cli.check",
+    "demo": "loghub.cli.demo",
+    "drain": "loghub.cli.outbox",
+    "groups": "loghub.cli.readers",
+    "outbox": "loghub.cli.outbox",
+    "preview": "loghub.cli.preview",
+    "recent": "loghub.cli.readers",
+    "show": "loghub.cli.readers",
+    "stats": "loghub.cli.readers",
+    "test": "loghub.cli.try_out",
+}
+
+
+class _Verbs(click.Group):
+    """Loads a verb's module when the verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = VERBS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="loghub")
+@click.pass_context
+def main(context: click.Context, home: str | None, ledger: str | None, config: str | None) -> None:
+    """What your services' errors became: groups, issues, mails, and what still waits.
+
+    \b
+    Example:
+      loghub demo
+      loghub groups --home /var/lib/myapp
+    """
+    context.obj = Where(home, ledger, config)
+
+
+for _option in reversed(OPTIONS):
+    main = _option(main)

@@ -1,0 +1,114 @@
+"""outbox, drain: what waits for delivery, what is dead, and delivering it now."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loghub.cli.table import table
+from loghub.cli.where import Where, homes_of, where
+from loghub.event import dumps
+
+if TYPE_CHECKING:
+    from loghub.delivery import Home
+
+
+@click.group(invoke_without_command=True, short_help="What waits for delivery, and dead letters.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@where
+def outbox(place: Where, as_json: bool) -> None:
+    """Print what each destination is still to be told: waiting, or dead (given up until you look).
+
+    \b
+    Example:
+      loghub outbox
+      loghub outbox retry github:acme/shop
+    """
+    context = click.get_current_context()
+    context.obj = place
+    if context.invoked_subcommand is not None:
+        return
+    rows = place.open().ledger().outbox()
+    if as_json:
+        click.echo(dumps(rows, indent=2))
+    elif not rows:
+        click.echo("Nothing waits.")
+    else:
+        keys = ("destination", "fingerprint", "waiting", "attempts", "state", "due_at", "reason")
+        click.echo(table(list(keys), [[row[key] for key in keys] for row in rows]))
+
+
+@outbox.command(short_help="Try dead and delayed deliveries again.")
+@click.argument("destination", required=False)
+@click.option("--fingerprint", help="Only this group.")
+@where
+def retry(place: Where, destination: str | None, fingerprint: str | None) -> None:
+    """Make dead and delayed deliveries due now; the application's process or drain then delivers them.
+
+    \b
+    Example:
+      loghub outbox retry
+      loghub outbox retry smtp:mail.example.com:587 --fingerprint v1:0123456789abcdef
+    """
+    changed = place.open().ledger().retry(destination, fingerprint)
+    click.echo(f"{changed} due now.")
+
+
+@outbox.command(short_help="Give dead deliveries up.")
+@click.argument("destination", required=False)
+@click.option("--fingerprint", help="Only this group.")
+@where
+def discard(place: Where, destination: str | None, fingerprint: str | None) -> None:
+    """Give dead deliveries up; the errors stay counted and kept, and new ones are delivered again.
+
+    \b
+    Example:
+      loghub outbox discard github:acme/shop
+    """
+    changed = place.open().ledger().discard(destination, fingerprint)
+    click.echo(f"{changed} given up.")
+
+
+@click.command(short_help="Deliver what waits, now.")
+@click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(min=0), help="Seconds.")
+@where
+def drain(place: Where, timeout: float) -> None:
+    """Take in what dead processes left, and deliver what waits, with the handlers of --config.
+
+    Sits out pauses that end within the timeout. Prints a line for each thing that is left, and why; exit
+    code 1 if there is any.
+
+    \b
+    Example:
+      loghub drain --config logging.yaml
+      GITHUB_REPO=acme/shop GITHUB_TOKEN=... loghub drain --timeout 120
+    """
+    homes = homes_of(place.handlers())
+    deadline = time.monotonic() + timeout
+    left = [row for home in homes for row in drain_home(home, deadline)]
+    for row in left:
+        click.echo(f"{row['destination']} {row['fingerprint']}: {row['waiting']} {row['state']}: {row['reason']}")
+    if left:
+        click.get_current_context().exit(1)
+    click.echo("Nothing waits.")
+
+
+def drain_home(home: Home, deadline: float) -> list[dict[str, Any]]:
+    """Deliver what waits in `home` until `deadline` (monotonic); return the rows of what is left."""
+    while True:
+        done = home.round(closing=True, everything=True)
+        pause = min(home.look_at - home.now(), deadline - time.monotonic())
+        if done or home.look_at - home.now() > deadline - time.monotonic():
+            break
+        time.sleep(max(0.05, pause))
+    if home.trouble:
+        raise click.ClickException(home.trouble)
+    told = home.destinations()
+    rows = home.ledger().outbox()
+    for row in rows:
+        if row["destination"] not in told:
+            row["reason"] = "no handler for it here; give --config, or the token that it needs"
+        row["reason"] = row["reason"] or f"not due before {row['due_at']}"
+    return rows

@@ -1,0 +1,176 @@
+"""recent, stats, groups, show: what failed lately, and how much of what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loghub import history
+from loghub.cli.table import table
+from loghub.cli.where import Where, where
+from loghub.event import dumps, iso
+
+if TYPE_CHECKING:
+    from loghub.event import Event
+    from loghub.ledger.protocol import Group
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.command(short_help="The newest errors.")
+@click.option("-n", "--limit", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@_JSON
+@where
+def recent(place: Where, limit: int, as_json: bool) -> None:
+    """Print the newest errors that were kept in full.
+
+    \b
+    Example:
+      loghub recent -n 50
+      loghub recent --json | jq -r '.[].error_type'
+    """
+    found = history.recent(place.open().ledger(), limit)
+    if as_json:
+        click.echo(dumps(found, indent=2))
+    elif not found:
+        click.echo("No errors were reported here yet.")
+    else:
+        rows = [
+            (_minute(one.get("timestamp")), one.get("component"), one.get("error_type"),
+             one.get("error_message"), _place(one), one.get("id", "")[:8])
+            for one in found
+        ]  # fmt: skip
+        click.echo(table(["when (UTC)", "component", "type", "message", "where", "id"], rows))
+
+
+@click.command(short_help="Counts by type, module and day.")
+@click.option("--days", default=7.0, show_default=True, type=click.FloatRange(min=0.01), help="How far back.")
+@_JSON
+@where
+def stats(place: Where, days: float, as_json: bool) -> None:
+    """Print how many errors there were, by type, module and day.
+
+    \b
+    Example:
+      loghub stats --days 30
+      loghub stats --json
+    """
+    ledger = place.open().ledger()
+    found = history.statistics(ledger, days)
+    if as_json:
+        click.echo(dumps(found, indent=2))
+        return
+    totals = ledger.totals()
+    click.echo(f"{found['total_errors']:,} errors in {days:g} days.")
+    for key, head in (("error_types", "type"), ("modules", "module"), ("daily_counts", "day")):
+        if found[key]:
+            click.echo("\n" + table([head, "errors"], list(found[key].items())))
+    if totals["dropped"] or totals["torn"]:
+        click.echo(f"\nNot counted: {totals['dropped']:,} that could not be written, {totals['torn']:,} torn lines.")
+
+
+@click.command(short_help="The bugs: one line each.")
+@click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many.")
+@_JSON
+@where
+def groups(place: Where, limit: int, as_json: bool) -> None:
+    """Print the groups, the last seen first: all errors with one fingerprint are one group.
+
+    \b
+    Example:
+      loghub groups
+      loghub groups --json | jq '.[] | select(.count > 100)'
+    """
+    found = place.open().ledger().groups(limit)
+    if as_json:
+        click.echo(dumps([history.group_row(one) for one in found], indent=2))
+    elif not found:
+        click.echo("No errors were reported here yet.")
+    else:
+        click.echo(groups_table(found))
+
+
+def groups_table(found: list[Group]) -> str:
+    """Return groups as a table for people."""
+    rows = [
+        (one.count, one.error_type, one.error_message, one.culprit, _minute(iso(one.last_seen_at)),
+         one.issue_url or one.status, one.fingerprint)
+        for one in found
+    ]  # fmt: skip
+    return table(["count", "type", "message", "where", "last seen (UTC)", "issue", "fingerprint"], rows)
+
+
+@click.command(short_help="One group, or one error, whole.")
+@click.argument("key")
+@_JSON
+@where
+def show(place: Where, key: str, as_json: bool) -> None:
+    """Print a group by its fingerprint, or an error by its id; the beginning of either is enough.
+
+    \b
+    Example:
+      loghub show v1:3f2a
+      loghub show 9c1d4e7a --json
+    """
+    ledger = place.open().ledger()
+    group = ledger.group(key)
+    event = ledger.event(key) if group is None else None
+    if group is None and event is None:
+        raise click.ClickException(f"Nothing here has the fingerprint or id {key}: see loghub groups, recent.")
+    newest = history.recent(ledger, 1, group.fingerprint) if group else [event]
+    if as_json:
+        click.echo(dumps(_whole(group, newest[0] if newest else None), indent=2))
+        return
+    if group is not None:
+        click.echo(_about(group))
+    for one in newest:
+        if one is not None:
+            click.echo(_error(one))
+
+
+def _whole(group: Group | None, event: Event | None) -> Any:
+    if group is None:
+        return event
+    return history.group_row(group) | {
+        "releases": group.releases,
+        "environments": group.environments,
+        "servers": group.servers,
+        "event": event,
+    }
+
+
+def _about(group: Group) -> str:
+    lines = [
+        f"{group.error_type} in {group.culprit}",
+        f"  fingerprint   {group.fingerprint}",
+        (f"  seen          {group.count:,} times, {_minute(iso(group.first_seen_at))}"
+        f" to {_minute(iso(group.last_seen_at))} UTC"),
+        f"  component     {group.component}",
+        f"  releases      {', '.join(group.releases) or '-'}",
+        f"  environments  {', '.join(group.environments) or '-'}",
+        f"  servers       {', '.join(group.servers) or '-'}",
+        f"  status        {group.status}",
+        f"  issue         {group.issue_url or '-'}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _error(event: Event) -> str:
+    lines = [
+        f"Newest, {event.get('timestamp', '')}  (id {event.get('id', '')})",
+        f"  {event.get('message', '')}",
+        "",
+        event.get("traceback") or f"{event.get('error_type')}: {event.get('error_message')}",
+    ]
+    if context := event.get("additional_info"):
+        lines += ["", "Context:", dumps(context, indent=2)]
+    return "\n".join(lines)
+
+
+def _place(event: Event) -> str:
+    return f"{event.get('module', '')}.{event.get('function', '')}".strip(".")
+
+
+def _minute(timestamp: str | None) -> str:
+    return (timestamp or "")[:16].replace("T", " ")

@@ -1,0 +1,152 @@
+"""Where a verb looks: --home, --ledger, --config, before the verb or after it."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from loghub import history
+from loghub.errors import LoghubError
+from loghub.handlers.base import ReportingHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loghub.delivery import Home
+
+OPTIONS = (
+    click.option("--home", metavar="DIR", help="Folder of journal and ledger (LOGHUB_HOME)."),
+    click.option("--ledger", metavar="URL", help="sqlite, or postgresql://... (LOGHUB_LEDGER)."),
+    click.option("--config", metavar="FILE", help="A logging.yaml: its handlers, home and ledger count."),
+)
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place that a verb works on."""
+
+    home: str | None = None
+    ledger: str | None = None
+    config: str | None = None
+
+    def handlers(self) -> list[ReportingHandler]:
+        """Return the reporting handlers of --config; without it a GitHubIssueHandler with its defaults."""
+        if self.config is None:
+            from loghub.handlers.github import GitHubIssueHandler
+
+            return [GitHubIssueHandler(**self._named())]
+        found = load_handlers(self.config, self._named())
+        if not found:
+            raise click.ClickException(f"{self.config} has no handler of loghub: there is nothing to look at.")
+        return found
+
+    def open(self) -> Home:
+        """Return the home, for reading; of several in --config the first."""
+        if self.config is not None and self.home is None:
+            first = self.handlers()[0].home
+            return history.open_home(first.path, first.url)
+        probe = ReportingHandler(**self._named())
+        path, url = probe.home.path, probe.home.url
+        probe.close()
+        if url is None and (path is None or not os.path.isdir(path)):
+            raise click.ClickException(
+                f"There is no home at {path}: nothing was reported there yet. Say where with --home or --config."
+            )
+        return history.open_home(path, url)
+
+    def _named(self) -> dict[str, Any]:
+        return {name: value for name in ("home", "ledger") if (value := getattr(self, name)) is not None}
+
+
+def where(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the three options, and its function a `Where` as first argument."""
+
+    def call(*, home: str | None, ledger: str | None, config: str | None, **rest: Any) -> Any:
+        outer = click.get_current_context().find_object(Where) or Where()
+        given = {"home": home, "ledger": ledger, "config": config}
+        place = replace(outer, **{name: value for name, value in given.items() if value is not None})
+        try:
+            return verb(place, **rest)
+        except LoghubError as error:
+            raise click.ClickException(str(error)) from error
+
+    call.__name__ = verb.__name__
+    call.__doc__ = verb.__doc__
+    call.__click_params__ = list(getattr(verb, "__click_params__", []))  # type: ignore[attr-defined]
+    for option in reversed(OPTIONS):
+        call = option(call)
+    return call
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """Return what a logging.yaml says.
+
+    Raises:
+        ClickException: It cannot be read, or is no mapping.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            config = yaml.safe_load(file)
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise click.ClickException(f"{path} cannot be read: {error}") from error
+    if not isinstance(config, dict):
+        raise click.ClickException(f"{path} is not a logging configuration: it must be a mapping with version: 1.")
+    return config
+
+
+def load_handlers(path: str, override: dict[str, Any]) -> list[ReportingHandler]:
+    """Make the reporting handlers of a logging.yaml, attached to no logger.
+
+    Raises:
+        ClickException: The file or a handler in it is wrong; the sentence names it.
+    """
+    config = read_config(path)
+    chosen = {
+        name: {**said, **override}
+        for name, said in (config.get("handlers") or {}).items()
+        if isinstance(said, dict) and reports(said.get("class"))
+    }
+    reduced = {
+        "version": config.get("version", 1),
+        "disable_existing_loggers": False,
+        "formatters": config.get("formatters") or {},
+        "filters": config.get("filters") or {},
+        "handlers": chosen,
+    }
+    try:
+        logging.config.dictConfig(reduced)
+    except (ValueError, TypeError, AttributeError, ImportError) as error:
+        raise click.ClickException(f"{path}: {reason(error)}") from error
+    made = [logging._handlers.get(name) for name in chosen]  # type: ignore[attr-defined]
+    return [handler for handler in made if isinstance(handler, ReportingHandler)]
+
+
+def reports(dotted: object) -> bool:
+    """Return whether a dotted class is a reporting handler."""
+    try:
+        found = logging.config.BaseConfigurator({}).resolve(str(dotted))
+    except (ValueError, ImportError, AttributeError):
+        return False
+    return isinstance(found, type) and issubclass(found, ReportingHandler)
+
+
+def reason(error: BaseException) -> str:
+    """Return a configuration error with its causes as one sentence: dictConfig hides the real one."""
+    parts: list[str] = []
+    one: BaseException | None = error
+    while one is not None:
+        if str(one) not in parts:
+            parts.append(str(one))
+        one = one.__cause__
+    return ": ".join(part.rstrip(".") for part in parts) + "."
+
+
+def homes_of(handlers: list[ReportingHandler]) -> list[Home]:
+    """Return the homes of `handlers`, each once."""
+    return list({id(handler.home): handler.home for handler in handlers}.values())

@@ -1,0 +1,690 @@
+"""The one background thread of a process: it folds journals into the ledger, and delivers what waits.
+
+Guarantee: what a journal holds is folded exactly once, whatever dies when. A destination has one deliverer at
+a time (a lease in the ledger); what was delivered is written down item by item, so that a death in between
+repeats at most the item under way. The thread starts with the first record, and again in a forked child. It
+never logs through handlers that deliver.
+
+`flush` and `close` are bounded in time: ``dictConfig`` and ``logging.shutdown`` call them under locks of
+logging's own, and the process may be on its way out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Protocol
+
+from loghub import backoff, capture, env, journal
+from loghub.errors import DeliveryError, LedgerError, RefusedError
+from loghub.ledger.protocol import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loghub.capture import Sighting
+    from loghub.ledger.protocol import Item, Ledger
+
+PACE_SECONDS = 0.5
+"""The shortest time between two rounds of the thread: the application has the processor in between."""
+
+IDLE_SECONDS = 30.0
+"""The longest time between two rounds: how soon the journal of a dead process is adopted."""
+
+HOPELESS_SECONDS = 5.0
+"""After a flush in vain another one returns at once, if nothing new came: handlers are flushed one by one."""
+
+LEASE_SECONDS = 60.0
+UNEXPECTED_ATTEMPTS = 8
+"""Failures of a handler's own code after which an item becomes a dead letter."""
+
+log = logging.getLogger(capture.OWN_LOGGER)
+
+
+class LeaseLostError(DeliveryError):
+    """Another process delivers to this destination now."""
+
+
+class Destination(Protocol):
+    """What delivery needs of a handler; `loghub.handlers.base.OutboxHandler` has it."""
+
+    destination: str | None
+
+    def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
+        """Return which of what waits is to be delivered now."""
+
+    def deliver(self, batch: Batch) -> None:
+        """Tell the destination."""
+
+
+class Batch:
+    """What one handler is to deliver now, and the means to say what became of it.
+
+    Attributes:
+        destination: Its name.
+        items: What to tell.
+        memory: What the destination remembers over batches and processes; JSON, kept when deliver returns.
+        ledger_id: The name of this ledger, which no other has.
+        closing: Nobody will come after this batch for a while.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        owner: str,
+        items: Sequence[Item],
+        destination: str,
+        *,
+        now: Callable[[], float],
+        closing: bool = False,
+    ) -> None:
+        self.destination = destination
+        self.items = list(items)
+        self.memory = ledger.memory(destination)
+        self.ledger_id = ledger.id
+        self.closing = closing
+        self.now = now
+        self._ledger = ledger
+        self._owner = owner
+        self._open = {item.group.fingerprint: item for item in self.items}
+        self._remembered = repr(self.memory)
+
+    def done(self, item: Item) -> None:
+        """Write down that the destination knows all of `item`."""
+        self._settle(item, "done", "", 0.0, 0)
+
+    def later(self, item: Item, reason: str, after: float | None = None, *, failed: bool = True) -> None:
+        """Try `item` again after `after` seconds (None: after the usual backoff).
+
+        `failed` says whether this counts as an attempt; waiting for a budget does not.
+        """
+        attempts = item.attempts + failed
+        wait = after if after is not None and not failed else backoff.delay(attempts, after)
+        self._settle(item, "later", reason, self.now() + wait, attempts)
+
+    def dead(self, item: Item, reason: str) -> None:
+        """Give `item` up until a person looks: a dead letter."""
+        self._settle(item, "dead", reason, 0.0, item.attempts + 1)
+
+    def rest(self, reason: str, retry_after: float | None = None) -> None:
+        """Leave the destination alone for a while: what is unsettled, and what comes meanwhile."""
+        self.memory["failures"] = failures = int(self.memory.get("failures", 0)) + 1
+        wait = backoff.delay(failures, retry_after)
+        self.memory["rest_until"] = self.now() + wait
+        for item in self.unsettled:
+            self._settle(item, "later", reason, self.now() + wait, item.attempts + 1)
+
+    def renew(self) -> None:
+        """Keep the right to deliver; call it before each slow step.
+
+        Raises:
+            LeaseLostError: It took too long, and another process has taken over.
+        """
+        if not self._ledger.lease(self.destination, self._owner, self.now(), LEASE_SECONDS):
+            raise LeaseLostError("another process has taken over")
+
+    def spend(self, name: str, limit: int, seconds: float) -> float:
+        """Take one from a budget that all processes of the ledger share.
+
+        Returns:
+            0.0, or the seconds until there is room for one more.
+        """
+        return self._ledger.spend(f"{self.destination} {name}", limit, seconds, self.now())
+
+    def save_memory(self) -> None:
+        """Write down `memory` now, not only when deliver returns."""
+        if repr(self.memory) != self._remembered:
+            self._ledger.remember(self.destination, self.memory)
+            self._remembered = repr(self.memory)
+
+    @property
+    def unsettled(self) -> list[Item]:
+        """The items of which nothing was said yet."""
+        return list(self._open.values())
+
+    def _settle(self, item: Item, state: Any, reason: str, due_at: float, attempts: int) -> None:
+        self._open.pop(item.group.fingerprint, None)
+        told = item.total if state == "done" else 0
+        outcome = Outcome(item.group.fingerprint, state, told, reason, due_at, attempts, item.memory)
+        self._ledger.settle(self.destination, [outcome], self.now())
+
+
+class Home:
+    """The folder of journal and ledger, as one process uses it.
+
+    Args:
+        path: The folder; None or one that cannot be written: memory, which is said once.
+        url: Where the ledger is, None for SQLite in the folder.
+    """
+
+    def __init__(self, path: str | None, url: str | None, *, now: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.url = url
+        self.now = now
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.token = hashlib.blake2s(repr((socket.gethostname(), path, url)).encode(), digest_size=5).hexdigest()
+        self.keep = journal.KEEP_PER_GROUP
+        self.changed = False
+        self.trouble = ""  # why the ledger cannot be used now
+        self.look_at = float("inf")  # when there may be something to deliver
+        self._handlers: dict[int, Destination | None] = {}
+        self._lock = threading.RLock()
+        self._folding = threading.RLock()
+        self._journal: journal.Journal | None = None
+        self._reader: journal.Reader | None = None
+        self._ledger: Ledger | None = None
+        self._adopted_at = 0.0
+        self._said: dict[str, str] = {}
+
+    # The application's side -----------------------------------------------------------------------------
+
+    def attach(self, key: int, handler: Destination | None) -> None:
+        """Add a handler of this process; None for one that delivers nothing."""
+        with self._lock:
+            self._handlers[key] = handler
+
+    def detach(self, key: int) -> bool:
+        """Remove a handler; True when it was the last."""
+        with self._lock:
+            return self._handlers.pop(key, self) is not self and not self._handlers
+
+    def keep_at_least(self, occurrences: int) -> None:
+        """Keep so many occurrences of a group in full in an hour."""
+        with self._lock:
+            self.keep = max(self.keep, occurrences)
+            if self._journal is not None:
+                self._journal.keep = self.keep
+
+    def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
+        """Write a record down in this process's journal; True if its kind is new."""
+        writer = self._journal
+        if writer is None:
+            writer = self._open_journal()
+        self.changed = True
+        return writer.note(record, sighting, destination, selective=selective)
+
+    def _open_journal(self) -> journal.Journal:
+        with self._lock:
+            if self._journal is None:
+                self._journal = self._make_journal()
+                self._journal.keep = self.keep
+            return self._journal
+
+    def _make_journal(self) -> journal.Journal:
+        if self.path is not None:
+            try:
+                os.makedirs(self.journals, mode=0o700, exist_ok=True)
+                return journal.Journal(self.journals, self.token)
+            except OSError as error:
+                self.say(
+                    "home",
+                    f"the home {self.path} cannot be written ({error.strerror or error}): errors are kept in "
+                    "memory and end with the process; set LOGHUB_HOME to a folder that can be written.",
+                )
+                self.path = None
+        return journal.Journal(None, self.token)
+
+    @property
+    def journals(self) -> str:
+        """The folder of the journals."""
+        return os.path.join(self.path or "", "journal")
+
+    # Folding --------------------------------------------------------------------------------------------
+
+    def ledger(self) -> Ledger:
+        """Return the ledger, opened on first use.
+
+        Raises:
+            LedgerError: It cannot be used now.
+        """
+        if self._ledger is None:
+            self._ledger = open_ledger(self.path, self.url)
+        return self._ledger
+
+    def fold(self, *, release: bool = False) -> None:
+        """Take what this process wrote into the ledger; `release` lets go of the journal afterwards."""
+        with self._folding:
+            writer = self._journal
+            if writer is None:
+                return
+            writer.tell_dropped()
+            if writer.fd >= 0:
+                self._fold_own(writer)
+            if release and writer.fd >= 0:
+                self._release(writer)
+
+    def _fold_own(self, writer: journal.Journal) -> None:
+        reader = self._reader
+        if reader is None or reader.fd != writer.fd or reader.name != writer.name:
+            reader = self._reader = journal.Reader(writer.name, writer.fd, self.ledger().offset(writer.name))
+        self._fold_all(reader)
+        writer.folded = reader.offset
+        old = writer.rotate()
+        if old is not None:
+            self._reader = None
+            self._finish(reader)
+
+    def _release(self, writer: journal.Journal) -> None:
+        """Let go of the journal and fold it to its end; a record that comes meanwhile begins a new one."""
+        reader = self._reader or journal.Reader(writer.name, writer.fd, self.ledger().offset(writer.name))
+        if writer.detach() is not None:
+            self._reader = None
+            self._finish(reader)
+
+    def adopt(self, *, force: bool = False) -> None:
+        """Fold the journals of processes that are gone, and remove them."""
+        if self.path is None or not (force or self.now() - self._adopted_at > IDLE_SECONDS / 2):
+            return
+        with self._folding:
+            self._adopted_at = self.now()
+            for name, fd in journal.adopt(self.journals):
+                self._finish(journal.Reader(name, fd, self.ledger().offset(name)))
+            self.ledger().forget_journals(journal.names(self.journals))
+
+    def _fold_all(self, reader: journal.Reader, *, ended: bool = False) -> None:
+        while True:
+            start = reader.offset
+            try:
+                fold = reader.read(ended=ended)
+                if fold is None:
+                    return
+                if not self.ledger().fold(fold):
+                    raise LedgerError(f"journal {reader.name} was folded by another process")
+            except BaseException:
+                # The reader knows more than the ledger took: read it anew next time.
+                self._reader = None
+                reader.offset = start
+                raise
+
+    def _finish(self, reader: journal.Reader) -> None:
+        """Fold a journal to its end and remove it; its descriptor is closed whatever happens."""
+        try:
+            self._fold_all(reader, ended=True)
+            if self.path is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(self.journals, reader.name))
+        finally:
+            os.close(reader.fd)
+
+    # Delivering -----------------------------------------------------------------------------------------
+
+    def destinations(self) -> set[str]:
+        """Return what the handlers of this process deliver to."""
+        with self._lock:
+            return {one.destination for one in self._handlers.values() if one and one.destination}
+
+    def round(self, *, closing: bool = False, everything: bool = False) -> bool:
+        """Fold, adopt, deliver; never raises.
+
+        Args:
+            closing: The process is going, or somebody asked for a flush. The journal is let go, and if no
+                other process of this home is alive, nothing waits for an interval any more.
+            everything: Nothing waits for an interval in any case.
+
+        Returns:
+            Whether all is delivered that this process's handlers can deliver.
+        """
+        try:
+            self.changed = False
+            self.fold(release=closing)
+            self.adopt(force=closing)
+            last = everything or (closing and (self.path is None or not journal.alive(self.journals)))
+            self._mend()
+            return self._deliver_all(closing=last)
+        except LedgerError as error:
+            self._give_up_ledger(error)
+        except OSError as error:
+            self.say("ledger", f"the home {self.path} cannot be used now ({error}); trying again.")
+            self.look_at = self.now() + 5
+        return False
+
+    def _deliver_all(self, *, closing: bool) -> bool:
+        with self._lock:
+            handlers = [handler for handler in self._handlers.values() if handler is not None]
+        self.look_at = float("inf")
+        delivered = True
+        for handler in handlers:
+            if handler.destination is not None:
+                delivered &= self.deliver_to(handler, handler.destination, closing=closing)
+        return delivered
+
+    def deliver_to(self, handler: Destination, destination: str, *, closing: bool = False) -> bool:
+        """Deliver to one destination what its handler says is due; True if nothing is left waiting."""
+        ledger = self.ledger()
+        waiting = ledger.waiting(destination)
+        if not waiting:
+            return True
+        rest_until = float(ledger.memory(destination).get("rest_until", 0.0))
+        if rest_until > self.now():
+            self.look_at = min(self.look_at, rest_until)
+            return False
+        if handler.ready(waiting, self.now(), closing=closing):
+            if not ledger.lease(destination, self.owner, self.now(), LEASE_SECONDS):
+                self.look_at = min(self.look_at, self.now() + 1)
+                return False
+            try:
+                # Whoever had the lease before may have delivered meanwhile.
+                chosen = handler.ready(ledger.waiting(destination), self.now(), closing=closing)
+                if chosen:
+                    items = ledger.load(chosen)
+                    batch = Batch(ledger, self.owner, items, destination, now=self.now, closing=closing)
+                    self._attempt(handler, batch)
+            finally:
+                ledger.release(destination, self.owner)
+            waiting = ledger.waiting(destination)
+        if waiting:
+            soonest = min(max(item.due_at, self.now() + 1) for item in waiting)
+            self.look_at = min(self.look_at, soonest)
+        return not waiting
+
+    def _attempt(self, handler: Destination, batch: Batch) -> None:
+        try:
+            handler.deliver(batch)
+            for item in batch.unsettled:
+                batch.done(item)
+            batch.memory.pop("rest_until", None)
+            batch.memory.pop("failures", None)
+            self._said.pop(batch.destination, None)
+        except LeaseLostError:
+            return
+        except LedgerError:
+            raise
+        except RefusedError as error:
+            for item in batch.unsettled:
+                batch.dead(item, str(error))
+            self.say(batch.destination, f"{batch.destination} refused: {error}")
+        except DeliveryError as error:
+            batch.rest(str(error), error.retry_after)
+            self.say(batch.destination, f"{batch.destination} could not be told, trying again: {error}")
+        except Exception as error:  # a channel's own fault must stop neither the thread nor the others
+            reason = f"{type(error).__name__}: {capture.text_of(error)}"
+            for item in batch.unsettled:
+                if item.attempts + 1 >= UNEXPECTED_ATTEMPTS:
+                    batch.dead(item, reason)
+                else:
+                    batch.later(item, reason)
+            self.say(batch.destination, f"{batch.destination} failed: {reason}")
+        batch.save_memory()
+
+    # Trouble --------------------------------------------------------------------------------------------
+
+    def say(self, about: str, text: str) -> None:
+        """Log a line of loghub's own life, once for as long as it stays the same."""
+        if self._said.get(about) != text:
+            self._said[about] = text
+            log.warning("Error reporter: %s", text)
+
+    def _mend(self) -> None:
+        if self.trouble:
+            self.trouble = ""
+            self._said.pop("ledger", None)
+            log.info("Error reporter: the ledger can be used again.")
+
+    def _give_up_ledger(self, error: LedgerError) -> None:
+        """Keep journaling without the ledger; a damaged one is set aside, so that the next round begins anew."""
+        from loghub.ledger.sqlite import CorruptLedgerError
+
+        self.trouble = str(error)
+        self.look_at = self.now() + 5
+        with contextlib.suppress(Exception):
+            if self._ledger is not None:
+                self._ledger.close()
+        self._ledger = None
+        self._reader = None
+        if isinstance(error, CorruptLedgerError) and self.path is not None:
+            aside = set_aside(self.path)
+            if aside:
+                self.say("ledger", f"{error} It was moved to {aside}, and a new one is begun.")
+                self.look_at = self.now()
+                return
+        self.say("ledger", f"{error} Errors are kept in the journal until then.")
+
+    def close(self, timeout: float) -> None:
+        """Fold what is left and let go of journal and ledger, if the thread is not in the middle of them."""
+        if not self._folding.acquire(timeout=max(0.0, timeout)):
+            return
+        try:
+            self.fold(release=True)
+            if self._ledger is not None and self.path is not None and not _thread_busy():
+                self._ledger.close()
+                self._ledger = None
+        except (LedgerError, OSError) as error:
+            self.trouble = str(error)  # the journal stays for whoever comes next
+        finally:
+            self._folding.release()
+
+    def forked(self) -> None:
+        """In a forked child: begin anew, and leave the parent's files alone."""
+        if self._journal is not None:
+            self._journal.forget()
+            self._journal = None
+        if self._ledger is not None:
+            _orphans.append(self._ledger)  # closing SQLite's files here would end the parent's locks
+            self._ledger = None
+        self._reader = None
+        self._lock = threading.RLock()
+        self._folding = threading.RLock()
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._said.clear()
+        self.changed = False
+        self.look_at = float("inf")
+
+
+def open_ledger(path: str | None, url: str | None) -> Ledger:
+    """Open the ledger of a home: at `url`, or SQLite in the folder `path`, or in memory.
+
+    Raises:
+        LedgerError: It cannot be opened; the message says why.
+    """
+    if url and url != "sqlite":
+        from loghub.ledger import postgres  # type: ignore[attr-defined] # the fleet's ledger
+
+        return postgres.PostgresLedger(url)  # type: ignore[no-any-return]
+    from loghub.ledger.sqlite import SQLiteLedger
+
+    if path is None:
+        return SQLiteLedger(None)
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"The home {path} cannot be made: {error.strerror}.") from error
+    return SQLiteLedger(os.path.join(path, "ledger.db"))
+
+
+def set_aside(path: str) -> str | None:
+    """Rename a damaged ledger, so that a new one can begin; return its new name, None if others were first."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    aside = os.path.join(path, f"ledger.db.damaged-{stamp}")
+    for suffix in ("-wal", "-shm", ""):
+        try:
+            os.rename(os.path.join(path, "ledger.db" + suffix), aside + suffix)
+        except OSError:
+            if not suffix:
+                return None
+    return aside
+
+
+def default_home() -> str | None:
+    """Return the folder of journal and ledger where no option says it."""
+    path = env.read("LOGHUB_HOME")
+    if path:
+        return os.path.abspath(os.path.expanduser(path))
+    if sys.platform == "win32":
+        state = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~")
+    else:
+        state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return None if state.startswith("~") else os.path.join(os.path.abspath(state), "loghub")
+
+
+# The thread ---------------------------------------------------------------------------------------------
+
+_homes: dict[tuple[str | None, str | None], Home] = {}
+_guard = threading.RLock()
+_thread: _Deliverer | None = None
+_orphans: list[Any] = []
+_failed_at = float("-inf")
+
+
+def home_of(path: str | None, url: str | None) -> Home:
+    """Return this process's Home for a folder and a ledger, the same for the same."""
+    with _guard:
+        key = (path, url)
+        if key not in _homes:
+            _homes[key] = Home(path, url)
+        return _homes[key]
+
+
+def homes() -> list[Home]:
+    """Return the homes that handlers of this process use."""
+    with _guard:
+        return list(_homes.values())
+
+
+class _Deliverer(threading.Thread):
+    """Goes round the homes, soon after something happened, and otherwise now and then."""
+
+    def __init__(self) -> None:
+        super().__init__(name="loghub-delivery", daemon=True)
+        self.idle = False
+        self.busy = False
+        self._wake = threading.Event()
+        self._hurry = threading.Event()
+        self._asked = 0
+        self._answered = 0
+        self._delivered = False
+        self._answer = threading.Condition()
+
+    def run(self) -> None:
+        assert self.ident is not None
+        capture.muted_threads.add(self.ident)
+        while True:
+            asked = self._asked
+            self._hurry.clear()
+            self.busy = True
+            rounds = [home.round(closing=asked != self._answered) for home in homes()]
+            self.busy = False
+            with self._answer:
+                self._answered, self._delivered = asked, all(rounds)
+                self._answer.notify_all()
+            self._rest()
+
+    def _rest(self) -> None:
+        self._hurry.wait(PACE_SECONDS)
+        self.idle = True
+        if not self._hurry.is_set() and not any(home.changed for home in homes()):
+            self._wake.wait(min(IDLE_SECONDS, max(0.0, soonest() - time.time())))
+        self.idle = False
+        self._wake.clear()
+
+    def wake(self) -> None:
+        """Make it look now, if it rests."""
+        self._wake.set()
+
+    def ask(self, deadline: float) -> bool:
+        """Have everything delivered until `deadline` (monotonic); True if it was."""
+        while (left := deadline - time.monotonic()) > 0:
+            with self._answer:
+                self._asked += 1
+                mine = self._asked
+                self._hurry.set()
+                self._wake.set()
+                if not self._answer.wait_for(lambda: self._answered >= mine, left):  # noqa: B023 - waits here
+                    return False
+                if self._delivered:
+                    return True
+            rest = soonest() - time.time()
+            if rest > deadline - time.monotonic():
+                return False  # nothing more can be due in time
+            time.sleep(max(0.02, rest))
+        return False
+
+
+def soonest() -> float:
+    """Return when a home may next have something to deliver (epoch seconds)."""
+    return min((home.look_at for home in homes()), default=float("inf"))
+
+
+def stir(*, soon: bool) -> None:
+    """See that the thread runs and, if it rests (or `soon`), looks at the journal."""
+    thread = _thread
+    if thread is None or not thread.is_alive():
+        _start()
+    elif thread.idle or soon:
+        thread.wake()
+
+
+def _start() -> None:
+    global _thread  # noqa: PLW0603 - one thread per process
+    with _guard:
+        if _thread is not None and _thread.is_alive():
+            return
+        thread = _Deliverer()
+        try:
+            thread.start()
+        except RuntimeError:
+            return  # the interpreter is going down: the journal stays for whoever comes next
+        _thread = thread
+        _flush_in_child()
+
+
+def _flush_in_child() -> None:
+    """Deliver at the end of a multiprocessing child, which runs no atexit functions."""
+    module = sys.modules.get("multiprocessing.process")
+    if module is not None and module.parent_process() is not None:
+        from multiprocessing import util
+
+        util.Finalize(None, logging.shutdown, exitpriority=-100)
+
+
+def _thread_busy() -> bool:
+    return _thread is not None and _thread.busy
+
+
+def flush(timeout: float) -> bool:
+    """Deliver what waits, for at most `timeout` seconds; True if nothing is left.
+
+    Under logging's own lock (``dictConfig`` is replacing the handlers) nothing is delivered here: a library
+    that logs would wait for that lock. The handlers that come deliver it.
+    """
+    global _failed_at  # noqa: PLW0603 - one per process, as the thread
+    pending = [home for home in homes() if home.changed or home.look_at != float("inf")]
+    if not pending:
+        return True
+    if _logging_is_locked():
+        for home in pending:
+            home.close(timeout)
+        return False
+    if not any(home.changed for home in pending) and time.monotonic() - _failed_at < HOPELESS_SECONDS:
+        return False
+    _start()
+    if _thread is None or threading.current_thread() is _thread:
+        return False
+    if _thread.ask(time.monotonic() + timeout):
+        return True
+    _failed_at = time.monotonic()
+    return False
+
+
+def _logging_is_locked() -> bool:
+    owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)
+    return bool(owned and owned())
+
+
+def _forked() -> None:
+    global _guard, _thread  # noqa: PLW0603 - the child has its own
+    _guard = threading.RLock()
+    _thread = None
+    capture.muted_threads.clear()
+    for home in list(_homes.values()):
+        home.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -1,0 +1,172 @@
+"""EventFilter: what is said about every event, under ``filters:`` in a logging.yaml."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import logging
+import os
+import random
+import sys
+from typing import TYPE_CHECKING, Any
+
+from loghub import env, options
+from loghub.capture import Capture, in_app_rule
+from loghub.release import find_release
+from loghub.scrub import Scrubber
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loghub.event import Event
+
+
+class EventFilter(logging.Filter):
+    """Says what is true of every event; lets every record pass (what is ignored is only not reported).
+
+    Args:
+        component: Which part of the system (env LOGHUB_COMPONENT; else the logger's first name).
+        environment: production, staging, ...
+        release: What is deployed; found by itself (`loghub.release.find_release`).
+        project_root: Only frames of files below it are the application's.
+        in_app: Modules that are the application's in any case.
+        not_in_app: Modules that are not.
+        scrub: More key names to be hidden, and ``/patterns/`` of values.
+        ignore: Exception classes (dotted; subclasses count) and logger names (with ``*``) not to report.
+        before_send: Dotted name of a function that gets each event and returns it, changed or not, or None.
+        include_system_info: Whether events say Python, platform, container (env
+            ERROR_REPORTING_INCLUDE_SYSTEM_INFO).
+        include_locals: Whether frames carry their local variables.
+        sample_rate: The share of records to report, 0.0 to 1.0.
+
+    Raises:
+        UnknownOptionError: There is no such option.
+        OptionValueError: A value is malformed.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        component: str | None = None,
+        environment: str = "production",
+        release: str | None = None,
+        project_root: str | None = None,
+        in_app: Sequence[str] = (),
+        not_in_app: Sequence[str] = (),
+        scrub: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        before_send: str | Callable[[Event], Event | None] | None = None,
+        include_system_info: bool | None = None,
+        include_locals: bool = False,
+        sample_rate: float = 1.0,
+        **unknown: object,
+    ) -> None:
+        super().__init__(name)
+        options.reject_unknown(self, unknown)
+        if project_root is not None and not os.path.isdir(options.text(self, "project_root", project_root)):
+            options.refuse(self, "project_root", project_root, "a directory that exists")
+        if include_system_info is None:
+            include_system_info = options.variable_flag("ERROR_REPORTING_INCLUDE_SYSTEM_INFO", default=True)
+        self.capture = Capture(
+            component=_text_or_none(self, "component", component) or env.read("LOGHUB_COMPONENT"),
+            environment=options.text(self, "environment", environment),
+            release=_text_or_none(self, "release", release) or find_release(project_root),
+            is_in_app=in_app_rule(
+                project_root,
+                options.names(self, "in_app", in_app),
+                options.names(self, "not_in_app", not_in_app),
+            ),
+            scrubber=Scrubber(options.names(self, "scrub", scrub), secrets=_own_secrets),
+            ignored=_ignore_rule(options.names(self, "ignore", ignore)),
+            before_send=_callable(self, "before_send", before_send),
+            sample=_sampler(self, sample_rate),
+            system=system_info() if options.flag(self, "include_system_info", include_system_info) else None,
+            include_locals=options.flag(self, "include_locals", include_locals),
+        )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Look at the record once for all handlers; True unless a logger `name` was given and does not fit."""
+        if self.nlen and not super().filter(record):
+            return False
+        self.capture.sight(record)
+        return True
+
+
+def shared_capture() -> Capture:
+    """Return the Capture of handlers that have no EventFilter: its defaults."""
+    global _shared  # noqa: PLW0603 - made on first use, one per process
+    if _shared is None:
+        _shared = EventFilter().capture
+    return _shared
+
+
+_shared: Capture | None = None
+
+
+def system_info() -> dict[str, Any]:
+    """Return seed A's facts about interpreter and machine; cheap, and nothing that names a person."""
+    if hasattr(os, "uname"):
+        name = os.uname()
+        platform, machine = f"{name.sysname}-{name.release}-{name.machine}", name.machine
+    else:
+        platform, machine = sys.platform, os.environ.get("PROCESSOR_ARCHITECTURE", "")
+    return {
+        "python_version": ".".join(map(str, sys.version_info[:3])),
+        "platform": platform,
+        "architecture": machine,
+        "docker": in_container(),
+    }
+
+
+def in_container() -> bool:
+    """Return whether the process runs in a container of Docker, podman or Kubernetes."""
+    marks = ("/.dockerenv", "/run/.containerenv")
+    return any(map(os.path.exists, marks)) or "KUBERNETES_SERVICE_HOST" in os.environ
+
+
+def _own_secrets() -> list[str]:
+    return [secret for name in ("GITHUB_TOKEN", "GH_TOKEN") if (secret := env.read(name))]
+
+
+def _text_or_none(owner: object, name: str, value: object) -> str | None:
+    return None if value is None else options.text(owner, name, value)
+
+
+def _callable(owner: object, name: str, value: Any) -> Callable[[Any], Any] | None:
+    if value is None or callable(value):
+        return value  # type: ignore[no-any-return]
+    module, _, attribute = options.text(owner, name, value).replace(":", ".").rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        options.refuse(owner, name, value, f"the dotted name of a function ({error})")
+    if not callable(found):
+        options.refuse(owner, name, value, "the dotted name of a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _sampler(owner: object, rate: object) -> Callable[[], bool] | None:
+    share = options.number(owner, "sample_rate", rate)
+    if share > 1:
+        options.refuse(owner, "sample_rate", rate, "a number from 0 to 1")
+    return None if share == 1 else lambda: random.random() < share  # noqa: S311 - a sample, no secret
+
+
+def _ignore_rule(names: Sequence[str]) -> Callable[[str, BaseException | None], bool] | None:
+    """Return the rule for `ignore`; a class is known by its name, so nothing has to be imported for it."""
+    if not names:
+        return None
+    exact = set(names)
+
+    def rule(logger: str, exc: BaseException | None) -> bool:
+        if any(fnmatch.fnmatchcase(logger, name) for name in exact):
+            return True
+        return exc is not None and any(not exact.isdisjoint(_class_names(cls)) for cls in type(exc).__mro__)
+
+    return rule
+
+
+def _class_names(cls: type) -> tuple[str, ...]:
+    dotted = f"{cls.__module__}.{cls.__qualname__}"
+    return (dotted, cls.__qualname__) if cls.__module__ == "builtins" else (dotted,)

@@ -1,0 +1,701 @@
+"""Which events are the same bug, by version: one group is one bug that a maintainer would fix in one place.
+
+`parts` says what counts and why; `of_event` is the hash over it. The rules of ``v1``:
+
+==================  ==================================================================================
+the stack tells     with frames of the application: the exception's class; the application's frames, each
+                    function once (so recursion folds), as file and function; of the innermost one, the
+                    culprit, also the class around it and its source line; causes by class and culprit; the
+                    members of a group as a set, each by these same rules
+codes               what tells two errors on one stack apart: errno, SQLSTATE, missing module or table ...
+library only        class, innermost library function, message
+no stack            class, place and logger if known, message
+SyntaxError         file and message: it is the same whoever imports the file
+RecursionError      the functions of the cycle, wherever it was entered and left
+plain record        logger, place, template; a template of nothing but placeholders counts as its message
+warning             category, file, message, source line
+browser             class, named functions with their bundles; messages only where no function has a name
+==================  ==================================================================================
+
+Never: line numbers, folders above the one that all frames of the application share, notes, values. A message
+counts where the stack cannot tell, and only its first line, with values taken out (`normalize`).
+
+An event that has only the text of a traceback gets the fingerprint of the live one. So a rule may only use
+what both know: file names and bare function names. The one exception is the class around the culprit, which
+keeps ``Card.charge`` and ``Voucher.charge`` apart: a text tells it only through the event's ``function``, or
+after `loghub.traceback_text.qualify`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from loghub.traceback_text import parse_javascript, parse_traceback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+VERSION = "v1"
+MAX_TEXT = 2000
+"""Characters of a message that count."""
+
+_MAX_FRAMES = 500
+_MAX_MEMBERS = 100
+_MAX_CAUSES = 50
+
+
+class Part(NamedTuple):
+    """One thing that was hashed: what it is, its value, and why it counts."""
+
+    what: str
+    value: str
+    why: str
+
+
+_WHY = {
+    "type": "another class of error is another bug",
+    "code": "what tells errors on one stack apart: errno, SQLSTATE, missing module or table",
+    "frame": "the way through the application's own functions, each once",
+    "class": "the class around the innermost function of the application",
+    "line": "the source line in it, so that two raises in one function are two bugs",
+    "cause": "what led to the error, and where in the application",
+    "member": "one kind of error in the group; their order and number do not count",
+    "library": "no frame is the application's: the innermost library function",
+    "place": "where it was logged",
+    "logger": "there is no stack: the logger stands for the place",
+    "name": "the name in the message belongs to the code, not to the data",
+    "message": "the stack cannot tell, so the message counts, without values",
+    "template": "the log message before values went in",
+    "file": "the file that is broken, whoever loads it",
+    "text": "nothing could be read from the stack's text but its words",
+}
+_MESSAGES = frozenset({"code", "name", "message", "text"})
+
+
+def of_event(event: Mapping[str, Any]) -> str:
+    """Return ``v1:`` and 16 hex digits: the key of "the same bug".
+
+    Args:
+        event: Any dict with an event's keys. Keys may be missing, values of any type; nothing is raised.
+            Its own ``fingerprint`` is not read: see `custom`.
+    """
+    return _digest(text for part in parts(event) for text in part[:2])
+
+
+def explain(event: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what was hashed, in order, as rows: ``what``, ``value``, ``why``."""
+    return [part._asdict() for part in parts(event)]
+
+
+def custom(value: object, default: str) -> str:
+    """Return the fingerprint that ``extra={"fingerprint": value}`` asks for.
+
+    Args:
+        value: A text or a list; ``"{{ default }}"`` in it stands for `default`. Nothing at all, or only
+            that, is `default`.
+        default: What `of_event` returned.
+    """
+    items = value if isinstance(value, list | tuple) else [value]
+    texts = [str(item) for item in items if item is not None and item != ""]
+    chosen = [default if _DEFAULT.fullmatch(text) else text for text in texts]
+    return default if chosen in ([], [default]) else _digest(["custom", *chosen])
+
+
+_DEFAULT = re.compile(r"\s*\{\{\s*default\s*\}\}\s*")
+
+
+def depends_on_message(event: Mapping[str, Any]) -> bool:
+    """Return whether another message on the same way through the code could be another bug."""
+    return any(part.what in _MESSAGES for part in parts(event)) or _may_have_code(event)
+
+
+def _digest(texts: Iterable[str]) -> str:
+    joined = "\0".join(text.replace("\0", " ") for text in texts)
+    return f"{VERSION}:{hashlib.blake2b(joined.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+
+
+# ---------------------------------------------------------------------------------------------- the rules
+
+
+def parts(event: Mapping[str, Any]) -> list[Part]:
+    """Return what counts of `event`, in the order in which it is hashed."""
+    event = _with_stack(event if isinstance(event, Mapping) else {})
+    if _text(event, "platform") == "javascript":
+        found = _script(event)
+    elif _is_record(event):
+        found = _record(event)
+    else:
+        found = _exception(event)
+    return [Part(what, value, _WHY[what]) for what, value in dict.fromkeys(found)]
+
+
+def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    error = _read(event)
+    members = _member_keys(event)
+    stack = _stack(error)
+    if not stack and len(members) == 1:
+        # A framework wrapped it into a group of its own.
+        yield from members[0]
+        return
+    broken = _BROKEN_FILE.search(error.message) if _last(error.kind) in _SYNTAX_ERRORS else None
+    if broken and not broken["file"].startswith("<"):
+        yield from (("type", error.kind), ("file", broken["file"]))
+        yield "message", shape(error.message[: broken.start()])
+        return
+    causes = list(_causes(event))
+    yield from _of_error(error, stack)
+    if not stack and not members and not any(_stack(cause) for cause in causes):
+        yield from _by_message(event, error)
+    for cause in causes:
+        yield from _of_cause(cause)
+    yield from (("member", " | ".join(f"{what} {value}" for what, value in member)) for member in members)
+
+
+def _of_error(error: _Error, stack: list[_Frame]) -> Iterator[tuple[str, str]]:
+    """What counts of any error, a member of a group too."""
+    yield "type", error.kind
+    yield from (("code", code) for code in _codes(error))
+    if not stack:
+        return
+    tails = _tails(stack)
+    yield from (("frame", tail) for tail in dict.fromkeys(tails))
+    if _last(error.kind) == "RecursionError":
+        return
+    culprit = stack[-1]
+    if culprit.owner:
+        yield "class", culprit.owner
+    if culprit.code:
+        yield "line", culprit.code
+
+
+def _of_cause(cause: _Error) -> Iterator[tuple[str, str]]:
+    stack = _stack(cause)
+    if stack or cause.relation == "cause":
+        place = f" at {_tails(stack)[-1]}: {stack[-1].code}" if stack else ""
+        yield "cause", f"{cause.relation} {cause.kind}{place}"
+        yield from (("code", f"{cause.relation} {code}") for code in _codes(cause))
+
+
+def _by_message(event: Mapping[str, Any], error: _Error) -> Iterator[tuple[str, str]]:
+    """What counts where no frame is the application's."""
+    if error.frames:
+        yield "library", _library_place(error.frames)
+    else:
+        yield from _place(event)
+        yield from (("text", shape(text)) for text in [_text(event, "traceback")] if text)
+    if name := _CODE_NAME.search(_first_line(error.message)):
+        yield "name", next(filter(None, name.groups()))
+    yield "message", shape(_first_line(error.message))
+
+
+def _member_keys(event: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
+    """Return the set of a group's members, sorted; groups within groups are opened."""
+    waiting = list(islice(_dicts(event.get("exceptions")), _MAX_MEMBERS))
+    keys = set()
+    for _ in range(_MAX_MEMBERS):
+        if not waiting:
+            break
+        member = waiting.pop(0)
+        inner = list(islice(_dicts(member.get("exceptions")), _MAX_MEMBERS))
+        waiting += inner
+        if not inner:
+            keys.add(_member_key(member))
+    return sorted(keys)
+
+
+def _member_key(member: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    error = _read(member)
+    own = list(_of_error(error, _stack(error)))
+    return (*own, *(part for cause in _causes(member) for part in _of_cause(cause)))
+
+
+def _causes(event: Mapping[str, Any]) -> Iterator[_Error]:
+    return (_read(cause) for cause in islice(_dicts(event.get("causes")), _MAX_CAUSES))
+
+
+def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What counts of a log record without an exception."""
+    message = _text(event, "message") or _text(event, "error_message")
+    warning = _WARNING.match(message) if _text(event, "logger") == "py.warnings" else None
+    if warning:
+        yield from (("type", warning["category"]), ("file", _folders(warning["file"]).name))
+        yield from (
+            ("message", shape(_first_line(warning["message"]))),
+            ("line", _code(warning["code"] or "")),
+        )
+        return
+    yield from _place(event)
+    template = _text(event, "template")
+    sample = _CONVERSION.sub(_sample, template)
+    if template and sample != template and _WORD.search(_CONVERSION.sub("", template)):
+        yield "template", shape(sample)
+    else:
+        yield "message", shape(message or template)
+
+
+def _place(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    module, function = _last(_text(event, "module")), _last(_text(event, "function"))
+    if module or function:
+        yield "place", f"{module} in {function}"
+    if logger := _text(event, "logger"):
+        yield "logger", logger
+
+
+_SYNTAX_ERRORS = frozenset({"SyntaxError", "IndentationError", "TabError"})
+_BROKEN_FILE = re.compile(r"\s?\((?P<file>[^()]{1,255}), line \d+\)$")
+_WARNING = re.compile(r"(?P<file>[^\n]{1,400}?):\d+: (?P<category>\w+): (?P<message>[^\n]*)(?:\n\s*(?P<code>[^\n]*))?")
+_CONVERSION = re.compile(r"%(?:\(\w{0,99}\))?[#0 +-]{0,5}[\d*]{0,5}(?:\.[\d*]{0,5})?[hlL]?[diouxXeEfFgGcrsa%]")
+_WORD = re.compile(r"[^\W\d_]{2}")
+
+
+def _sample(conversion: re.Match[str]) -> str:
+    """A value as `normalize` knows it, so that ``%s`` and an f-string come out alike."""
+    return "%" if conversion[0] == "%%" else "0"
+
+
+# ---------------------------------------------------------------------------------------- codes in messages
+
+# Exceptions whose class already says the errno; the number differs between systems.
+_SAYS_ERRNO = frozenset(
+    "BlockingIOError BrokenPipeError ChildProcessError ConnectionAbortedError ConnectionRefusedError"
+    " ConnectionResetError FileExistsError FileNotFoundError InterruptedError IsADirectoryError"
+    " NotADirectoryError PermissionError ProcessLookupError TimeoutError".split()
+)
+# PEP 249 gives all databases these few classes: without a code, the message's words are the code.
+_DATABASE_ERRORS = frozenset(
+    "DatabaseError DataError IntegrityError InterfaceError InternalError NotSupportedError OperationalError"
+    " ProgrammingError".split()
+)
+_HAVE_CODES = _DATABASE_ERRORS | {
+    "OSError", "IOError", "EnvironmentError", "gaierror", "herror", "SSLError", "URLError", "ConnectionError",
+    "ImportError", "ModuleNotFoundError", "ClientError",
+}  # fmt: skip
+_ERRNO = re.compile(r"\[(?:Errno|WinError) (-?\d{1,9})\]")
+_CODES = (
+    ("ssl", re.compile(r"\[SSL: (\w+)")),
+    ("sqlstate", re.compile(r"SQLSTATE\W{0,3}([0-9A-Z]{5})\b|^\('([0-9A-Z]{5})',|^ERROR ([0-9A-Z]{5}):")),
+    ("database", re.compile(r"""^(?:\([\w.]+\) )?\((\d{4}), ["']|\b((?:ORA|PLS|TNS)-\d{5})\b""")),
+    ("module", re.compile(r"No module named '?([\w.]+)|([\w.+-]+\.so[.\d]*): cannot open shared object")),
+    ("name", re.compile(r"cannot import name '(\w+)' from [\w ]*'[\w.]+'")),
+    (
+        "table",
+        re.compile(r"no such (?:table|column|function|index): ([\w.]+)|Invalid object name '([\w.]+)'"),
+    ),
+    (
+        "table",
+        re.compile(r"""\b(?:relation|table|column|function|schema) "?([\w.]+)"? (?:of .{1,99} )?does not"""),
+    ),
+    ("table", re.compile(r"Table '(?:[^'.]*\.)?([^']+)' doesn't exist|Unknown column '([^']+)'")),
+    ("table", re.compile(r"\btable (\w+ has no column named \w+)")),
+    ("constraint", re.compile(r"""constraint failed: ([\w., ]+)|violates [\w -]+ constraint "([^"]+)\"""")),
+    ("aws", re.compile(r"An error occurred (\(\w+\) when calling the \w+) operation")),
+)
+_CODE_NAME = re.compile(
+    r"has no attribute '(\w+)'|(?:name|variable) '(\w+)' (?:is not|referenced|where)|keyword argument '(\w+)'"
+    r"|cannot read propert\w+ .{0,40}\(reading '(\w+)'\)",
+    re.IGNORECASE,
+)
+
+
+def _codes(error: _Error) -> list[str]:
+    """Return the codes that the message carries, each as ``kind value``."""
+    line, name = _first_line(error.message), _last(error.kind)
+    found = [] if name in _SAYS_ERRNO else [f"errno {number}" for number in _ERRNO.findall(line)]
+    for kind, pattern in _CODES:
+        if match := pattern.search(line):
+            found.append(f"{kind} {next(filter(None, match.groups()))}")
+    if not found and name in _DATABASE_ERRORS:
+        found = [f"database {shape(line)}"]
+    return list(dict.fromkeys(found))
+
+
+def _may_have_code(event: Mapping[str, Any]) -> bool:
+    event = _with_stack(event if isinstance(event, Mapping) else {})
+    errors = [event, *_dicts(event.get("causes")), *_dicts(event.get("exceptions"))]
+    return any(_last(_text(error, "error_type")) in _HAVE_CODES for error in errors)
+
+
+# -------------------------------------------------------------------------------------- reading an event
+
+
+class _Frame(NamedTuple):
+    file: _File
+    function: str  # the bare name, as a traceback prints it
+    owner: str  # the class around it, if the event says so
+    code: str  # the source line without blanks
+    in_app: bool
+
+
+class _File(NamedTuple):
+    folders: tuple[str, ...]
+    name: str
+    anchored: bool  # the folders begin below site-packages or the like
+
+
+class _Error(NamedTuple):
+    kind: str
+    message: str
+    frames: list[_Frame]
+    relation: str
+
+
+def _text(source: Mapping[str, Any], key: str) -> str:
+    value = source.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list | tuple) else iter(())
+
+
+def _last(dotted: str) -> str:
+    return dotted.rpartition(".")[2]
+
+
+def _first_line(text: str) -> str:
+    return text[:MAX_TEXT].strip().partition("\n")[0]
+
+
+def _with_stack(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `event`, with what the text of its traceback says if it has no frames."""
+    text = _text(event, "traceback")
+    if not text or next(_dicts(event.get("frames")), None) is not None:
+        return event
+    script = _text(event, "platform") == "javascript" or ' File "' not in text and _SCRIPT_LINE.search(text)
+    read = parse_javascript(text[:_MAX_STACK]) if script else parse_traceback(text[-_MAX_STACK:])
+    if not (read["frames"] or read["exceptions"] or read["causes"]) and (script or _HEAD not in text):
+        return event
+    named = {key: read[key] for key in ("error_type", "error_module", "error_message")}
+    merged = {**event, **read, "traceback": ""}
+    return merged if named["error_type"] else {**merged, **{key: _text(event, key) for key in named}}
+
+
+_HEAD = "Traceback (most recent call last):"
+_MAX_STACK = 200_000
+_SCRIPT_LINE = re.compile(r"^\s*at \S|^[^@\s]*@\S+:\d+:\d+$", re.MULTILINE)
+
+
+def _is_record(event: Mapping[str, Any]) -> bool:
+    kind = _text(event, "error_type")
+    if event.get("frames") or _text(event, "error_module") or _text(event, "traceback"):
+        return False
+    return kind in _LEVELS or kind.startswith("Level ") or kind == _text(event, "level")
+
+
+_LEVELS = frozenset({"CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "DEBUG", "NOTSET"})
+
+
+def _read(source: Mapping[str, Any]) -> _Error:
+    module, kind = _text(source, "error_module"), _text(source, "error_type")
+    full = kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
+    message = _text(source, "error_message") or _text(source, "message")
+    return _Error(
+        full.removeprefix("builtins.").removeprefix("__main__."),
+        message.strip(),
+        _frames(source.get("frames"), _text(source, "function")),
+        "cause" if source.get("relation") == "cause" else "context",
+    )
+
+
+def _frames(value: object, function: str) -> list[_Frame]:
+    """Read frames; comprehensions, which are no frames of their own from 3.12 on, become their function's."""
+    listed = list(islice(_dicts(value), 100_000))
+    if len(listed) > _MAX_FRAMES:
+        listed = listed[: _MAX_FRAMES // 2] + listed[-_MAX_FRAMES // 2 :]
+    frames: list[_Frame] = []
+    around: dict[_File, _Frame] = {}
+    for source in listed:
+        frame = _frame(source)
+        if frame.function in _COMPREHENSIONS and frame.file in around:
+            outer = around[frame.file]
+            frame = frame._replace(function=outer.function, owner=outer.owner)
+        around[frame.file] = frame
+        frames.append(frame)
+    return _with_hint(frames, function)
+
+
+_COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
+
+
+def _with_hint(frames: list[_Frame], function: str) -> list[_Frame]:
+    """Give the culprit the class that the event's own ``function`` names, if its frame does not."""
+    at = next((at for at in reversed(range(len(frames))) if frames[at].in_app), None)
+    if at is None or frames[at].owner:
+        return frames
+    owner, bare = _split_function(function)
+    if bare == frames[at].function:
+        frames[at] = frames[at]._replace(owner=owner)
+    return frames
+
+
+def _frame(source: Mapping[str, Any]) -> _Frame:
+    path, flag = _text(source, "file"), source.get("in_app")
+    owner, function = _split_function(_text(source, "function"))
+    file = _folders(path) if path else _folders(_text(source, "module").replace(".", "/"))
+    in_app = flag if isinstance(flag, bool) else not is_library_path(path)
+    return _Frame(file, function, owner, _code(_text(source, "code")), in_app)
+
+
+@lru_cache(4096)
+def _split_function(name: str) -> tuple[str, str]:
+    """Split a qualified name into class and function; what is around a local function does not count."""
+    while name.endswith(_LOCAL_COMPREHENSIONS):
+        name = name.rpartition(".<locals>.")[0]
+    owner, _, bare = name.rpartition(".<locals>.")[2].rpartition(".")
+    return owner, bare
+
+
+_LOCAL_COMPREHENSIONS = tuple(f".<locals>.{name}" for name in _COMPREHENSIONS)
+
+
+def _code(line: str) -> str:
+    return "".join(line[:MAX_TEXT].split())
+
+
+def _stack(error: _Error) -> list[_Frame]:
+    """Return the application's frames; of endless recursion, the functions that came again, sorted."""
+    stack = [frame for frame in error.frames if frame.in_app]
+    if _last(error.kind) != "RecursionError":
+        return stack
+    seen: set[tuple[_File, str]] = set()
+    again: dict[tuple[_File, str], _Frame] = {}
+    for frame in stack:
+        key = frame.file, frame.function
+        if key in seen:
+            again[key] = frame
+        seen.add(key)
+    return [again[key] for key in sorted(again)] or stack
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+_LIBRARY = re.compile(
+    r"(?:^|/)(?:site-packages|dist-packages|node_modules|lib(?:64)?/python\d[\d.]*t?|python[\d.]+\.zip"
+    r"|python\d+(?:-\d\d)?/lib|(?:ana|mini)conda\d?/(?:envs/[^/]+/)?lib|mini?forge\d?/(?:envs/[^/]+/)?lib)/",
+    re.IGNORECASE,
+)
+_LAUNCHER = re.compile(r"(?:^|[/.])(?:usr|local|v?env[^/]*|conda[^/]*)/(?:s?bin|scripts)/[^/.]+(?:\.exe/.*)?$")
+_TYPED_IN = (
+    "<stdin>",
+    "<string>",
+    "<console>",
+    "<input>",
+    "<python-input",
+    "<ipython",
+    "<unknown>",
+    "<doctest",
+)
+
+
+@lru_cache(4096)
+def is_library_path(path: str) -> bool:
+    """Return whether a file belongs to an installed package, the standard library or a launcher.
+
+    Pseudo-files are library code (``<frozen importlib._bootstrap>``), unless a person typed them (``<stdin>``).
+    """
+    path = path.replace("\\", "/")
+    if path.startswith("<"):
+        return not path.startswith(_TYPED_IN)
+    return bool(_LIBRARY.search(path) or _LAUNCHER.search(path.lower()))
+
+
+@lru_cache(4096)
+def _folders(path: str) -> _File:
+    """Return a path as folders and name; of an installed file only the folders within its package."""
+    path = path.replace("\\", "/")
+    anchors = list(_LIBRARY.finditer(path))
+    *folders, name = path[anchors[-1].end() if anchors else 0 :].split("/")
+    folders = [folder for folder in folders if folder not in ("", ".")]
+    stem = name.removesuffix(".pyc").removesuffix(".py")
+    if stem in ("__init__", "__main__") and folders:
+        stem = folders.pop()
+    return _File(tuple(folders), stem, bool(anchors))
+
+
+def _tails(stack: Sequence[_Frame]) -> list[str]:
+    """Return each frame as ``package/file in function``.
+
+    Folders count from the deepest one that all of them share, so that no install prefix does.
+    """
+    shared = len(os.path.commonprefix([frame.file.folders for frame in stack if not frame.file.anchored]))
+    return [f"{_relative(frame.file, 0 if frame.file.anchored else shared)} in {frame.function}" for frame in stack]
+
+
+def _relative(file: _File, shared: int) -> str:
+    """Return the file with the folder around it, if that can be a package of Python's."""
+    package = file.folders[shared:][-1:]
+    return f"{package[0]}/{file.name}" if package and package[0].isidentifier() else file.name
+
+
+def _library_place(frames: Sequence[_Frame]) -> str:
+    named = [frame for frame in frames if not frame.file.name.startswith("<")] or frames
+    file = named[-1].file
+    return f"{'/'.join([*file.folders, file.name]) if file.anchored else file.name} in {named[-1].function}"
+
+
+# --------------------------------------------------------------------------------------------- browsers
+
+
+def _script(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What counts of a browser's error; the browsers word their messages differently."""
+    message = _first_line(_text(event, "error_message") or _text(event, "message")).removeprefix("Uncaught ")
+    if _FOREIGN_SCRIPT.match(message):
+        yield "message", "Script error."
+        return
+    kind = _text(event, "error_type")
+    yield "type", "RangeError" if kind == "InternalError" else kind
+    frames = list(islice(_dicts(event.get("frames")), _MAX_FRAMES))
+    named = [place for frame in frames if (place := _script_place(frame))]
+    if named:
+        yield from (("frame", place) for place in dict.fromkeys(named))
+        return
+    bundles = dict.fromkeys(_bundle(_text(frame, "file")) for frame in frames)
+    yield from (("file", bundle) for bundle in bundles if bundle)
+    yield from (("text", shape(text)) for text in [_text(event, "traceback")] if text and not message)
+    yield "message", next((said for said, pattern in _SAID if pattern.search(message)), shape(message))
+
+
+def _script_place(frame: Mapping[str, Any]) -> str:
+    """Return ``bundle in function``; empty for what another browser would not show or a build renames."""
+    file, name = _text(frame, "file"), _text(frame, "function")
+    if _BROWSER_OWN.search(file) or _ASYNC.match(name):
+        return ""
+    name = _last(_DECORATION.sub("", name).partition("/")[0])
+    return f"{_bundle(file)} in {name}" if len(name) > 2 and name not in _NAMELESS else ""
+
+
+@lru_cache(1024)
+def _bundle(file: str) -> str:
+    """Return the name of a script without origin, query and the hashes that builds put into it."""
+    name = re.split(r"[?#]", file.replace("\\", "/"), maxsplit=1)[0].rpartition("/")[2]
+    stem, dot, suffix = name.rpartition(".")
+    if suffix not in ("js", "mjs", "cjs", "jsx", "ts", "tsx", "vue"):
+        return "page"
+    return ".".join(filter(None, _HASH.sub("", f".{stem}").split("."))) + dot + suffix
+
+
+_FOREIGN_SCRIPT = re.compile(r"Script error\.?$", re.IGNORECASE)
+_BROWSER_OWN = re.compile(r"^(?:<anonymous>|native|\[native code\]|[\w-]+-extension://.*)$|/node_modules/")
+_ASYNC = re.compile(r"async[ *]|promise callback|(?:setTimeout|setInterval) handler")
+_DECORATION = re.compile(r"^new |^(?:get|set) |\s*\[as .*|^(?:global|module|eval) code$|[<>()*]")
+_NAMELESS = frozenset({"anonymous", "undefined", "null", "eval"})
+_HASH = re.compile(
+    r"[.~_-](?:[0-9a-f]{6,64}|\d+|(?=[\w-]{0,40}[0-9A-Z])(?=[\w-]{0,40}[A-Za-z])[\w-]{8}|[\w-]{20,64})(?=[.~_-]|$)"
+)
+_SAID = tuple(
+    (said, re.compile(pattern, re.IGNORECASE))
+    for said, pattern in (
+        (
+            "<property of nothing>",
+            r"cannot (?:read|set) propert|can't access property|is not an object \(eval|^\S+ is (?:undefined|null)$",
+        ),
+        ("<no such variable>", r"is not defined$|can't find variable"),
+        ("<not a function>", r"is not a (?:function|constructor)"),
+        ("<no network>", r"failed to fetch|networkerror when attempting|load failed|network request failed"),
+        ("<no JSON>", r"JSON\.parse:|JSON parse error|unexpected (?:token|end of JSON)|is not valid JSON"),
+        ("<recursion>", r"call stack size exceeded|too much recursion"),
+    )
+)
+
+
+# -------------------------------------------------------------------------------------------- messages
+
+
+def normalize(text: str) -> str:
+    """Take the values out of a message: what stays is what every occurrence of the same message has.
+
+    ``user 42 not found in '/srv/a.db'`` becomes ``user <num> not found in <str>``. Words stay. It counts the
+    first `MAX_TEXT` characters, takes time in proportion to them, and is idempotent.
+    """
+    text = text[:MAX_TEXT]
+    for _ in range(_ROUNDS):
+        before = text
+        text = " ".join(_VALUE.sub(_placeholder, _COLOUR.sub("", text)).split())[:MAX_TEXT].rstrip()
+        if text == before:
+            break
+    return text
+
+
+def shape(text: str) -> str:
+    """Return `normalize`, with one sign for every value and for every run of values: what is hashed."""
+    return _RUN.sub("<*>", _PLACEHOLDER.sub("<*>", normalize(text)))
+
+
+def _placeholder(match: re.Match[str]) -> str:
+    return match[0] if match.lastgroup == "kept" else f"<{match.lastgroup}>"
+
+
+_ROUNDS = 10
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*\x07?|\[\d{1,3}(?:;\d{1,3})*m")
+_RUN = re.compile(r"<\*>(?:[^\w<]*<\*>)+")
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?"
+    r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+)
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[ap]m\b)?"
+_ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?"
+_UNIT = (
+    r"(?:%|°[CF]?|[nuµm]?s|sec(?:ond)?s?|min(?:ute)?s?|h(?:ou)?rs?|h|d|days?|weeks?|months?|years?"
+    r"|milliseconds?|microseconds?|bytes?|[kmgt]i?b(?:ytes?|/s|ps)?|b|[kmg]?hz|px)"
+)
+# One alternative per kind of value; at each place of the text the first that fits is taken. Alternatives that
+# run over words begin only where a word begins, and none has a repeat within a repeat over the same
+# characters: that keeps the time linear.
+_KINDS = {
+    "kept": r"<(?:NAMES)>",
+    "url": r"(?<![a-z0-9])[a-z][a-z0-9+.-]{1,15}://[^\s'\"<>`]*[^\s'\"<>`.,;:!?)\]}]",
+    "bytes": r"(?<!\w)b(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")",
+    "str": r"(?<!\w)'(?:[^'\\\n]|\\.|'(?=\w))*+'|\"(?:[^\"\\\n]|\\.)*\"|`[^`\n]+`|“[^”\n]*”|«[^»\n]*»",
+    "data": r"\{\s*(?:\}|['\"<\d\[{](?:.*\}|.*$))|\[\s*(?:\]|['\"({\[<\d-][^\[\]]*(?:\]|\[.*\])|\w[^\[\],]*,[^\[\]]*\])",
+    "object": r"<(?=[a-z_][\w.]*[\s:(])[^<>]*(?:>|<.*>)",
+    "email": r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+    "uuid": r"(?<![0-9a-z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-z])",
+    "mac": r"(?<![0-9a-z:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![0-9a-z:])",
+    "date": (
+        r"(?<!\w)(?:\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?/\d\d?/\d{2,4}|\d\d?\.\d\d?\.\d{4})(?:[T ]" + _CLOCK + r")?" + _ZONE
+        + r"|(?<!\w)(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,?\s)?(?:\d{1,2}[\s-])?"
+        + _MONTH + r"[\s-]\d{1,4}(?:,?\s\d{4})?(?:,?\s" + _CLOCK + r")?(?:\s\d{4})?" + _ZONE
+    ),
+    "time": r"(?<![\w:.])" + _CLOCK + _ZONE + r"(?![\w:])",
+    "ip": (
+        r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5}|/\d\d?)?(?![\w.]\d)"
+        r"|\[?(?<![\w:.])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}"
+        r"|(?:[0-9a-f]{1,4}:){1,7}:|::(?:[0-9a-f]{1,4}:){0,5}[0-9a-f]{1,4})(?![\w:])(?:%\w+)?(?:\]:\d{1,5})?"
+    ),
+    "path": (
+        r"(?<!\w)[a-z]:[\\/](?:[^\\/:*?\"<>|\n]{1,99}[\\/])*[^\s\\/:*?\"<>|',;)\]]*|\\\\[\w.$-]+(?:\\[\w.$ -]+)+"
+        r"|(?<![\w<>/.~])(?:~\w*|\.\.?)?/[\w.@%+~-]+(?:/[\w.@%+~-]*)*"
+        r"|(?<![\w.@%+/-])(?:[\w.@%+-]+/)+[\w@%+-]+\.[a-z]\w{0,4}\b"
+        r"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:SUFFIXES)\b"
+    ),
+    "host": (
+        r"(?<![\w.-])(?:localhost|(?:[a-z0-9-]+\.)+(?:com|net|org|edu|gov|local|localdomain|internal|lan|intra|corp|cloud"
+        r"|example|invalid|svc|eu|uk|de|fr|io|dev)\b|(?:[a-z0-9-]+\.)+[a-z]{2,}(?=:\d))(?::\d{1,5}\b)?"
+    ),
+    "hex": r"(?<![0-9a-z])(?:0x[0-9a-f]+|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,})(?![0-9a-z])",
+    "token": (
+        r"(?<![\w-])(?:eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?=[a-z_-]*\d+[a-z_-]+\d)[\w-]{8,}"
+        r"|(?=[a-z+/_-]*\d)(?=\d*[a-z])[\w+/-]{32,}={0,2})"
+    ),
+    "value": r"(?<=\w=)[^\s,;&)\]}'\"<>=][^\s,;&)\]}'\"<>]*",
+    "duration": r"(?:(?<![\w.-])[+-])?\d+(?:[.,_]\d+)*\s?" + _UNIT + r"(?![\w])",
+    "num": r"(?:(?<![\w.-])[+-])?\d+(?:[.,_]\d+)*(?:e[+-]?\d+)?",
+}  # fmt: skip
+_SUFFIXES = (
+    "py|pyc|so|dll|exe|sh|js|ts|css|html?|xml|json|ya?ml|toml|ini|cfg|conf|env|sql|db|sqlite3?|csv|tsv|xlsx?|docx?"
+    "|pdf|txt|log|md|png|jpe?g|gif|svg|webp|mp[34]|wav|zip|gz|tar|tgz|bz2|xz|7z|parquet|pkl|bin|dat|tmp|bak|lock|pid|sock|pem|crt|key"
+)
+_PLACEHOLDER = re.compile(rf"<(?:{'|'.join(list(_KINDS)[1:])})>")
+_VALUE = re.compile(
+    "|".join(
+        f"(?P<{kind}>{pattern.replace('NAMES', '|'.join(list(_KINDS)[1:])).replace('SUFFIXES', _SUFFIXES)})"
+        for kind, pattern in _KINDS.items()
+    ),
+    re.IGNORECASE,
+)

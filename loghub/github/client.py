@@ -1,0 +1,504 @@
+"""What loghub asks of GitHub's REST API: one request at a time, within its limits, every failure by its name.
+
+::
+
+    DeliveryError                        GitHub could not be asked or told now
+      BadTokenError            401       no token, or one that GitHub does not know
+      ForbiddenError           403       the token lacks a permission, or nobody may
+      NotFoundError            404       not there, or hidden from this token
+      GoneError                410       issues are disabled, or this one was deleted
+      RateLimitedError         403, 429  GitHub asked to be left alone for `retry_after` seconds
+      UnknownOutcomeError                a write without a clear reply: look before you try again
+      RefusedError
+        InvalidError           400, 422  GitHub will not take it as it is
+
+A status counts only with GitHub's JSON around it: the 404 of a proxy says nothing about an issue. No message
+holds the token, and the client logs nothing.
+
+Rules of GitHub that it keeps:
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import ssl
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urljoin, urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from loghub.errors import DeliveryError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_WRITE_GAP_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = (
+    3600.0  # an end of a pause that is further ahead comes from a clock that was set back
+)
+_LIMIT_PAUSE_SECONDS = 60.0
+_MAX_REDIRECTS = 3
+_MAX_SAID = 300
+_REDIRECTS = frozenset({301, 302, 307, 308})
+_NO_JSON = object()
+
+
+class BadTokenError(DeliveryError):
+    """There is no token, or GitHub does not accept it (401)."""
+
+
+class ForbiddenError(DeliveryError):
+    """GitHub knows the token and says no (403).
+
+    Args:
+        reason: One sentence for a person.
+        permission: What the token lacks, such as ``issues=write``, if GitHub names it.
+        said: GitHub's own words.
+    """
+
+    def __init__(self, reason: str, permission: str | None = None, said: str = "") -> None:
+        super().__init__(reason)
+        self.permission = permission
+        self.said = said
+
+
+class NotFoundError(DeliveryError):
+    """It does not exist, or this token may not know that it does (404)."""
+
+
+class GoneError(DeliveryError):
+    """Issues are disabled in the repository, or the issue was deleted (410)."""
+
+
+class RateLimitedError(DeliveryError):
+    """GitHub's primary or secondary limit; nothing was done, and `retry_after` says how long to keep away."""
+
+
+class UnknownOutcomeError(DeliveryError):
+    """A write got no clear reply: it was done or it was not. Look at GitHub before trying it again."""
+
+
+class InvalidError(RefusedError):
+    """GitHub will never take this as it is (400, 422)."""
+
+
+class GitHubClient:
+    """GitHub's REST API for the issues of one repository; for one thread at a time.
+
+    Args:
+        repo: ``owner/name``.
+        token: Asked before each request, so that it may change; None reads what is public.
+        api_url: ``https://api.github.com``, or ``https://HOST/api/v3`` of an Enterprise Server.
+        timeout: Seconds to connect, and seconds between two bytes of a reply.
+        clock: Epoch seconds.
+        sleep: Waits for the rest of the second that must lie between two writes.
+        api_version: The version of GitHub's API.
+
+    Attributes:
+        next_write_at: No write before this time (epoch seconds). Processes that share a token may share it.
+        quiet_until: No request at all before this time, because GitHub asked for quiet.
+
+    Every method raises the errors that the module's docstring draws.
+    """
+
+    def __init__(
+        self,
+        repo: str,
+        token: Callable[[], str | None],
+        api_url: str = "https://api.github.com",
+        *,
+        timeout: tuple[float, float] = (5.0, 15.0),
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        api_version: str = "2022-11-28",
+    ) -> None:
+        self.repo = repo
+        self.api_url = api_url.rstrip("/")
+        self.next_write_at = 0.0
+        self.quiet_until = 0.0
+        owner, _, name = repo.partition("/")
+        self._repo_url = f"{self.api_url}/repos/{_quoted(owner)}/{_quoted(name)}"
+        self._token = token
+        self._sent_token = ""
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._api_version = api_version
+        self._session: requests.Session | None = None
+        self._session_pid = 0
+        self._limits_in_a_row = 0
+
+    def __repr__(self) -> str:
+        return f"<GitHubClient {self.repo} at {urlsplit(self.api_url).hostname}>"
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    # What the life of an issue needs
+
+    def repository(self) -> dict[str, Any]:
+        """Return the repository, with ``private``, ``has_issues`` and this token's ``permissions``."""
+        return self._one("GET", self._repo_url)
+
+    def user(self) -> dict[str, Any]:
+        """Return whom the token belongs to."""
+        return self._one("GET", f"{self.api_url}/user")
+
+    def assignee_ok(self, login: str) -> bool:
+        """Return whether issues of the repository can be assigned to `login`."""
+        try:
+            self._ask("GET", f"{self._repo_url}/assignees/{_quoted(login)}", type(None))
+        except NotFoundError:
+            return False
+        return True
+
+    def issues(
+        self, label: str | None = None, since: float | None = None, state: str = "all"
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the issues, oldest first, pull requests left out; each page is fetched when it is needed.
+
+        Args:
+            label: Only issues with this label.
+            since: Only issues that changed at or after this time (epoch seconds).
+            state: ``open``, ``closed`` or ``all``.
+        """
+        # Oldest first, so that an issue opened meanwhile does not push another over the edge of a page.
+        query = {"state": state, "sort": "created", "direction": "asc", "labels": label, "since": _iso(since)}
+        for found in self._pages(f"{self._repo_url}/issues", query):
+            if "pull_request" not in found:
+                yield found
+
+    def issue(self, number: int) -> dict[str, Any]:
+        """Return one issue; one that was transferred comes from where it is now."""
+        return self._one("GET", self._issue_url(number))
+
+    def comments(self, number: int, since: float | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the comments of an issue, oldest first; with `since` those that changed at or after it."""
+        yield from self._pages(f"{self._issue_url(number)}/comments", {"since": _iso(since)})
+
+    def create_issue(
+        self, title: str, body: str, labels: Sequence[str] = (), assignees: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Open an issue; a token that may not push has labels and assignees silently dropped by GitHub."""
+        told = {"title": title, "body": body, "labels": list(labels), "assignees": list(assignees)}
+        return self._one("POST", f"{self._repo_url}/issues", told)
+
+    def edit_issue(self, number: int, **fields: Any) -> dict[str, Any]:
+        """Change ``title``, ``body``, ``state``, ``state_reason``, ``labels`` (as a whole), ``assignees``."""
+        return self._one("PATCH", self._issue_url(number), fields)
+
+    def comment(self, number: int, body: str) -> dict[str, Any]:
+        """Add a comment."""
+        return self._one("POST", f"{self._issue_url(number)}/comments", {"body": body})
+
+    def add_labels(self, number: int, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Add labels to those that the issue has, and return all of them."""
+        told = {"labels": list(names)}
+        return list(self._ask("POST", f"{self._issue_url(number)}/labels", list, told)[1])
+
+    # One request
+
+    def _issue_url(self, number: int) -> str:
+        return f"{self._repo_url}/issues/{int(number)}"
+
+    def _one(self, method: str, url: str, told: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return dict(self._ask(method, url, dict, told)[1])
+
+    def _pages(self, url: str, query: Mapping[str, str | None]) -> Iterator[dict[str, Any]]:
+        params: dict[str, str] | None = {name: value for name, value in query.items() if value}
+        params = {**(params or {}), "per_page": "100"}
+        while url:
+            response, rows = self._ask("GET", url, list, params=params)
+            yield from rows
+            following = response.links.get("next", {}).get("url", "")
+            url, params = following and self._own(response.url, following), None
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        kind: type,
+        told: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> tuple[requests.Response, Any]:
+        """Return the reply and its JSON, which is of type `kind`; raise what the status means."""
+        write = method != "GET"
+        self._wait(write)
+        try:
+            response = self._follow(method, url, told, params)
+        finally:
+            if write:
+                self.next_write_at = self._clock() + _WRITE_GAP_SECONDS
+        read = _json(response)
+        if 200 <= response.status_code < 300 and _is(read, kind):
+            self._limits_in_a_row = 0
+            return response, read
+        raise self._failure(response, read, write)
+
+    def _wait(self, write: bool) -> None:
+        """Sit out the rest of the second between two writes; raise where the wait would be longer."""
+        now = self._clock()
+        quiet = self.quiet_until - now
+        if 0 < quiet <= _LONGEST_PAUSE_SECONDS:
+            raise RateLimitedError(f"GitHub asked to be left alone: try again in {quiet:.0f} seconds.", quiet)
+        pause = self.next_write_at - now if write else 0.0
+        if not 0 < pause <= _LONGEST_PAUSE_SECONDS:
+            return
+        if pause > _WRITE_GAP_SECONDS:
+            raise DeliveryError(
+                f"The next write to GitHub is due in {pause:.0f} seconds: try again then.", pause
+            )
+        self._sleep(pause)
+
+    def _follow(
+        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None
+    ) -> requests.Response:
+        """Send, and follow redirects with the same method and body: requests would make a GET of a POST."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._send(method, url, told, params)
+            if response.status_code not in _REDIRECTS:
+                return response
+            url, params = self._own(response.url, response.headers.get("Location", "")), None
+        raise DeliveryError(f"GitHub redirected more than {_MAX_REDIRECTS} times: check repo and api_url.")
+
+    def _own(self, base: str, pointer: str) -> str:
+        """Return where `pointer` leads if that is the server the token is for; it goes nowhere else."""
+        try:
+            url = urljoin(base, pointer)
+            origin = _origin(url)
+        except ValueError:
+            raise DeliveryError("GitHub points to a malformed address: check api_url.") from None
+        if origin != _origin(self.api_url):
+            raise DeliveryError(f"GitHub points to {origin}, where its token must not go: check api_url.")
+        return url
+
+    def _send(
+        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None
+    ) -> requests.Response:
+        write = method != "GET"
+        headers = self._headers(write)
+        try:
+            return self._connection().request(
+                method,
+                url,
+                params=params,
+                json=told,
+                headers=headers,
+                auth=_as_it_is,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except (OSError, ValueError, HTTPError) as error:  # requests' own errors are OSErrors
+            lost = write and not _never_sent(error)
+            # Only its name: the texts of these errors may hold a proxy's password.
+            why = f"{urlsplit(url).hostname} did not answer ({type(_root(error)).__name__})"
+            raise _unanswered(why, lost) from None
+
+    def _headers(self, write: bool) -> dict[str, str]:
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "User-Agent": "loghub",
+            "X-GitHub-Api-Version": self._api_version,
+        }
+        self._sent_token = token = (self._token() or "").strip()
+        if token:
+            if not (token.isascii() and token.isprintable()) or " " in token:
+                raise BadTokenError("The GitHub token is malformed: set GITHUB_TOKEN to a valid token.")
+            headers["Authorization"] = f"Bearer {token}"
+        elif write:
+            raise BadTokenError("There is no GitHub token: set GITHUB_TOKEN to a valid token.")
+        return headers
+
+    def _connection(self) -> requests.Session:
+        """Return this process's session: a connection that a fork shares would mix the replies of two."""
+        if self._session is None :
+            self._session, self._session_pid = requests.Session(), os.getpid()
+        return self._session
+
+    # What went wrong
+
+    def _failure(self, response: requests.Response, read: Any, write: bool) -> DeliveryError:
+        status, said = response.status_code, self._said(read)
+        if _is_limit(response, said):
+            return self._limited(response)
+        after = _seconds(response, self._clock())
+        if status >= 500 or status == 408:
+            return _unanswered(f"GitHub failed ({status})", write, after)
+        if status < 400 or not isinstance(read, dict):
+            return _unanswered(
+                f"GitHub's reply ({status}) is not its JSON, perhaps a proxy's page", write, after
+            )
+        return self._refusal(response, status, said)
+
+    def _refusal(self, response: requests.Response, status: int, said: str) -> DeliveryError:
+        path = urlsplit(response.url).path
+        if status == 401:
+            return BadTokenError("GitHub refused the token (401): set GITHUB_TOKEN to a valid token.")
+        if status in (403, 451):
+            return self._forbidden(response, status, said)
+        if status == 404:
+            return NotFoundError(
+                f"GitHub does not find {path} (404): check that it exists and that the token may see it."
+            )
+        if status == 410:
+            return GoneError(
+                f"GitHub has not got {path} any more (410: {said}): check that issues are enabled."
+            )
+        if status in (400, 413, 422):
+            return InvalidError(f"GitHub will not take this as it is ({status}): {said}.")
+        return DeliveryError(f"GitHub did not do this ({status}: {said}): try again later.")
+
+    def _forbidden(self, response: requests.Response, status: int, said: str) -> ForbiddenError:
+        # Some kinds of token get the header with every reply; only these words make it the reason.
+        needed = response.headers.get("X-Accepted-GitHub-Permissions") if "not accessible" in said else None
+        advice = f"give the token the permission {needed}" if needed else "check what the token may do"
+        return ForbiddenError(
+            f"GitHub forbids this ({status}: {said}): {advice} on {self.repo}.", needed, said
+        )
+
+    def _limited(self, response: requests.Response) -> RateLimitedError:
+        """Return the error and keep quiet as long: by the reply, else a minute, doubled each time."""
+        now = self._clock()
+        pause = _seconds(response, now)
+        if pause is None and response.headers.get("X-RateLimit-Remaining") == "0":
+            pause = _until_reset(response, now)
+        if pause is None:
+            pause = _LIMIT_PAUSE_SECONDS * 2 ** min(self._limits_in_a_row, 10)
+        pause = min(max(pause, 1.0), _LONGEST_PAUSE_SECONDS)
+        self._limits_in_a_row += 1
+        self.quiet_until = now + pause
+        return RateLimitedError(
+            f"GitHub's rate limit is reached ({response.status_code}): try again in {pause:.0f} seconds.",
+            pause,
+        )
+
+    def _said(self, read: Any) -> str:
+        """Return GitHub's own words as part of one sentence, without the token should they repeat it."""
+        if not isinstance(read, dict):
+            return ""
+        errors = read.get("errors")
+        parts = [_words(one) for one in errors] if isinstance(errors, list) else []
+        text = " ".join("; ".join([str(read.get("message") or "no reason given"), *parts]).split())
+        text = text.replace(self._sent_token, "***") if self._sent_token else text
+        return text[:_MAX_SAID].rstrip(". ")
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave the request alone; without an `auth`, requests puts what ~/.netrc says in place of our token."""
+    return request
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port; never a user or a password that stand in the URL."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def _json(response: requests.Response) -> Any:
+    """Return the reply's JSON, None where a reply has no body, and `_NO_JSON` where it is none."""
+    if response.status_code == 204:
+        return None
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        return _NO_JSON
+
+
+def _is(read: Any, kind: type) -> bool:
+    """Return whether JSON is of a type; every list of GitHub holds objects."""
+    items = read if isinstance(read, list) else ()
+    return isinstance(read, kind) and all(isinstance(one, dict) for one in items)
+
+
+def _is_limit(response: requests.Response, said: str) -> bool:
+    if response.status_code == 429:
+        return True
+    if response.status_code != 403:
+        return False
+    by_header = "Retry-After" in response.headers or response.headers.get("X-RateLimit-Remaining") == "0"
+    return by_header or "rate limit" in said.lower()
+
+
+def _seconds(response: requests.Response, now: float) -> float | None:
+    """Return the reply's Retry-After, a number or a date, in seconds."""
+    text = response.headers.get("Retry-After", "")
+    read = _finite(text)
+    if read is None:
+        at = _date(text)
+        read = None if at is None else at - _server_time(response, now)
+    return read
+
+
+def _until_reset(response: requests.Response, now: float) -> float | None:
+    reset = _finite(response.headers.get("X-RateLimit-Reset", ""))
+    return None if reset is None else reset - _server_time(response, now)
+
+
+def _server_time(response: requests.Response, now: float) -> float:
+    """Return the server's clock, which its times are meant by; ours may be wrong."""
+    at = _date(response.headers.get("Date", ""))
+    return now if at is None else at
+
+
+def _finite(text: str) -> float | None:
+    try:
+        read = float(text)
+    except ValueError:
+        return None
+    return read if math.isfinite(read) else None
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _words(error: Any) -> str:
+    """Return one entry of GitHub's ``errors`` in words."""
+    if not isinstance(error, dict):
+        return str(error)
+    return str(error.get("message") or f"{error.get('field')} is {error.get('code')}")
+
+
+def _unanswered(what: str, write: bool, retry_after: float | None = None) -> DeliveryError:
+    if write:
+        return UnknownOutcomeError(f"{what}: look whether it was done before trying again.", retry_after)
+    return DeliveryError(f"{what}: try again later.", retry_after)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the innermost of the errors that requests and urllib3 wrap into each other."""
+    wrapped = [getattr(error, "reason", None), *error.args]
+    inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
+    return error if inner is None else _root(inner)
+
+
+def _never_sent(error: BaseException) -> bool:
+    """Return whether the request certainly never left: nobody connected, or nothing was tried."""
+    if not isinstance(error, requests.RequestException | HTTPError):
+        return isinstance(error, OSError)  # such as a CA bundle that is not there
+    tried = not isinstance(error, ValueError | requests.exceptions.InvalidJSONError)
+    connected = not isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError)
+    refused = isinstance(_root(error), NewConnectionError | ssl.SSLCertVerificationError)
+    return refused or not (tried and connected)

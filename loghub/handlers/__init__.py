@@ -1,0 +1,1 @@
+"""The handlers, one file each: `logging.yaml` names them as ``loghub.<Class>`` under ``class:``."""

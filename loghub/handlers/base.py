@@ -1,0 +1,168 @@
+"""What all reporting handlers share: a record is written down in the journal, and nothing else happens here.
+
+`ReportingHandler` notes records; `OutboxHandler` adds a destination that the delivery thread tells. A channel
+of one's own is a subclass of OutboxHandler with a `destination` and one method, ``deliver(batch)``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from loghub import delivery, env, options
+from loghub.capture import Sighting
+from loghub.filters import EventFilter, shared_capture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loghub.delivery import Batch
+    from loghub.ledger.protocol import Item
+
+
+class ReportingHandler(logging.Handler):
+    """A handler whose records are counted and kept.
+
+    Args:
+        level: Lowest level to report; ERROR.
+        home: Folder of journal and ledger (env LOGHUB_HOME; else the user's state directory).
+        ledger: ``sqlite`` (in `home`) or ``postgresql://...`` (env LOGHUB_LEDGER).
+        shutdown_timeout: Seconds that the end of the process may wait for delivery.
+
+    Raises:
+        UnknownOptionError: There is no such option.
+        OptionValueError: A value is malformed.
+    """
+
+    destination: str | None = None
+
+    def __init__(
+        self,
+        *,
+        level: int | str = logging.ERROR,
+        home: str | None = None,
+        ledger: str | None = None,
+        shutdown_timeout: float = 2.0,
+        **unknown: object,
+    ) -> None:
+        options.reject_unknown(self, unknown)
+        super().__init__(level)
+        self.enabled = options.variable_flag("ERROR_REPORTING_ENABLED", default=True)
+        self.shutdown_timeout = options.number(self, "shutdown_timeout", shutdown_timeout)
+        self._selective = False
+        self._complaints: set[tuple[type[BaseException] | None, int]] = set()
+        self.home = delivery.home_of(_home(self, home), _ledger(self, ledger))
+        if self.enabled:
+            self.home.attach(id(self), self if isinstance(self, OutboxHandler) else None)
+            if self.home.path is not None and os.path.isdir(self.home.path):
+                delivery.stir(soon=False)  # another process may have left something to deliver
+
+    def addFilter(self, filter: Any) -> None:  # noqa: A002 - logging's own name
+        """Add a filter; one that is not an EventFilter may choose record by record."""
+        super().addFilter(filter)
+        self._note_filters()
+
+    def removeFilter(self, filter: Any) -> None:  # noqa: A002 - logging's own name
+        """Remove a filter."""
+        super().removeFilter(filter)
+        self._note_filters()
+
+    def _note_filters(self) -> None:
+        self._selective = not all(isinstance(one, EventFilter) for one in self.filters)
+
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Filter and emit, without the handler's lock: nothing here needs it."""
+        passed: Any = self.filter(record)
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return passed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record down in this process's journal."""
+        try:
+            sighting = record.__dict__.get("_loghub_event")
+            if type(sighting) is not Sighting:
+                sighting = shared_capture().sight(record)
+            if sighting.kind is None or not self.enabled:
+                return
+            new = self.home.note(record, sighting, self.destination, selective=self._selective)
+            if sighting.kept >= 0:
+                self.kept(record, sighting)
+            delivery.stir(soon=new)
+        except Exception:
+            self.handleError(record)
+
+    def kept(self, record: logging.LogRecord, sighting: Sighting) -> None:
+        """Called for an occurrence that is kept in full, when it is in the journal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Do what logging does, once for each cause."""
+        kind, _, tb = sys.exc_info()
+        while tb is not None and tb.tb_next is not None:
+            tb = tb.tb_next
+        cause = (kind, tb.tb_lineno if tb is not None else 0)
+        if cause not in self._complaints:
+            self._complaints.add(cause)
+            super().handleError(record)
+
+    def flush(self) -> None:
+        """Deliver what waits, for at most `shutdown_timeout` seconds."""
+        if self.enabled:
+            delivery.flush(self.shutdown_timeout)
+
+    def close(self) -> None:
+        """Take leave; the last handler of a home folds what is left."""
+        if self.home.detach(id(self)):
+            self.home.close(self.shutdown_timeout)
+        super().close()
+
+
+class OutboxHandler(ReportingHandler):
+    """A handler that tells a destination, from the delivery thread.
+
+    A subclass sets `destination` (named by what it is, such as ``github:owner/repo``; None while something is
+    missing: errors are then only counted and kept) before it calls ``super().__init__``, and has `deliver`.
+    """
+
+    needs: ClassVar[str] = ""
+    """What is missing when `destination` is None, as a sentence."""
+
+    def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
+        """Return which of `waiting` (oldest first) to deliver now; nothing: not yet.
+
+        `closing`: no other process of this home is alive and this one goes, or a person said drain; intervals
+        do not count any more, but ``due_at`` (what a failed delivery waits for) does.
+        """
+        return [item for item in waiting if item.due_at <= now]
+
+    def deliver(self, batch: Batch) -> None:
+        """Tell the destination about ``batch.items``.
+
+        What is not marked by ``batch.done``, ``later`` or ``dead`` is done when this returns.
+
+        Raises:
+            DeliveryError: Not now: what is not marked is tried again.
+            RefusedError: Never: what is not marked becomes a dead letter.
+        """
+        raise NotImplementedError
+
+    def say(self, level: int, text: str) -> None:
+        """Log a line of loghub's own life; it is never reported."""
+        delivery.log.log(level, "Error reporter: %s", text)
+
+
+def _home(owner: object, value: str | None) -> str | None:
+    if value is None:
+        return delivery.default_home()
+    return os.path.abspath(os.path.expanduser(options.text(owner, "home", value)))
+
+
+def _ledger(owner: object, value: str | None) -> str | None:
+    url = value if value is not None else env.read("LOGHUB_LEDGER")
+    if url is None or url == "sqlite":
+        return None
+    if not isinstance(url, str) or not url.startswith(("postgresql://", "postgres://")):
+        options.refuse(owner, "ledger", url, "'sqlite' or a postgresql:// URL")
+    return url

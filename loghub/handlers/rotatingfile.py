@@ -1,0 +1,970 @@
+"""A log file that many processes and threads write, and that rolls over by size, by time or both.
+
+How lines stay whole, single and in bounds:
+
+- **One write.** A record is one ``os.write`` to a file that was opened for appending. Nothing is buffered,
+  so what `emit` returned from is with the operating system and survives SIGKILL.
+- **One lock: the log file itself** (``flock``, which the kernel lets go when a process dies). A writer takes
+  it, then asks whether the file at the path is still the one it holds. If not (another process rolled over,
+  logrotate moved it, somebody deleted it or its directory), it opens what is there now and asks again. So one
+  question guards against a stale file and a stale lock, and no lock file can be swept away under anybody.
+- **A rollover only renames**, the log itself last, into a place that is empty. Killed anywhere in between it
+  leaves a gap among the backups at worst, which the next rollover fills.
+- **A write that SIGKILL cuts off** can happen only where it crosses a page: Linux copies page by page and
+  looks for a fatal signal in between (``generic_perform_write`` in ``mm/filemap.c``). Such a write is
+  announced beside the log, in ``.<name>.state``, and the next writer cuts off what a dead one left behind.
+- **The background** holds only gzip. A backup is compressed under another name, then takes its place under
+  the log's lock, wherever later rollovers have moved it in the meantime.
+
+Without ``fcntl`` (Windows) there is no lock, and the handler is for one process.
+"""
+
+from __future__ import annotations
+
+import calendar
+import codecs
+import contextlib
+import datetime as dt
+import io
+import locale
+import logging
+import logging.handlers
+import os
+import re
+import shutil
+import stat
+import struct
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from loghub import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_POSIX = sys.platform != "win32"
+
+if sys.platform == "win32":
+    _EXCLUSIVE = _FREE = 0
+
+    def _flock(fd: int, operation: int) -> None:
+        """Do nothing: one process."""
+else:
+    import fcntl
+
+    _EXCLUSIVE, _FREE, _flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.flock
+
+_PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
+_DAY_SECONDS = 86400
+# How often a writer follows a file that is replaced under it before it takes the one that it has got: on a
+# file system whose inode numbers change by themselves it would follow for ever.
+_PURSUITS = 100
+# logging.shutdown calls close() while it holds logging's own lock; what is not compressed then is left for
+# the next handler that opens the log.
+_CLOSE_SECONDS = 2.0
+_GZIP = ".gz"
+
+# `when`, as TimedRotatingFileHandler has it: seconds, and the suffix of a backup.
+_PERIODS = {
+    "S": (1, "%Y-%m-%d_%H-%M-%S"),
+    "M": (60, "%Y-%m-%d_%H-%M"),
+    "H": (3600, "%Y-%m-%d_%H"),
+    "D": (_DAY_SECONDS, "%Y-%m-%d"),
+    "MIDNIGHT": (_DAY_SECONDS, "%Y-%m-%d"),
+    **{f"W{day}": (7 * _DAY_SECONDS, "%Y-%m-%d") for day in range(7)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """When the log rolls over by time, and what its backups are called then."""
+
+    when: str
+    interval: int
+    utc: bool
+    at: dt.time
+
+    def next(self, now: float) -> float:
+        """Return the first rollover after `now` (epoch seconds)."""
+        seconds, _ = _PERIODS[self.when]
+        if not self._by_calendar:
+            return int(now) + seconds * self.interval
+        today = self._broken_down(now)
+        first = next(
+            days
+            for days in range(9)
+            if self._at_day(today, days) > now and self.when in ("MIDNIGHT", f"W{(today.tm_wday + days) % 7}")
+        )
+        return self._at_day(today, first + (self.interval - 1) * seconds // _DAY_SECONDS)
+
+    def suffix(self, rollover_at: float) -> str:
+        """Name the period that ends at `rollover_at` by its beginning, as the standard library does."""
+        seconds, form = _PERIODS[self.when]
+        begin = rollover_at - seconds * self.interval
+        if self._by_calendar:  # a day need not have 24 hours
+            begin = self._at_day(self._broken_down(rollover_at), -self.interval * seconds // _DAY_SECONDS)
+        return time.strftime(form, self._broken_down(begin))
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression for what `suffix` returns."""
+        return re.sub("%[A-Za-z]", r"\\d{2}", _PERIODS[self.when][1].replace("%Y", r"\d{4}"))
+
+    @property
+    def _by_calendar(self) -> bool:
+        return self.when == "MIDNIGHT" or self.when.startswith("W")
+
+    def _broken_down(self, at: float) -> time.struct_time:
+        return time.gmtime(at) if self.utc else time.localtime(at)
+
+    def _at_day(self, today: time.struct_time, days: int) -> float:
+        """Return the time of rollover on the day that is `days` from `today`."""
+        clock = (self.at.hour, self.at.minute, self.at.second)
+        moment = (today.tm_year, today.tm_mon, today.tm_mday + days, *clock, 0, 0, -1)
+        return calendar.timegm(moment) if self.utc else time.mktime(moment)
+
+
+class _State:
+    """32 bytes beside the log that its writers share: a write under way, and when the next rollover is due.
+
+    Only touched while the log is locked. All of it is a convenience that may be missing (a directory where no
+    file can be made, a file system that is full): then a line cut off by SIGKILL stays so, and each process
+    reckons the time of rollover by itself.
+    """
+
+    _WRITE = struct.Struct("<QQQ")  # inode of the log; where the write begins; where it will have ended
+    _DUE = struct.Struct("<d")
+    _NOTHING = bytes(_WRITE.size)
+
+    def __init__(self, path: str, mode_bits: int | None) -> None:
+        self._file: io.FileIO | None = None
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666 if mode_bits is None else mode_bits)
+            self._file = io.FileIO(fd, "r+b")
+            _set_mode(fd, mode_bits)
+            if os.fstat(fd).st_size == 0:  # takes its room now, while there is some
+                os.pwrite(fd, bytes(self._WRITE.size + self._DUE.size), 0)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def announce(self, inode: int, start: int, end: int) -> None:
+        """Say that bytes `start` to `end` are about to be written."""
+        self._put(self._WRITE.pack(inode, start, end), 0)
+
+    def finished(self) -> None:
+        """Say that no write is under way."""
+        self._put(self._NOTHING, 0)
+
+    def unfinished(self) -> tuple[int, int, int] | None:
+        """Return the inode, start and end of a write whose process died in it."""
+        raw = self._get(self._WRITE.size, 0)
+        return None if raw is None or raw == self._NOTHING else self._WRITE.unpack(raw)
+
+    @property
+    def due_at(self) -> float:
+        """When the log next rolls over by time; 0 if nobody has said."""
+        raw = self._get(self._DUE.size, self._WRITE.size)
+        return 0.0 if raw is None else float(self._DUE.unpack(raw)[0])
+
+    @due_at.setter
+    def due_at(self, at: float) -> None:
+        self._put(self._DUE.pack(at), self._WRITE.size)
+
+    def _get(self, size: int, offset: int) -> bytes | None:
+        if self._file is None:
+            return None
+        with contextlib.suppress(OSError):
+            raw = os.pread(self._file.fileno(), size, offset)
+            return raw if len(raw) == size else None
+        return None
+
+    def _put(self, raw: bytes, offset: int) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.pwrite(self._file.fileno(), raw, offset)
+
+
+class _Numbered:
+    """Backups as RotatingFileHandler has them: ``.1`` is the newest, and each rollover moves them up."""
+
+    def __init__(self, name: Callable[[str], str], count: int) -> None:
+        self._name = name
+        self._count = count  # 0: no end
+
+    def vacate(self, _suffix: str) -> str:
+        """Free the first place and return its name; the oldest backup goes if there is no place left."""
+        last = 1
+        while last != self._count and self._at(last):
+            last += 1
+        overdue = self._at(last)
+        if overdue:
+            os.remove(overdue)
+        for number in range(last, 1, -1):
+            moved = self._at(number - 1)
+            if moved:
+                os.rename(moved, self._path(number) + moved[len(self._path(number - 1)) :])
+        return self._path(1)
+
+    def paths(self) -> list[str]:
+        """Return the backups that exist, the newest first."""
+        found, number = [], 1
+        while (path := self._at(number)) or number <= self._count:
+            if path:
+                found.append(path)
+            number += 1
+        return found
+
+    def _path(self, number: int) -> str:
+        return self._name(f".{number}")
+
+    def _at(self, number: int) -> str | None:
+        return _backup_at(self._path(number))
+
+
+class _Dated:
+    """Backups as TimedRotatingFileHandler has them; the second one within a period gets ``.1`` and so on."""
+
+    def __init__(self, name: Callable[[str], str], pattern: str, folder: str) -> None:
+        self._name = name
+        self._folder = folder
+        self._suffixes = re.compile(rf"({pattern})(?:\.(\d+))?", re.ASCII)
+
+    def vacate(self, suffix: str) -> str:
+        """Return the next unused name for a backup of the period that `suffix` names."""
+        numbers = [number for date, number, _ in self._found() if date == suffix]
+        number = max(numbers) + 1 if numbers else 0
+        while os.path.lexists(path := self._path(suffix, number)):
+            number += 1
+        return path
+
+    def paths(self) -> list[str]:
+        """Return the backups that exist, the newest first."""
+        newest_first = sorted(self._found(), reverse=True)
+        return [found for _, _, path in newest_first if (found := _backup_at(path))]
+
+    def _path(self, date: str, number: int) -> str:
+        return self._name(f".{date}.{number}" if number else f".{date}")
+
+    def _found(self) -> list[tuple[str, int, str]]:
+        """Return date, number and path, without ``.gz``, of every backup."""
+        try:
+            files = os.listdir(self._folder)
+        except OSError:
+            return []
+        candidates = {name for file in files for name in (file, file.removesuffix(_GZIP))}
+        return [found for name in candidates for found in self._read(os.path.join(self._folder, name))]
+
+    def _read(self, path: str) -> Iterator[tuple[str, int, str]]:
+        for match in self._suffixes.finditer(os.path.basename(path)):
+            date = match[1]
+            for number in {0, int(match[2] or 0)}:
+                if self._path(date, number) == path:
+                    yield date, number, path
+
+
+class _Background:
+    """At most one thread that does `work`, and does it once more if it was asked for in the meantime."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._asked = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        with self._lock:
+            self._asked = True
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="loghub-gzip", daemon=True)
+                with contextlib.suppress(RuntimeError):  # the interpreter is shutting down: the next one does it
+                    thread.start()
+                    self._thread = thread
+
+    def wait(self, seconds: float) -> None:
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._asked:
+                    self._thread = None
+                    return
+                self._asked = False
+            self._work()
+
+
+class RotatingFileHandler(logging.handlers.RotatingFileHandler):
+    r"""`logging.handlers.RotatingFileHandler`, safe with many processes, and rolling over by time too.
+
+    Files are named as the standard library names them: ``app.log.1`` is the newest of the numbered backups;
+    with `when`, backups carry the date of their period (``app.log.2026-11-23``, and ``app.log.2026-11-23.1``
+    and so on when `maxBytes` fills more than one file in it). An empty file is never rolled over. The
+    directory is made. What cannot be written is counted in `unwritten`, and said in the log once that can be
+    written again.
+
+    Args:
+        filename: The log.
+        mode: ``a``; ``w`` and ``x`` count when the handler first opens the log, and only if it never rolls
+            over.
+        maxBytes: Roll over before the log grows to this size in bytes; a single longer line has a file of
+            its own. 0: not by size.
+        backupCount: How many backups to keep. 0: there is no rollover, as in the standard library; but with
+            `when`, `max_age_days` or `max_total_bytes` there is, and no limit by count.
+        encoding: Of the log; None is the locale's.
+        delay: Open the log at the first record.
+        errors: What to do with what `encoding` cannot hold; None is ``backslashreplace``, so that no record
+            is refused for a lone surrogate.
+        when: Also roll over by time: ``S``, ``M``, ``H``, ``D``, ``midnight``, ``W0`` (Monday) to ``W6``.
+        interval: Every so many of `when`.
+        utc: `when` is in UTC, not in local time.
+        atTime: With ``midnight`` and ``W0`` to ``W6``: at this time of day instead (a `datetime.time`, or a
+            text such as ``"03:30"``).
+        compress: ``gzip`` compresses backups, in the background.
+        max_age_days: Delete backups whose last line is older. Looked at when the log is opened and at every
+            rollover. 0: no limit.
+        max_total_bytes: Delete the oldest backups so that they and a full log stay within this. 0: no limit.
+        mode_bits: Permissions of every file, whatever the umask: ``"0640"``.
+        scrub: Take secrets out of every line.
+
+    Attributes:
+        unwritten: How many records could not be written since that was last said in the log.
+        rolloverAt: When the next rollover by time is due (epoch seconds); 0.0 without `when`.
+
+    Raises:
+        UnknownOptionError: An option that there is not.
+        OptionValueError: An option has a value that it cannot take.
+        OSError: The log cannot be opened (with `delay` that goes to `handleError` instead).
+    """
+
+    # Here because a fork in another thread may ask for them before __init__ is through.
+    stream: Any = None
+    unwritten = 0
+    _why = ""
+    rolloverAt = 0.0
+    _fd = -1
+    _depth = 0
+    _rolling = False
+    _state: _State | None = None
+    _background: _Background | None = None
+    _gzip_fd = -1
+
+    def __init__(  # noqa: PLR0917 - the order of logging.handlers.RotatingFileHandler
+        self,
+        filename: str | os.PathLike[str],
+        mode: str = "a",
+        maxBytes: int = 0,
+        backupCount: int = 0,
+        encoding: str | None = None,
+        delay: bool = False,
+        errors: str | None = None,
+        *,
+        when: str | None = None,
+        interval: int = 1,
+        utc: bool = False,
+        atTime: dt.time | str | None = None,
+        compress: str | None = None,
+        max_age_days: float | None = None,
+        max_total_bytes: int | None = None,
+        mode_bits: int | str | None = None,
+        scrub: bool = False,
+        **unknown: object,
+    ) -> None:
+        options.reject_unknown(self, unknown)
+        maxBytes = options.whole(self, "maxBytes", maxBytes)
+        backupCount = options.whole(self, "backupCount", backupCount)
+        delay = options.flag(self, "delay", delay)
+        self._schedule = _schedule(self, when, interval, utc, atTime)
+        self._gzips = _compress(self, compress)
+        self._max_age_seconds = _limit(options.number, self, "max_age_days", max_age_days) * _DAY_SECONDS
+        self._max_total_bytes = _limit(options.whole, self, "max_total_bytes", max_total_bytes)
+        self._mode_bits = _mode_bits(self, mode_bits)
+        self._scrub = _scrubber() if options.flag(self, "scrub", scrub) else None
+        super().__init__(
+            _filename(self, filename),
+            "a" if when else _mode(self, mode),
+            maxBytes,
+            backupCount,
+            _codec(self, encoding),
+            delay=True,
+            errors=_error_handler(self, errors),
+        )
+        self.delay = delay
+        self._set_up()
+        if not delay:
+            with self._held():
+                self._tidy()
+
+    def _set_up(self) -> None:
+        """Fill in what follows from the options, and what the log is like before the first line."""
+        self._codec = locale.getencoding() if self.encoding in (None, "locale") else str(self.encoding)
+        self._errors = str(self.errors)
+        self._byte_order_mark = "".encode(self._codec)
+        folder, name = os.path.split(self.baseFilename)
+        self._state_path = os.path.join(folder, f".{name}.state")
+        self._part_path = os.path.join(folder, f".{name}.gz.part")
+        self._device = self._inode = self._size = -1
+        self._lockable = self._first = True
+        self._pending: tuple[logging.LogRecord | None, bytes] = (None, b"")
+        self._complaints: set[tuple[type, int | None]] = set()
+        if self._schedule is not None:
+            self.rolloverAt = self._schedule.next(_last_change(self.baseFilename))
+        self._background = _Background(self._compress) if self._gzips else None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, after a rollover if one is due."""
+        try:
+            data = self._encoded(record)
+        except RecursionError:  # as the standard library: not for handleError, which would need the stack
+            raise
+        except Exception:
+            self.handleError(record)
+            return
+        try:
+            self._append(record, data)
+        except Exception as error:
+            self.unwritten += 1
+            self._why = str(error)
+            self._complain(record, error)
+        else:
+            if self.unwritten:
+                self._own_up()
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """Tell whether `record` has to go into a new file."""
+        if not self._depth:
+            with self._held():
+                return self.shouldRollover(record)
+        late = self._schedule is not None and self._is_late(self._schedule)
+        if not self._size or not (late or self._is_too_big(record)):
+            return False
+        return stat.S_ISREG(os.fstat(self._fd).st_mode)
+
+    def doRollover(self) -> None:
+        """Make the log a backup now, and begin a new one."""
+        if not self._keeps_backups() or not (self._depth or os.path.exists(self.baseFilename)):
+            return
+        with self._held():
+            self._rolling = True
+            try:
+                self._roll()
+            finally:
+                self._rolling = False
+
+    def close(self) -> None:
+        """Close the log, and give gzip a moment to end."""
+        self.acquire()
+        try:
+            if self.unwritten:
+                self._own_up()
+        finally:
+            self.release()
+        super().close()
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+        if self._background is not None:
+            self._background.wait(_CLOSE_SECONDS)
+
+    # One line -------------------------------------------------------------------------------------
+
+    def _encoded(self, record: logging.LogRecord) -> bytes:
+        """Return the record's line as bytes; the one place that formats."""
+        pending, data = self._pending
+        if pending is record:
+            return data
+        line = self.format(record)
+        if self._scrub is not None:
+            line = self._scrub(line)
+        data = (line + self.terminator).encode(self._codec, self._errors)
+        return data[len(self._byte_order_mark) :] if self._byte_order_mark else data
+
+    def _append(self, record: logging.LogRecord, data: bytes) -> None:
+        self._depth += 1
+        try:
+            self._take()
+            if not self._rolling:
+                self._pending = (record, data)
+                self._make_room(record)
+            self._write(data)
+        finally:
+            self._pending = (None, b"")
+            self._let_go()
+
+    def _make_room(self, record: logging.LogRecord) -> None:
+        """Roll over until `record` fits: others may fill a new file before this process has its lock."""
+        while self.shouldRollover(record):
+            before = self.stream
+            try:
+                self.doRollover()
+                self.stream.flush()  # a subclass may have written a head line
+                self._size = os.fstat(self._fd).st_size
+            except Exception as error:  # rather a file that is too long than a line that is lost
+                self._complain(record, error)
+                self._take()
+                return
+            if self.stream is before or not self._size:
+                return
+
+    def _write(self, data: bytes) -> None:
+        if self._byte_order_mark and not self._size:
+            data = self._byte_order_mark + data
+        start = self._size
+        end = start + len(data)
+        crosses = start // _PAGE != (end - 1) // _PAGE and self._state is not None
+        if crosses:
+            self._state.announce(self._inode, start, end)  # type: ignore[union-attr]
+        try:
+            written = os.write(self._fd, data)
+            if written != len(data):
+                self._write_rest(data, written, start)
+            self._size = end
+        finally:
+            if crosses:
+                self._state.finished()  # type: ignore[union-attr]
+
+    def _write_rest(self, data: bytes, written: int, start: int) -> None:
+        """Write what is left after a short write, or take back the beginning: never half a line."""
+        try:
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
+        except OSError:
+            with contextlib.suppress(OSError):
+                if os.fstat(self._fd).st_size == start + written:
+                    os.ftruncate(self._fd, start)
+            raise
+
+    def _complain(self, record: logging.LogRecord, error: Exception) -> None:
+        """Call handleError, once per cause until it is over."""
+        cause = (type(error), getattr(error, "errno", None))
+        if cause not in self._complaints:
+            self._complaints.add(cause)
+            self.handleError(record)
+
+    def _own_up(self) -> None:
+        """Say in the log how many records are missing from it."""
+        missing, self.unwritten = self.unwritten, 0
+        text = "Error reporter: %d record(s) are missing here, they could not be written: %s"
+        notice = logging.LogRecord("loghub", logging.WARNING, __file__, 0, text, (missing, self._why), None)
+        try:
+            self._append(notice, self._encoded(notice))
+            self._complaints.clear()
+        except Exception:  # still not: it is said the next time
+            self.unwritten += missing
+
+    # Holding the log ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        self.acquire()
+        self._depth += 1
+        try:
+            self._take()
+            yield
+        finally:
+            self._let_go()
+            self.release()
+
+    def _take(self) -> None:
+        """Have the log open, locked, and the file that is at its path.
+
+        Counting `_depth` before locking, and locking anew at each depth, keeps this right for a record that
+        is logged while another is being written in the same thread: by a signal handler, or by a rotator.
+        """
+        for _ in range(_PURSUITS):
+            if self.stream is None or self.stream.closed:
+                self._reopen()
+            if self._lockable:
+                _flock(self._fd, _EXCLUSIVE)
+            try:
+                found = os.stat(self.baseFilename)
+            except OSError:
+                self._shut()
+                continue
+            if found.st_ino == self._inode and found.st_dev == self._device:
+                if found.st_size != self._size:
+                    self._catch_up(found)
+                return
+            self._shut()
+        self._reopen()
+        self._size = os.fstat(self._fd).st_size
+
+    def _let_go(self) -> None:
+        self._depth -= 1
+        if not self._depth and self._lockable and self.stream is not None and not self.stream.closed:
+            _flock(self._fd, _FREE)
+
+    def _reopen(self) -> None:
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+        self.stream = self._open()
+        self._fd = self.stream.fileno()
+        opened = os.fstat(self._fd)
+        self._device, self._inode, self._size = opened.st_dev, opened.st_ino, -1
+        self._lockable = _try_lock(self._fd)
+
+    def _shut(self) -> None:
+        """Close the log, which also lets go of its lock."""
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # what somebody else left in its buffer
+                stream.close()
+
+    def _catch_up(self, found: os.stat_result) -> None:
+        """Learn what others did to the log since this process wrote."""
+        fresh = self._size < 0
+        self._size = found.st_size
+        if self._state is None:
+            if not _POSIX or not stat.S_ISREG(found.st_mode):
+                return
+            self._state = _State(self._state_path, self._mode_bits)
+        unfinished = self._state.unfinished()
+        if unfinished is not None:
+            inode, start, end = unfinished
+            if inode == self._inode and start < self._size < end:
+                os.ftruncate(self._fd, start)
+                self._size = start
+            self._state.finished()
+        if fresh and self._schedule is not None:
+            self._agree_on_time(self._schedule)
+
+    def _open(self) -> Any:
+        """Open the log for appending, with its directory and its permissions."""
+        try:
+            os.makedirs(os.path.dirname(self.baseFilename), exist_ok=True)
+            if self._first and self.mode[0] != "a":
+                self._open_as(self.mode).close()
+            self._first = False
+            return self._open_as("a")
+        except OSError as error:
+            raise _explained(self, error) from error
+
+    def _open_as(self, mode: str) -> Any:
+        stream = self._builtin_open(  # type: ignore[attr-defined]
+            self.baseFilename, mode, encoding=self.encoding, errors=self.errors, opener=self._open_file
+        )
+        _set_mode(stream.fileno(), self._mode_bits)
+        return stream
+
+    def _open_file(self, path: str, flags: int) -> int:
+        return os.open(path, flags, 0o666 if self._mode_bits is None else self._mode_bits)
+
+    def _at_fork_reinit(self) -> None:
+        """In a forked child: leave the parent's lock alone.
+
+        A lock belongs to what `open` made, which parent and child share. So the child puts something else
+        under the same descriptor, and finds at its next record that this is not the log.
+        """
+        super()._at_fork_reinit()  # type: ignore[misc]
+        self._depth, self._rolling, self._pending = 0, False, (None, b"")
+        if self._background is not None:
+            self._background = _Background(self._compress)
+        with contextlib.suppress(OSError, ValueError):
+            if self._gzip_fd >= 0:
+                os.close(self._gzip_fd)
+                self._gzip_fd = -1
+        with contextlib.suppress(OSError, ValueError):
+            if self.stream is not None and not self.stream.closed:
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, self._fd, inheritable=False)
+                os.close(nothing)
+        self._inode, self._lockable = -1, False
+
+    # Rollover -------------------------------------------------------------------------------------
+
+    def _keeps_backups(self) -> bool:
+        limits = self.backupCount or self._max_age_seconds or self._max_total_bytes
+        return self._schedule is not None or bool(limits)
+
+    def _is_too_big(self, record: logging.LogRecord) -> bool:
+        if self.maxBytes <= 0 or not self._keeps_backups():
+            return False
+        return self._size + len(self._encoded(record)) >= self.maxBytes
+
+    def _is_late(self, schedule: _Schedule) -> bool:
+        if time.time() < self.rolloverAt:
+            return False
+        self._agree_on_time(schedule)  # another process may have seen to it
+        return time.time() >= self.rolloverAt
+
+    def _agree_on_time(self, schedule: _Schedule) -> None:
+        """Take the time of rollover that the other processes go by; begin a period with an empty file."""
+        now = time.time()
+        latest = schedule.next(now)
+        due_at = (self._state and self._state.due_at) or self.rolloverAt
+        if due_at > latest or (due_at <= now and not self._size):  # later than that: said for another `when`
+            due_at = latest
+        self.rolloverAt = due_at
+        if self._state is not None:
+            self._state.due_at = due_at
+
+    def _roll(self) -> None:
+        schedule = self._schedule
+        backup = self._backups.vacate("" if schedule is None else schedule.suffix(self.rolloverAt))
+        if not _POSIX:  # an open file cannot be renamed there
+            self._shut()
+        self.rotate(self.baseFilename, backup)
+        if self.stream is not None and not self._is_at_path():
+            self._shut()
+        self._take()
+        if schedule is not None:
+            self._agree_on_time(schedule)
+        self._complaints.clear()
+        self._tidy()
+
+    def _is_at_path(self) -> bool:
+        """Tell whether the log is where it was: the user's rotator may have copied and emptied it."""
+        try:
+            found = os.stat(self.baseFilename)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == (self._device, self._inode)
+
+    @property
+    def _backups(self) -> _Numbered | _Dated:
+        if self._schedule is None:
+            return _Numbered(self._backup_name, self.backupCount)
+        folder = os.path.dirname(self._backup_name("." + self._schedule.suffix(self.rolloverAt)))
+        return _Dated(self._backup_name, self._schedule.pattern, folder)
+
+    def _backup_name(self, suffix: str) -> str:
+        return self.rotation_filename(self.baseFilename + suffix)
+
+    # Retention and compression --------------------------------------------------------------------
+
+    def _tidy(self) -> None:
+        """Delete what is too old or too much, and compress the rest; called with the log locked."""
+        if self._background and not all(path.endswith(_GZIP) for path in self._backups.paths()):
+            self._background.start()  # deletes too, once it is known how small things have become
+        else:
+            self._retain()
+
+    def _retain(self) -> None:
+        """Delete the backups that are beyond a limit; called with the log locked."""
+        if not (self._max_age_seconds or self._max_total_bytes or self._schedule):
+            return  # the numbered ones are counted as they move up
+        oldest = time.time() - self._max_age_seconds
+        total = self.maxBytes
+        for number, path in enumerate(self._backups.paths(), 1):
+            with contextlib.suppress(OSError):
+                found = os.stat(path)
+                total += found.st_size
+                if (
+                    (self.backupCount and number > self.backupCount)
+                    or (self._max_age_seconds and found.st_mtime < oldest)
+                    or (self._max_total_bytes and total > self._max_total_bytes)
+                ):
+                    os.remove(path)
+
+    def _compress(self) -> None:
+        """Compress every backup that is not, then keep within the limits; in the background."""
+        try:
+            with self._only_compressor():
+                tried: set[int] = set()
+                while (source := self._next_to_compress(tried)) is not None:
+                    with source:
+                        tried.add(os.fstat(source.fileno()).st_ino)
+                        self._compress_one(source)
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(self._part_path)
+                with self._locked_aside():
+                    self._retain()
+        except Exception as error:  # nobody above: the backup stays as it is
+            logging.getLogger("loghub").warning(
+                "Error reporter: a backup of %s could not be compressed and stays as it is: %s",
+                self.baseFilename,
+                error,
+            )
+
+    def _next_to_compress(self, tried: set[int]) -> Any:
+        """Open the oldest backup that is not compressed and not `tried`; None if there is none."""
+        with self._locked_aside():
+            for path in reversed(self._backups.paths()):
+                if not path.endswith(_GZIP) and os.stat(path).st_ino not in tried:
+                    return open(path, "rb")  # the caller closes it
+        return None
+
+    def _compress_one(self, source: Any) -> None:
+        import gzip
+
+        like = os.fstat(source.fileno())
+        fd = os.open(self._part_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IMODE(like.st_mode))
+        with open(fd, "wb") as part, gzip.GzipFile("", "wb", 6, part, mtime=like.st_mtime) as packed:
+            _set_mode(fd, stat.S_IMODE(like.st_mode))
+            shutil.copyfileobj(source, packed, 1 << 18)
+        os.utime(self._part_path, ns=(like.st_atime_ns, like.st_mtime_ns))
+        with self._locked_aside():
+            for path in self._backups.paths():
+                if os.stat(path).st_ino == like.st_ino:
+                    os.rename(self._part_path, path + _GZIP)
+                    os.remove(path)
+
+    @contextlib.contextmanager
+    def _only_compressor(self) -> Iterator[None]:
+        """Wait until no other process compresses backups of this log."""
+        self._gzip_fd = os.open(self._state_path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _try_lock(self._gzip_fd)
+            yield
+        finally:
+            fd, self._gzip_fd = self._gzip_fd, -1
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def _locked_aside(self) -> Iterator[None]:
+        """Hold the log's lock, not the handler's: logging.shutdown keeps that while it waits in close()."""
+        fd = self._lock_aside()
+        try:
+            yield
+        finally:
+            _try_lock(fd, _FREE)  # said, not left to close(): a child that was forked just now has it too
+            os.close(fd)
+
+    def _lock_aside(self) -> int:
+        for attempt in range(1, _PURSUITS + 1):
+            fd = self._open_file(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            _try_lock(fd)
+            with contextlib.suppress(FileNotFoundError):
+                if attempt == _PURSUITS or os.path.samestat(os.fstat(fd), os.stat(self.baseFilename)):
+                    break
+            os.close(fd)
+        return fd
+
+
+# Files --------------------------------------------------------------------------------------------
+
+
+def _backup_at(path: str) -> str | None:
+    """Return `path` or its compressed form, whichever exists."""
+    packed = path + _GZIP
+    if not os.path.exists(packed):
+        return path if os.path.exists(path) else None
+    if os.path.exists(path):  # killed after the compressed one took its place: that is complete
+        os.remove(path)
+    return packed
+
+
+def _last_change(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return time.time()
+
+
+def _set_mode(fd: int, mode_bits: int | None) -> None:
+    if mode_bits is not None and _POSIX:
+        with contextlib.suppress(OSError):  # somebody else's file, which can be written all the same
+            os.fchmod(fd, mode_bits)
+
+
+def _try_lock(fd: int, operation: int = _EXCLUSIVE) -> bool:
+    """Lock the file; False where the file system knows no locks, and the handler is for one process."""
+    try:
+        _flock(fd, operation)
+    except OSError:
+        return False
+    return True
+
+
+def _explained(owner: object, error: OSError) -> OSError:
+    """Return `error` as a sentence; the same class, number and file name."""
+    return OSError(
+        error.errno,
+        f"{type(owner).__name__} cannot open its log ({error.strerror}); "
+        "let this user write there, or give another 'filename'",
+        error.filename,
+    )
+
+
+# Options ------------------------------------------------------------------------------------------
+
+
+def _filename(owner: object, value: object) -> str | os.PathLike[str]:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        options.refuse(owner, "filename", value, "the path of a file")
+    return value
+
+
+def _mode(owner: object, value: object) -> str:
+    if value not in ("a", "w", "x", "at", "wt", "xt", "a+", "w+"):
+        options.refuse(owner, "mode", value, "'a', 'w' or 'x'")
+    return str(value)
+
+
+def _codec(owner: object, value: Any) -> str | None:
+    if value is not None:
+        try:
+            "".encode(value)
+        except (LookupError, TypeError):
+            options.refuse(owner, "encoding", value, "the name of a text encoding, such as 'utf-8'")
+    return value  # type: ignore[no-any-return]
+
+
+def _error_handler(owner: object, value: Any) -> str:
+    if value is None:
+        return "backslashreplace"
+    try:
+        codecs.lookup_error(value)
+    except (LookupError, TypeError):
+        options.refuse(owner, "errors", value, "the name of an error handler, such as 'backslashreplace'")
+    return str(value)
+
+
+def _schedule(owner: object, when: object, interval: object, utc: object, at: object) -> _Schedule | None:
+    interval = options.whole(owner, "interval", interval, 1)
+    utc = options.flag(owner, "utc", utc)
+    at = _time_of_day(owner, at)
+    if when is None:
+        return None
+    if not isinstance(when, str) or when.upper() not in _PERIODS:
+        options.refuse(owner, "when", when, "S, M, H, D, midnight, or W0 (Monday) to W6")
+    return _Schedule(when.upper(), interval, utc, at)
+
+
+def _time_of_day(owner: object, value: object) -> dt.time:
+    if value is None or isinstance(value, dt.time):
+        return value or dt.time()
+    try:
+        return dt.time.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # YAML reads 03:30:00 without quotes as a number in base 60
+        options.refuse(owner, "atTime", value, "a datetime.time or a text such as '03:30' (in quotes)")
+
+
+def _compress(owner: object, value: object) -> bool:
+    word = "none" if value is None else value
+    if word not in ("none", "gzip"):
+        options.refuse(owner, "compress", value, "'gzip' or none")
+    return word == "gzip"
+
+
+def _limit(read: Callable[..., Any], owner: object, name: str, value: object) -> Any:
+    return 0 if value is None else read(owner, name, value)
+
+
+def _mode_bits(owner: object, value: object) -> int | None:
+    if value is None:
+        return None
+    bits = value
+    if isinstance(value, str):
+        try:
+            bits = int(value, 8)
+        except ValueError:
+            bits = -1
+    # The decimal numbers 600, 640, 644 and so on, meant as octal, do not let the owner read.
+    if not isinstance(bits, int) or isinstance(bits, bool) or bits & ~0o7777 or bits & 0o600 != 0o600:
+        options.refuse(owner, "mode_bits", value, "octal permissions that let the owner read and write: '0640'")
+    return bits
+
+
+def _scrubber() -> Callable[[str], str]:
+    from loghub.scrub import Scrubber
+
+    return Scrubber().text

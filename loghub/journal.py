@@ -1,0 +1,570 @@
+"""The append-only file of a process: what reached it survives ``kill -9``, and is folded exactly once.
+
+The application's threads only append, with one ``os.write`` a line. The file's owner holds a lock on it for as
+long as it lives; a journal whose lock is free belonged to a process that is gone, and whoever comes next
+adopts it. Folding is reading: `read` turns lines into a `Fold`, which a ledger takes in one transaction
+together with the offset up to which it was read.
+
+One line is one of::
+
+    {"journal": 1, ...}             the first line: who writes
+    {"no": 3, "n": 1, "to": [...], "at": ..., "level": 40, "kept": true, "event": {...}}
+                                    an occurrence in full; from here on, 3 stands for its kind, and repeats
+                                    of 3 are for the destinations in "to" (and those added since)
+    3                               one more of kind 3
+    t 1770000000                    what follows happened at this second
+    d 3 github:owner/repo           the occurrence before is for this destination too, as are all repeats
+    s 3 smtp:host                   the same, but not the repeats (the handler chooses record by record)
+    x 17                            17 occurrences could not be written and are not counted
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from loghub.event import Event, dumps
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from loghub.capture import Kind, Sighting
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows: one process
+    fcntl = None
+
+SUFFIX = ".journal"
+ROTATE_BYTES = 4 << 20
+"""A journal this long is left to be folded and removed, and a new one begun."""
+
+MAX_BYTES = 64 << 20
+"""No process has more than this waiting to be folded; what does not fit is counted as dropped."""
+
+SPILL_BYTES = 8 << 20
+"""What is held in memory while the disk is full; what does not fit is counted as dropped."""
+
+MAX_KINDS = 4096
+"""Kinds that repeats can refer to; a kind beyond that is written in full once more."""
+
+TORN = b"!\n"
+"""Ends a line that was written only in part; a line that ends so is not read."""
+
+KEEP_PER_GROUP = 20
+"""Occurrences of one group that a process keeps in full in one hour; the others are counted."""
+
+
+class _Entry:
+    """What the journal knows of one kind: its number in the file, and whom its repeats are for."""
+
+    __slots__ = ("line", "no", "route")
+
+    def __init__(self, no: int) -> None:
+        self.no = no
+        self.line = b"%d\n" % no
+        self.route: frozenset[str] = frozenset()
+
+
+class Journal:
+    """Appends what happened; safe for many threads, never raises for want of a disk.
+
+    Args:
+        folder: Where the files are, or None to write into memory.
+        token: Marks a record as counted by this home.
+        write: ``os.write``, or what a test puts in its place.
+    """
+
+    def __init__(self, folder: str | None, token: str, *, write: Callable[[int, bytes], int] = os.write) -> None:
+        self.folder = folder
+        self.token = token
+        self.keep = KEEP_PER_GROUP
+        self.dropped = 0
+        self.pid = os.getpid()
+        self._write = write
+        self._lock = threading.RLock()  # a signal handler may log while its own thread is in here
+        self._spill: deque[bytes] = deque()
+        self._spilled = 0
+        self._torn = False
+        self._kept: dict[str, tuple[int, int]] = {}
+        self._fd = -1
+        self._begin()
+
+    def _begin(self) -> None:
+        """Open a new file.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        self.name, self._fd = _create(self.folder)
+        self.size = 0
+        self.folded = 0  # moved on by whoever folds; bounds what waits
+        self._entries: dict[Kind, _Entry] = {}
+        self._last_no = 0
+        self._second = 0
+        self._append(dumps({"journal": 1, "pid": self.pid, "at": time.time()}).encode() + b"\n", 0)
+
+    def _begin_again(self) -> None:
+        """Open a new file, with the folder made anew if somebody removed it, or else in memory."""
+        try:
+            if self.folder is not None:
+                os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            self._begin()
+        except OSError:
+            self.folder = None
+            self._begin()
+
+    @property
+    def fd(self) -> int:
+        """The open file, for reading with ``os.pread`` in the process that owns it."""
+        return self._fd
+
+    def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
+        """Write down that `destination` wants this record, and count the record if nobody has.
+
+        Returns:
+            Whether the kind is new in this journal: somebody should look soon.
+        """
+        kind = sighting.kind
+        assert kind is not None
+        with self._lock:
+            if self._fd < 0:
+                self._begin_again()
+            entry = self._entries.get(kind)
+            counted = self.token in sighting.counted
+            if entry is None:
+                self._note_in_full(record, sighting, destination, 0 if counted else 1, selective=selective)
+                return True
+            if not counted:
+                if self._may_keep(kind.fingerprint, record.created):
+                    self._note_in_full(record, sighting, destination, 1, selective=selective)
+                    return False
+                sighting.counted = f"{sighting.counted} {self.token}".strip()
+                sighting.routed = entry.route
+                if not self._append(self._tick(record.created) + entry.line, 1):
+                    return False
+            if destination is not None and destination not in sighting.routed:
+                self._route(entry, sighting, destination, selective=selective)
+        return False
+
+    def _note_in_full(
+        self,
+        record: logging.LogRecord,
+        sighting: Sighting,
+        destination: str | None,
+        n: int,
+        *,
+        selective: bool,
+    ) -> None:
+        kind = sighting.kind
+        assert kind is not None
+        keep = n > 0 and self._may_keep(kind.fingerprint, record.created)
+        if keep:
+            sighting.kept = self._keep_number(kind.fingerprint, record.created)
+        if n:
+            sighting.counted = f"{sighting.counted} {self.token}".strip()
+        entry = self._entries.get(kind) or self._number()
+        routed = frozenset(() if destination is None else (destination,))
+        line = {
+            "no": entry.no,
+            "n": n,
+            "to": [] if selective else list(routed),
+            "at": record.created,
+            "level": kind.level,
+            "kept": keep,
+            "event": sighting.capture.keep(sighting, record),
+        }
+        if not self._append(dumps(line).encode() + b"\n", n):
+            return
+        self._second = int(record.created)
+        self._entries[kind] = entry
+        if not selective:
+            entry.route |= routed
+        sighting.routed = entry.route if n else sighting.routed | (frozenset() if selective else routed)
+        if selective and destination is not None:
+            self._route(entry, sighting, destination, selective=True)
+
+    def _number(self) -> _Entry:
+        """Return an entry for a kind that has none, and forget the oldest where there are many."""
+        if len(self._entries) >= MAX_KINDS:
+            self._entries.pop(next(iter(self._entries)))
+        self._last_no += 1
+        return _Entry(self._last_no)
+
+    def _route(self, entry: _Entry, sighting: Sighting, destination: str, *, selective: bool) -> None:
+        mark = b"s" if selective else b"d"
+        if self._append(b"%s %d %s\n" % (mark, entry.no, destination.encode()), 0):
+            sighting.routed |= {destination}
+            if not selective:
+                entry.route |= {destination}
+
+    def _may_keep(self, fingerprint: str, at: float) -> bool:
+        hour, kept = self._kept.get(fingerprint, (0, 0))
+        return hour != int(at // 3600) or kept < self.keep
+
+    def _keep_number(self, fingerprint: str, at: float) -> int:
+        hour, kept = self._kept.get(fingerprint, (0, 0))
+        if hour != int(at // 3600):
+            kept = 0
+            if len(self._kept) >= 8192:
+                self._kept.pop(next(iter(self._kept)))
+        self._kept[fingerprint] = (int(at // 3600), kept + 1)
+        return kept
+
+    def _tick(self, at: float) -> bytes:
+        second = int(at)
+        if second == self._second:
+            return b""
+        self._second = second
+        return b"t %d\n" % second
+
+    def _append(self, data: bytes, occurrences: int) -> bool:
+        """Write `data`, or hold it in memory while that fails; False: dropped, and its occurrences counted."""
+        if not self._spill and not self._torn:
+            if self.size - self.folded > MAX_BYTES:
+                self.dropped += occurrences
+                return False
+            if self._put(data):
+                return True
+        else:
+            self._catch_up()
+        if self._spilled + len(data) > SPILL_BYTES:
+            self.dropped += occurrences
+            return False
+        self._spill.append(data)
+        self._spilled += len(data)
+        self._catch_up()
+        return True
+
+    def _catch_up(self) -> None:
+        """Write what was held back; a torn line is first ended by a mark that makes it unreadable."""
+        if self._torn and not self._put(TORN):
+            return
+        while self._spill and self._put(self._spill[0]):
+            self._spilled -= len(self._spill.popleft())
+
+    def _put(self, data: bytes) -> bool:
+        try:
+            written = self._write(self._fd, data)
+        except OSError:
+            return False
+        self.size += written
+        self._torn = written < len(data)
+        return not self._torn
+
+    def tell_dropped(self) -> None:
+        """Write how many occurrences were dropped since the last time, if the disk takes it."""
+        with self._lock:
+            if self._spill or self._torn:
+                self._catch_up()
+            if self.dropped and not self._spill and self._put(b"x %d\n" % self.dropped):
+                self.dropped = 0
+
+    def rotate(self) -> int | None:
+        """Begin a new file if this one is long, or was deleted under us.
+
+        Returns:
+            The old file's descriptor, still locked, for the caller to fold to its end; or None.
+        """
+        with self._lock:
+            if self._fd < 0 or self._spill or self._torn:
+                return None
+            gone = self.folder is not None and not os.fstat(self._fd).st_nlink
+            if self.size < ROTATE_BYTES and not gone:
+                return None
+            old = self._fd
+            try:
+                self._begin()
+            except OSError:
+                self._fd = old
+                return None
+            return old
+
+    def detach(self) -> int | None:
+        """Let go of the file, for the caller to fold to its end; the next record begins a new one.
+
+        Returns:
+            Its descriptor, still locked, or None where lines wait in memory for room on the disk.
+        """
+        with self._lock:
+            if self._fd < 0 or self._spill or self._torn:
+                return None
+            old, self._fd = self._fd, -1
+            return old
+
+    def forget(self) -> None:
+        """In a forked child: close the descriptor, which would keep the parent's lock alive."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _create(folder: str | None) -> tuple[str, int]:
+    """Return name and descriptor of a new journal, locked before anybody can see it."""
+    name = f"{time.time_ns():020d}-{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+    if folder is None:
+        if hasattr(os, "memfd_create"):
+            return name, os.memfd_create("loghub")
+        fd, path = tempfile.mkstemp(SUFFIX)
+        os.unlink(path)
+        return name, fd
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+    if fcntl is None:
+        return name, os.open(os.path.join(folder, name), flags | getattr(os, "O_BINARY", 0), 0o600)
+    hidden = os.path.join(folder, "." + name)
+    fd = os.open(hidden, flags, 0o600)
+    _lock(fd)
+    os.rename(hidden, os.path.join(folder, name))
+    return name, fd
+
+
+def _pread(fd: int, size: int, offset: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(fd, size, offset)
+    os.lseek(fd, offset, os.SEEK_SET)  # Windows; appending moves to the end by itself
+    return os.read(fd, size)
+
+
+def _lock(fd: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def adopt(folder: str) -> Iterator[tuple[str, int]]:
+    """Yield name and locked descriptor of each journal whose process is gone; the caller closes it."""
+    for name in names(folder):
+        try:
+            fd = os.open(os.path.join(folder, name), os.O_RDWR)
+        except OSError:
+            continue
+        if fcntl is not None and _lock(fd) and os.fstat(fd).st_nlink:
+            yield name, fd
+        else:
+            os.close(fd)
+
+
+def alive(folder: str) -> int:
+    """Return how many journals in `folder` belong to living processes."""
+    count = 0
+    for name in names(folder):
+        try:
+            fd = os.open(os.path.join(folder, name), os.O_RDWR)
+        except OSError:
+            continue
+        count += not _lock(fd)
+        os.close(fd)
+    return count
+
+
+def names(folder: str) -> list[str]:
+    """Return the names of the journals in `folder`, oldest first."""
+    try:
+        return sorted(n for n in os.listdir(folder) if n.endswith(SUFFIX) and not n.startswith("."))
+    except OSError:
+        return []
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one stretch of a journal says about one group.
+
+    Attributes:
+        event: The event that describes the group, if the stretch has one in full.
+        count: Occurrences.
+        hours: Occurrences by hour (hours since the epoch).
+        routed: Occurrences by destination.
+        level: The highest logging level.
+    """
+
+    event: Event | None = None
+    count: int = 0
+    first_at: float = float("inf")
+    last_at: float = 0.0
+    level: int = 0
+    hours: Counter[int] = field(default_factory=Counter)
+    routed: Counter[str] = field(default_factory=Counter)
+    kept: list[Event] = field(default_factory=list)
+    releases: Counter[str] = field(default_factory=Counter)
+    environments: Counter[str] = field(default_factory=Counter)
+    servers: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Fold:
+    """A stretch of one journal, ready for the ledger.
+
+    Attributes:
+        journal: Its name.
+        start, end: Offsets in bytes; a ledger that is not at `start` refuses.
+        groups: By fingerprint.
+        torn: Lines that could not be read.
+        dropped: Occurrences that the process could not write.
+    """
+
+    journal: str
+    start: int
+    end: int
+    groups: dict[str, Tally] = field(default_factory=dict)
+    torn: int = 0
+    dropped: int = 0
+
+
+@dataclass(slots=True)
+class _Known:
+    fingerprint: str
+    level: int
+    route: set[str]
+    release: str | None
+    environment: str
+    server: str
+
+
+class Reader:
+    """Reads one journal from its beginning, and folds what lies after the offset that the ledger knows.
+
+    Args:
+        name: The journal's name.
+        fd: Its descriptor; stays open.
+        offset: Up to where the ledger has it. What lies before is read only for what later lines refer to.
+    """
+
+    CHUNK = 1 << 20
+
+    def __init__(self, name: str, fd: int, offset: int = 0) -> None:
+        self.name = name
+        self.fd = fd
+        self.offset = offset
+        self._known: dict[int, _Known] = {}
+        self._at = 0.0
+        position = 0
+        while position < offset:
+            data = _pread(fd, min(self.CHUNK, offset - position), position)
+            data = data[: data.rfind(b"\n") + 1] or data
+            if not data:
+                break
+            position += len(data)
+            self._parse(data, Fold(name, 0, 0))
+
+    def read(self, *, ended: bool = False) -> Fold | None:
+        """Return the next stretch of whole lines, or None where there is none.
+
+        `ended` says that nobody writes any more: a last line without an end was torn by a kill.
+        """
+        data = _pread(self.fd, self.CHUNK, self.offset)
+        whole = data[: data.rfind(b"\n") + 1]
+        while data and not whole and (more := _pread(self.fd, self.CHUNK, self.offset + len(data))):
+            data += more  # one line longer than a chunk
+            whole = data[: data.rfind(b"\n") + 1]
+        if not whole:
+            if not (ended and data):
+                return None
+            whole = data
+        self.offset += len(whole)
+        fold = Fold(self.name, self.offset - len(whole), self.offset)
+        if whole.endswith(b"\n"):
+            self._parse(whole, fold)
+        else:
+            fold.torn = 1
+        return fold
+
+    def _parse(self, data: bytes, fold: Fold) -> None:
+        repeats: Counter[bytes] = Counter()
+        for line in data.split(b"\n"):
+            if line.isdigit():
+                repeats[line] += 1
+            elif line:
+                if repeats:
+                    self._count(repeats, fold)
+                    repeats.clear()
+                try:
+                    self._take(line, fold)
+                except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+                    fold.torn += 1
+        self._count(repeats, fold)
+
+    def _count(self, repeats: Counter[bytes], fold: Fold) -> None:
+        for line, n in repeats.items():
+            known = self._known.get(int(line))
+            if known is None:
+                fold.torn += n
+                continue
+            tally = self._add(fold, known, n, self._at)
+            for destination in known.route:
+                tally.routed[destination] += n
+
+    def _take(self, line: bytes, fold: Fold) -> None:
+        if line.endswith(TORN[:1]):
+            raise ValueError("torn")
+        mark = line[:2]
+        if mark == b"t ":
+            self._at = float(line[2:])
+        elif mark in (b"d ", b"s "):
+            _, no, destination = line.decode().split(" ", 2)
+            known = self._known[int(no)]
+            self._tally(fold, known).routed[destination] += 1
+            if mark == b"d ":
+                known.route.add(destination)
+        elif mark == b"x ":
+            fold.dropped += int(line[2:])
+        else:
+            said = json.loads(line)
+            if "journal" not in said:
+                self._take_full(said, fold)
+
+    def _take_full(self, said: dict[str, Any], fold: Fold) -> None:
+        event: Event = said["event"]
+        known = self._known.setdefault(
+            int(said["no"]),
+            _Known(
+                event["fingerprint"],
+                int(said["level"]),
+                set(),
+                event.get("release"),
+                event.get("environment") or "",
+                event.get("server") or "",
+            ),
+        )
+        known.route.update(said["to"])
+        n, at = int(said["n"]), float(said["at"])
+        tally = self._add(fold, known, n, at)
+        tally.event = event
+        if said["kept"]:
+            tally.kept.append(event)
+        for destination in known.route if n else said["to"]:
+            tally.routed[destination] += 1
+        self._at = at
+
+    def _tally(self, fold: Fold, known: _Known) -> Tally:
+        tally = fold.groups.get(known.fingerprint)
+        if tally is None:
+            tally = fold.groups[known.fingerprint] = Tally()
+        tally.level = max(tally.level, known.level)
+        return tally
+
+    def _add(self, fold: Fold, known: _Known, n: int, at: float) -> Tally:
+        tally = self._tally(fold, known)
+        tally.first_at = min(tally.first_at, at)
+        tally.last_at = max(tally.last_at, at)
+        if n:
+            tally.count += n
+            tally.hours[int(at // 3600)] += n
+            tally.environments[known.environment] += n
+            tally.servers[known.server] += n
+            if known.release:
+                tally.releases[known.release] += n
+        return tally

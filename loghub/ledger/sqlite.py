@@ -1,0 +1,538 @@
+"""The ledger in one SQLite file, shared by the processes of a host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from loghub import event as events
+from loghub.errors import LedgerError
+from loghub.ledger.protocol import Group, Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from loghub.event import Event
+    from loghub.journal import Fold, Tally
+    from loghub.ledger.protocol import Outcome
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS journals (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS groups (
+    id INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL UNIQUE,
+    error_type TEXT NOT NULL, error_module TEXT NOT NULL, error_message TEXT NOT NULL,
+    component TEXT NOT NULL, module TEXT NOT NULL, culprit TEXT NOT NULL,
+    level TEXT NOT NULL, logger TEXT NOT NULL,
+    count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
+    status TEXT NOT NULL DEFAULT 'open', issue_url TEXT
+);
+CREATE INDEX IF NOT EXISTS groups_by_time ON groups (last_seen_at);
+CREATE TABLE IF NOT EXISTS facts (
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    kind TEXT NOT NULL, value TEXT NOT NULL,
+    count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
+    PRIMARY KEY (group_id, kind, value)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+    id TEXT NOT NULL PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    at REAL NOT NULL, data TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (at);
+CREATE INDEX IF NOT EXISTS events_by_group ON events (group_id, at);
+CREATE TABLE IF NOT EXISTS hours (
+    hour INTEGER NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, group_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    destination TEXT NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    total INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+    level INTEGER NOT NULL, since_at REAL NOT NULL, due_at REAL NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '', memory TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (destination, group_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (destination, since_at) WHERE total > told;
+CREATE TABLE IF NOT EXISTS destinations (
+    name TEXT PRIMARY KEY, owner TEXT NOT NULL DEFAULT '', leased_until REAL NOT NULL DEFAULT 0,
+    memory TEXT NOT NULL DEFAULT '{}'
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (name TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS spent_by_name ON spent (name, at);
+"""
+
+_GROUP = """id, fingerprint, error_type, error_module, error_message, component, culprit, level, logger,
+    count, first_seen_at, last_seen_at, status, issue_url"""
+
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class CorruptLedgerError(LedgerError):
+    """The file is not a database, or a damaged one."""
+
+
+class SQLiteLedger:
+    """The ledger in the file `path`; None keeps it in memory, for as long as the process lives.
+
+    Raises:
+        CorruptLedgerError: The file is damaged.
+        LedgerError: A newer loghub wrote it, or it cannot be opened.
+    """
+
+    def __init__(self, path: str | None, *, timeout: float = 5.0) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._explained():
+            self._db = sqlite3.connect(
+                path or ":memory:", timeout=timeout, isolation_level=None, check_same_thread=False
+            )
+            if path:
+                with contextlib.suppress(OSError):
+                    os.chmod(path, 0o600)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._explained():
+            self._db.execute("PRAGMA foreign_keys = ON")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise LedgerError(
+                    f"The ledger {self.path} was written by a newer loghub (schema {version}, this one knows "
+                    f"{SCHEMA_VERSION}): upgrade loghub-handlers, or give another home."
+                )
+            if version < SCHEMA_VERSION:
+                self._create()
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self.id: str = self._db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0]
+
+    def _create(self) -> None:
+        """Make the tables; of several processes that come first together, one does."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                if self.path:
+                    self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError:  # changing to WAL does not wait for other processes by itself
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex[:12],))
+        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _CORRUPT:
+                raise CorruptLedgerError(
+                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun."
+                ) from error
+            raise LedgerError(f"The ledger {self.path} cannot be used now: {error}.") from error
+        except (ValueError, TypeError) as error:  # a row that loghub did not write
+            raise CorruptLedgerError(f"The ledger {self.path} holds what loghub cannot read: {error}.") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._lock, self._explained():
+            return self._db.execute(query, values).fetchall()
+
+    # Folding ------------------------------------------------------------------------------------------
+
+    def offset(self, journal: str) -> int:
+        """Return up to which byte `journal` is folded."""
+        rows = self._rows("SELECT offset FROM journals WHERE name = ?", (journal,))
+        return int(rows[0][0]) if rows else 0
+
+    def fold(self, fold: Fold) -> bool:
+        """Take in a stretch of a journal; False where the ledger is not at its start."""
+        with self._transaction() as db:
+            row = db.execute("SELECT offset FROM journals WHERE name = ?", (fold.journal,)).fetchone()
+            if (row[0] if row else 0) != fold.start:
+                return False
+            db.execute(
+                "INSERT INTO journals VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET offset = ?2",
+                (fold.journal, fold.end),
+            )
+            for fingerprint, tally in fold.groups.items():
+                self._fold_group(db, fingerprint, tally)
+            for key, n in (("dropped", fold.dropped), ("torn", fold.torn)):
+                if n:
+                    db.execute(
+                        "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = value + ?2",
+                        (key, n),
+                    )
+        return True
+
+    def _fold_group(self, db: sqlite3.Connection, fingerprint: str, tally: Tally) -> None:
+        row = db.execute("SELECT id FROM groups WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        group_id = row[0] if row else self._new_group(db, fingerprint, tally)
+        if tally.last_at:
+            db.execute(
+                "UPDATE groups SET count = count + ?, first_seen_at = min(first_seen_at, ?),"
+                " last_seen_at = max(last_seen_at, ?) WHERE id = ?",
+                (tally.count, tally.first_at, tally.last_at, group_id),
+            )
+        db.executemany(
+            "INSERT INTO hours VALUES (?1, ?2, ?3) ON CONFLICT (hour, group_id) DO UPDATE SET count = count + ?3",
+            [(hour, group_id, n) for hour, n in tally.hours.items()],
+        )
+        db.executemany(
+            "INSERT INTO facts VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (group_id, kind, value) DO UPDATE SET"
+            " count = count + ?4, first_seen_at = min(first_seen_at, ?5), last_seen_at = max(last_seen_at, ?6)",
+            [
+                (group_id, kind, value, n, tally.first_at, tally.last_at)
+                for kind, values in _facts(tally)
+                for value, n in values.items()
+                if value
+            ],
+        )
+        db.executemany(
+            "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)",
+            [
+                (one.get("id", ""), group_id, events.epoch(one.get("timestamp")) or 0.0, events.dumps(one))
+                for one in tally.kept
+            ],
+        )
+        db.executemany(
+            "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?1, ?2, ?3, ?4, ?5)"
+            " ON CONFLICT (destination, group_id) DO UPDATE SET"
+            " since_at = CASE WHEN total > told THEN since_at ELSE ?5 END,"
+            " level = CASE WHEN total > told THEN max(level, ?4) ELSE ?4 END,"
+            " total = total + ?3",
+            [(name, group_id, n, tally.level, time.time()) for name, n in tally.routed.items()],
+        )
+
+    def _new_group(self, db: sqlite3.Connection, fingerprint: str, tally: Tally) -> int:
+        one = tally.event or {}
+        at = tally.first_at if tally.last_at else time.time()
+        cursor = db.execute(
+            "INSERT INTO groups (fingerprint, error_type, error_module, error_message, component, module,"
+            " culprit, level, logger, count, first_seen_at, last_seen_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+            (
+                fingerprint,
+                str(one.get("error_type") or "Error"),
+                str(one.get("error_module") or ""),
+                str(one.get("error_message") or ""),
+                str(one.get("component") or ""),
+                str(one.get("module") or ""),
+                events.culprit(one),
+                str(one.get("level") or ""),
+                str(one.get("logger") or ""),
+                at,
+                at,
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def forget_journals(self, present: Sequence[str]) -> None:
+        """Drop the offsets of journals that are gone."""
+        kept = set(present)
+        with self._transaction() as db:
+            gone = [row for row in db.execute("SELECT name FROM journals").fetchall() if row[0] not in kept]
+            db.executemany("DELETE FROM journals WHERE name = ?", gone)
+
+    # Delivering ---------------------------------------------------------------------------------------
+
+    def lease(self, destination: str, owner: str, now: float, seconds: float) -> bool:
+        """Take or renew the right to deliver to `destination`; False while another owner has it."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO destinations (name) VALUES (?)", (destination,))
+            taken = db.execute(
+                "UPDATE destinations SET owner = ?1, leased_until = ?2"
+                " WHERE name = ?3 AND (owner = ?1 OR leased_until <= ?4)",
+                (owner, now + seconds, destination, now),
+            )
+            return taken.rowcount == 1
+
+    def release(self, destination: str, owner: str) -> None:
+        """Give the lease back."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE destinations SET owner = '', leased_until = 0 WHERE name = ? AND owner = ?",
+                (destination, owner),
+            )
+
+    def waiting(self, destination: str, limit: int = 500) -> list[Item]:
+        """Return what `destination` is still to be told, oldest first, without events and facts."""
+        rows = self._rows(
+            f"SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o.memory, {_columns('g')}"
+            " FROM outbox o JOIN groups g ON g.id = o.group_id"
+            " WHERE o.destination = ? AND o.total > o.told AND NOT o.dead ORDER BY o.since_at LIMIT ?",
+            (destination, limit),
+        )
+        return [_item(destination, row) for row in rows]
+
+    def load(self, items: Sequence[Item]) -> list[Item]:
+        """Return `items` as they stand now, with the newest kept event, releases, environments, servers."""
+        return [loaded for item in items for loaded in self._load(item)]
+
+    def _load(self, item: Item) -> Iterator[Item]:
+        rows = self._rows(
+            f"SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o.memory, {_columns('g')}"
+            " FROM outbox o JOIN groups g ON g.id = o.group_id WHERE o.destination = ? AND g.fingerprint = ?",
+            (item.destination, item.group.fingerprint),
+        )
+        for row in rows:
+            one = _item(item.destination, row)
+            one.group = self._with_facts(row[7], one.group)
+            kept = self.events(1, one.group.fingerprint)
+            one.event = kept[0] if kept else _bare_event(one.group)
+            yield one
+
+    def settle(self, destination: str, outcomes: Sequence[Outcome], now: float) -> None:
+        """Write down what became of delivered items."""
+        with self._transaction() as db:
+            for one in outcomes:
+                done = one.state == "done"
+                db.execute(
+                    "UPDATE outbox SET told = max(told, ?), since_at = CASE WHEN ? THEN ? ELSE since_at END,"
+                    " due_at = ?, attempts = ?, dead = ?, reason = ?, memory = ?"
+                    " WHERE destination = ? AND group_id = (SELECT id FROM groups WHERE fingerprint = ?)",
+                    (
+                        one.told if done else 0,
+                        done,
+                        now,
+                        one.due_at,
+                        one.attempts,
+                        one.state == "dead",
+                        one.reason,
+                        events.dumps(one.memory),
+                        destination,
+                        one.fingerprint,
+                    ),
+                )
+                for column in ("issue_url", "status"):
+                    if one.memory.get(column):
+                        db.execute(
+                            f"UPDATE groups SET {column} = ? WHERE fingerprint = ?",  # noqa: S608 - two literals
+                            (one.memory[column], one.fingerprint),
+                        )
+
+    def memory(self, destination: str) -> dict[str, Any]:
+        """Return what the destination remembers over batches and processes."""
+        rows = self._rows("SELECT memory FROM destinations WHERE name = ?", (destination,))
+        read = json.loads(rows[0][0]) if rows else {}
+        return read if isinstance(read, dict) else {}
+
+    def remember(self, destination: str, memory: dict[str, Any]) -> None:
+        """Keep what the destination remembers."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO destinations (name, memory) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET memory = ?2",
+                (destination, events.dumps(memory)),
+            )
+
+    def spend(self, name: str, limit: int, seconds: float, now: float) -> float:
+        """Take one from a budget of `limit` in any `seconds`; return 0.0, or the seconds until there is room."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM spent WHERE name = ? AND at <= ?", (name, now - seconds))
+            times = [row[0] for row in db.execute("SELECT at FROM spent WHERE name = ? ORDER BY at", (name,))]
+            if len(times) < limit:
+                db.execute("INSERT INTO spent VALUES (?, ?)", (name, now))
+                return 0.0
+            if limit <= 0:
+                return seconds
+            return max(0.001, float(times[len(times) - limit]) + seconds - now)
+
+    # Reading ------------------------------------------------------------------------------------------
+
+    def events(self, limit: int, fingerprint: str | None = None) -> list[Event]:
+        """Return kept events, newest first."""
+        where = "" if fingerprint is None else "WHERE group_id = (SELECT id FROM groups WHERE fingerprint = ?) "
+        values = [limit] if fingerprint is None else [fingerprint, limit]
+        rows = self._rows(
+            f"SELECT data FROM events {where}ORDER BY at DESC, rowid DESC LIMIT ?",  # noqa: S608 - a literal
+            values,
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def event(self, key: str) -> Event | None:
+        """Return the kept event whose id is or begins with `key`."""
+        rows = self._rows(
+            "SELECT data FROM events WHERE id >= ? AND id < ? ORDER BY id LIMIT 1", (key, key + "\U0010ffff")
+        )
+        return json.loads(rows[0][0]) if rows else None
+
+    def groups(self, limit: int | None = None) -> list[Group]:
+        """Return groups, last seen first."""
+        rows = self._rows(
+            f"SELECT {_GROUP} FROM groups ORDER BY last_seen_at DESC, id DESC LIMIT ?",  # noqa: S608 - a literal
+            (-1 if limit is None else limit,),
+        )
+        return [_group(row) for row in rows]
+
+    def group(self, key: str) -> Group | None:
+        """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
+        whole = key if ":" in key else f"v1:{key}"
+        rows = self._rows(
+            f"SELECT {_GROUP} FROM groups WHERE fingerprint >= ? AND fingerprint < ?"  # noqa: S608 - a literal
+            " ORDER BY fingerprint LIMIT 1",
+            (whole, whole + "\U0010ffff"),
+        )
+        return self._with_facts(rows[0][0], _group(rows[0])) if rows else None
+
+    def _with_facts(self, group_id: int, group: Group) -> Group:
+        found: dict[str, list[str]] = {"release": [], "environment": [], "server": []}
+        for kind, value in self._rows(
+            "SELECT kind, value FROM facts WHERE group_id = ? ORDER BY first_seen_at, value", (group_id,)
+        ):
+            found.setdefault(kind, []).append(value)
+        return Group(
+            **{name: getattr(group, name) for name in _PLAIN},
+            releases=tuple(found["release"]),
+            environments=tuple(found["environment"]),
+            servers=tuple(found["server"]),
+        )
+
+    def hours(self, since: float) -> list[tuple[str, str, int, int]]:
+        """Return (error_type, module, hour, count) since a time; hours count from the epoch."""
+        return self._rows(
+            "SELECT g.error_type, g.module, h.hour, sum(h.count) FROM hours h JOIN groups g ON g.id = h.group_id"
+            " WHERE h.hour >= ? GROUP BY g.error_type, g.module, h.hour ORDER BY h.hour",
+            (int(since // 3600),),
+        )
+
+    def outbox(self) -> list[dict[str, Any]]:
+        """Return what waits or is dead, by destination and group (SPEC's keys)."""
+        rows = self._rows(
+            "SELECT o.destination, g.fingerprint, o.total - o.told, o.attempts, max(o.due_at, o.since_at), o.dead,"
+            " o.reason FROM outbox o JOIN groups g ON g.id = o.group_id WHERE o.total > o.told"
+            " ORDER BY o.destination, o.since_at"
+        )
+        return [
+            {
+                "destination": destination,
+                "fingerprint": fingerprint,
+                "waiting": waiting,
+                "attempts": attempts,
+                "due_at": events.iso(due_at),
+                "state": "dead" if dead else "waiting",
+                "reason": reason or None,
+            }
+            for destination, fingerprint, waiting, attempts, due_at, dead, reason in rows
+        ]
+
+    def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
+        """Make dead and delayed deliveries due now; return how many."""
+        return self._change("SET dead = 0, due_at = 0, attempts = 0", "", destination, fingerprint)
+
+    def discard(self, destination: str | None = None, fingerprint: str | None = None) -> int:
+        """Give up dead deliveries; return how many."""
+        change = "SET dead = 0, due_at = 0, attempts = 0, reason = '', told = total"
+        return self._change(change, "AND dead", destination, fingerprint)
+
+    def _change(self, change: str, which: str, destination: str | None, fingerprint: str | None) -> int:
+        with self._transaction() as db:
+            changed = db.execute(
+                f"UPDATE outbox {change} WHERE total > told {which}"  # noqa: S608 - literals of this class
+                " AND (?1 IS NULL OR destination = ?1)"
+                " AND (?2 IS NULL OR group_id = (SELECT id FROM groups WHERE fingerprint = ?2))",
+                (destination, fingerprint),
+            )
+            return changed.rowcount
+
+    def totals(self) -> dict[str, int]:
+        """Return ``groups``, ``occurrences``, ``dropped`` and ``torn``."""
+        (groups, occurrences), *_ = self._rows("SELECT count(*), coalesce(sum(count), 0) FROM groups")
+        said = dict(self._rows("SELECT key, value FROM meta WHERE key IN ('dropped', 'torn')"))
+        return {
+            "groups": groups,
+            "occurrences": occurrences,
+            "dropped": int(said.get("dropped", 0)),
+            "torn": int(said.get("torn", 0)),
+        }
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._db.close()
+
+
+_PLAIN = (
+    "fingerprint", "error_type", "error_module", "error_message", "component", "culprit", "level", "logger",
+    "count", "first_seen_at", "last_seen_at", "status", "issue_url",
+)  # fmt: skip
+
+
+def _columns(table: str) -> str:
+    return ", ".join(f"{table}.{column.strip()}" for column in _GROUP.split(","))
+
+
+def _facts(tally: Tally) -> Iterator[tuple[str, Counter[str]]]:
+    yield "release", tally.releases
+    yield "environment", tally.environments
+    yield "server", tally.servers
+
+
+def _group(row: Sequence[Any]) -> Group:
+    return Group(**dict(zip(_PLAIN, row[1:], strict=True)))
+
+
+def _item(destination: str, row: Sequence[Any]) -> Item:
+    total, told, level, since_at, due_at, attempts, memory = row[:7]
+    return Item(
+        destination=destination,
+        group=_group(row[7:]),
+        count=total - told,
+        total=total,
+        event={},
+        level=level,
+        since_at=since_at,
+        due_at=due_at,
+        attempts=attempts,
+        memory=json.loads(memory),
+    )
+
+
+def _bare_event(group: Group) -> Event:
+    """Return what the ledger still knows of a group whose kept events are gone."""
+    return {
+        "timestamp": events.iso(group.last_seen_at),
+        "error_type": group.error_type,
+        "error_module": group.error_module,
+        "error_message": group.error_message,
+        "component": group.component,
+        "fingerprint": group.fingerprint,
+        "level": group.level,
+        "logger": group.logger,
+        "traceback": "",
+        "frames": [],
+    }

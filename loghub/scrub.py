@@ -1,0 +1,1224 @@
+"""Secrets out, sizes bounded: what every event goes through before a byte of it is written anywhere.
+
+Four judgements find a secret, each in one place:
+
+* by **shape**: a text that can be nothing else (`_SHAPES`, PEM blocks, passwords in URLs, card numbers);
+* by **name**: what stands beside a name like ``password`` or ``X-Api-Key``, as a key of a dict or in a text
+  (`is_secret_name`);
+* by **value**: loghub's own credentials and the environment's secrets, wherever they stand, also percent- or
+  base64-encoded or broken over lines (`_Values`);
+* by **acquaintance**: what was found beside a name in one field is removed from every other field of the same
+  event, so that ``logger.error("password=%s", password)`` does not leak through ``args``.
+
+Clean texts are the rule: one pattern (`_HINTS`) that looks at each letter once decides whether any of the real
+rules has work. No pattern here can backtrack without bound: what repeats is possessive, bounded, or followed by
+what it cannot match itself. Patterns of users are judged before they are taken (`_risk`).
+
+The shapes of tokens are as their issuers document them: GitHub ("About authentication to GitHub"), GitLab
+("Token overview"), Slack ("Token types"), Stripe ("API keys"), AWS ("IAM identifiers"), Google Cloud ("API keys"),
+npm, PyPI (pypitoken's format), SendGrid, Twilio, Discord and Telegram; JWT is RFC 7519, PEM RFC 7468, card
+numbers ISO/IEC 7812.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import re
+import time
+import urllib.parse
+import warnings
+from collections import Counter, deque
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+from loghub.event import KEYS, Event, dumps
+from loghub.options import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+PLACEHOLDER = "[Filtered]"
+
+MAX_MESSAGE_CHARS = 8_192
+MAX_TRACEBACK_CHARS = 65_536
+MAX_VALUE_CHARS = 4_096
+MAX_KEY_CHARS = 256
+MAX_ENTRIES = 100  # per container
+MAX_DEPTH = 6  # containers inside containers
+MAX_FRAMES_OUTER = 50
+MAX_FRAMES_INNER = 200
+MAX_EVENT_BYTES = 256 * 1024  # of JSON
+MAX_EVENT_CHARS = 384 * 1024  # of all texts before the last cuts: bounds the time, not the result
+MAX_EVENT_NODES = 10_000  # values of all kinds: what is shared a hundredfold is copied a hundredfold
+MAX_INT_BITS = 1_024  # longer whole numbers become text: not every reader of JSON takes them
+CUT_MARGIN_CHARS = 8_192  # scrubbed beyond a cut and thrown away, so that no half of a secret stays
+ENVIRONMENT_SECONDS = 30.0  # how long the environment is trusted not to have changed
+MIN_SECRET_CHARS = 8  # a shorter value in the environment is no secret worth the damage
+
+# While the rules work the placeholder is one character that no text can contain: lone surrogates are escaped first.
+_MARK = "\udcff"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """Return a pattern for the shortest of `words` at a place, which looks at each letter once."""
+    tails: dict[str, list[str]] = {}
+    for word in words:
+        if not word:
+            return ""
+        tails.setdefault(word[0], []).append(word[1:])
+    return "(?:" + "|".join(re.escape(first) + _any_of(rest) for first, rest in sorted(tails.items())) + ")"
+
+
+# --------------------------------------------------------------------------------------------------- by name
+
+_NAME_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+# A word of a name that contains one of these is secret, however it is glued together.
+_SECRET_PARTS = re.compile(
+    r"password|passwd|passphrase|passcode|apikey|accesskey|privatekey|secretkey|accountkey|sessionid|sessid"
+    r"|sessionkey|credential|csrf|xsrf|(?:token|secret|pwd)$|^cardnumber$|^creditcard$|^ccnumber$"
+)
+_SECRET_WORDS = frozenset({"secret", "authorization", "cookie", "ssn", "cvv", "cvc", "setcookie"})
+# Secret where they end a name: `proxy_auth`, but not `auth_backend`.
+_SECRET_ENDS = frozenset({"auth", "session", "jwt", "bearer", "otp", "totp", "pass", "dbpass", "userpass"})
+_SECRET_PAIRS = frozenset(
+    {(word, "key") for word in (
+        "access account aes api app auth consumer decryption deploy encryption hmac jwt license master private rsa "
+        "secret server session shared signing ssh storage subscription webhook"
+    ).split()}
+    | {("card", "number"), ("card", "no"), ("card", "num"), ("cc", "number"), ("cc", "num"), ("credit", "card")}
+    | {("session", "id"), ("session", "cookie"), ("auth", "header"), ("auth", "code"), ("card", "pin"), ("user", "pin")}
+)  # fmt: skip
+# A name that ends like this is about the secret, not the secret: `token_count`, `password_field`.
+_ABOUT = frozenset(
+    """age alg algorithm at attempts audience backend budget class count counter counts dir disabled domain enabled
+    endpoint error errors exception expiration expired expires expiry factory field fields file filename format
+    generator handler hasher hashers host in index invalid issuer kind left len length lifetime limit max method
+    methods middleware min mode model name names parser path policy port prefix provider reset required samesite
+    scope scopes size status store strength suffix timeout total ttl type types uri url usage used user username
+    valid validator validators version""".split()
+)
+_SINGULAR = {f"{word}s": word for word in ("secret", "password", "cookie", "key", "credential", "passphrase")}
+# Names that mean a secret only in the query of a URL, and only with a long value.
+_QUERY_NAMES = frozenset({"sig", "signature", "code", "key", "auth", "sid", "x-amz-signature", "x-goog-signature"})
+_STEMS = (
+    "passw", "passph", "passc", "pass", "pwd", "secret", "token", "key", "credential", "auth", "cookie", "sess", "csrf",
+    "xsrf", "ssn", "cvv", "cvc", "card", "cc", "pin", "jwt", "bearer", "basic", "otp", "sig", "code", "sid", "aws",
+)  # fmt: skip
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(_SINGULAR.get(word, word) for word in (part.lower() for part in _NAME_WORDS.findall(name)))
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether `name`, in any case and with any separators, names a secret rather than something about one."""
+    words = _words(name)
+    if not words or words[-1] in _ABOUT or words[0] in {"is", "has"}:
+        return False
+    return (
+        any(word in _SECRET_WORDS or _SECRET_PARTS.search(word) for word in words)
+        or words[-1] in _SECRET_ENDS
+        or words == ("pin",)
+        or any(
+            pair in _SECRET_PAIRS and (pair[1] != "key" or words[-1] != "id")
+            for pair in zip(words, words[1:], strict=False)
+        )
+        or (words[-1] == "tokens" and words[-2:-1] in {("access",), ("auth",), ("refresh",), ("api",), ("session",)})
+    )
+
+
+# ------------------------------------------------------------------------------------------------- by shape
+
+_FREE = r"(?:(?<![A-Za-z0-9_-]{0})|(?<=\\[nrt]{0}))"  # at the start of a word, or after a line break in a repr
+
+
+def _word(prefix: str, rest: str) -> str:
+    """Return a pattern for `prefix` at the start of a word; the look-behind stands after it, for a quick search."""
+    literal = re.escape(prefix)
+    return literal + _FREE.replace("{0}", literal) + rest
+
+
+_SHAPES = re.compile(
+    "|".join(
+        (
+            r"gh[pousr]_[A-Za-z0-9_]{16,}+(?:[.-][A-Za-z0-9_-]{10,}+)*+",
+            r"github_pat_[A-Za-z0-9_]{16,}+",
+            r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|soat|imt|agent|oas|ffct)-[A-Za-z0-9_-]{16,}+(?:\.[A-Za-z0-9_.]{2,})?",
+            r"xox[a-z](?:\.[a-z]{1,8})?-[A-Za-z0-9-]{10,}+",
+            r"xapp-[0-9]-[A-Za-z0-9-]{10,}+",
+            r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}+",
+            r"whsec_[A-Za-z0-9+/=_-]{16,}+",
+            _word("sk-", r"(?:proj|ant|svcacct|admin|or)-[A-Za-z0-9_-]{16,}+"),
+            _word("sk-", r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}+"),
+            _word("SK", r"[0-9a-f]{32}(?![0-9A-Za-z])"),
+            r"(?<![A-Z0-9])(?:AKIA|ASIA|ABIA)[A-Z0-9]{16}(?![A-Z0-9])",
+            r"AIza[A-Za-z0-9_-]{30,}+",
+            r"ya29\.[A-Za-z0-9_-]{20,}+",
+            r"GOCSPX-[A-Za-z0-9_-]{20,}+",
+            r"npm_[A-Za-z0-9]{30,}+",
+            r"pypi-(?:AgE[A-Za-z0-9_-]{16,}+|[A-Za-z0-9_-]{50,}+)",
+            _word("SG.", r"[A-Za-z0-9_-]{16,}+\.[A-Za-z0-9_-]{16,}+"),
+            r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){0,3}",
+            r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}+",
+            r"(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}+",
+        )
+    )
+)
+_HOOKS = re.compile(
+    r"(hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/[0-9]{1,24}/"
+    r"|\.webhook\.office\.com/webhookb2/)([^\s\"'<>)\\]+)",
+    re.IGNORECASE,
+)
+_PEM = re.compile(
+    r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?(?: ?-{4,5})"
+    r"(?:(?:[^-]|-(?!----|--- END))*+-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?(?: ?-{4,5})"
+    r"|(?:[\s\\\"',>|+]*+[A-Za-z0-9+/=]{8,}+)*+)"  # its end was lost
+)
+# An authority ends at / ? #; passwords in home-made DSNs do not know that, but do not look like a port.
+_URL_PASSWORD = re.compile(
+    r"(?<=://)([^\s/?#:@\"'<>\\]{0,256}:)((?:[^\s/?#\"'<>\\]{1,4096}|(?!/|[0-9]{1,5}[/?#])[^\s\"'<>@\\]{1,256}))(?=@)"
+    r"|(?<![\w.-])([\w.-]{1,64}:)([^\s:@/\"']{1,256})(?=@(?:tcp|unix|udp)\()"
+)
+_BEARER = re.compile(r"(?i:\b(bearer|basic)(?:[ \t]{1,4}|%20))([A-Za-z0-9._~+/=-]{8,}+)")
+_CARD = re.compile(
+    r"(?:(?<![\w.+-])|(?<=\\[nrt]))[2-6](?:[0-9]{12,18}|[0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?"
+    r"|[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![\w]|[.-][0-9])"
+)
+_NEAR = re.compile(
+    r"(?<![a-z])(?P<word>api[ _-]?key|key|token|secret|password|passphrase|credentials?|bearer|aws)(?![a-z])"
+    r"[^\w\n]{1,4}(?:[a-z]{1,12}[^\w\n]{1,4}){0,3}?(?P<value>[a-z0-9+/_=-]{16,512}+)"
+)
+_SECRET_KEY_BEFORE = re.compile(
+    r"(?:access|account|api|auth|encryption|hmac|master|private|secret|shared|signing)[ _-]?\Z"
+)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+# What the rules look for, as small letters: a text without any of these is clean.
+_HINT_KIND = {
+    **dict.fromkeys(_STEMS, "name"),
+    **dict.fromkeys(("://", "@tcp(", "@unix(", "@udp("), "url"),
+    **dict.fromkeys(("hooks.slack.com/", "api/webhooks/", "webhook.office.com/"), "hook"),
+    **dict.fromkeys(("--begin", "-- begin"), "pem"),
+    **dict.fromkeys((
+        "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-",
+        "glft-", "glsoat-", "glimt-", "glagent-", "gloas-", "glffct-", "xox", "xapp-", "sk_live", "sk_test", "rk_live",
+        "rk_test", "pk_live", "pk_test", "whsec_", "sk-", "akia", "asia", "abia", "aiza", "ya29.", "gocspx-", "npm_",
+        "pypi-", "sg.", "eyj", ":aa",
+    ), "shape"),
+}  # fmt: skip
+# Each alternative starts with a letter that is given, or the search would try every place of a text.
+_HINTS = re.compile(
+    _any_of(_HINT_KIND)
+    + r"|\.[a-z0-9_-]{6}\.[a-z0-9_-]{27}|sk[0-9a-f]{32}|"
+    + "|".join(f"{digit}[0-9]{{3}}(?:[0-9]{{4}}|[ -][0-9]{{4}})" for digit in "23456")
+)
+
+
+def _kind(hint: str) -> str:
+    return _HINT_KIND.get(hint) or ("card" if hint[0].isdigit() else "shape")
+
+
+def _lower(text: str) -> str:
+    """Return `text` in small letters, each at its place: the dotted capital I alone would become two characters."""
+    low = text.lower()
+    return low if len(low) == len(text) else text.replace("\u0130", "I").lower()
+
+
+def _luhn(digits: str) -> bool:
+    double = "0246813579"
+    odd, even = digits[-1::-2], digits[-2::-2]
+    return (sum(map(int, odd)) + sum(int(double[int(digit)]) for digit in even)) % 10 == 0
+
+
+def _card(found: re.Match[str]) -> str:
+    digits = found[0].replace(" ", "").replace("-", "")
+    return _MARK if _luhn(digits) and len(set(digits)) > 1 else found[0]
+
+
+def _looks_random(value: str, *, strict: bool) -> bool:
+    """Tell whether `value` was drawn, not written; `strict` leaves hashes and UUIDs alone."""
+    digits = sum(map(str.isdigit, value))
+    if not digits or digits == len(value) or value.startswith("/"):
+        return False
+    if _UUID.fullmatch(value) or re.fullmatch(r"[0-9a-z]+", value):
+        return not strict and digits * 6 >= len(value)
+    if value.lower() == value or value.upper() == value:
+        return False
+    share = (count / len(value) for count in Counter(value).values())
+    return -sum(part * math.log2(part) for part in share) >= 3.6
+
+
+def _basic_or_bearer(found: re.Match[str]) -> str:
+    scheme, value = found[1].lower(), found[2]
+    if scheme == "bearer":
+        secret = any(map(str.isdigit, value)) or len(value) >= 24
+    else:
+        try:
+            secret = b":" in base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+        except ValueError:
+            secret = False
+    return found[0][: found.start(2) - found.start()] + _MARK if secret else found[0]
+
+
+# ------------------------------------------------------------------------------------- a name and its value
+
+_COLOUR = r"(?:\x1b\[[0-9;]{0,9}m)*"
+_AFTER_NAME = (
+    r"(?P<rest>[\w-]{0,48})(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|%5d)" + _COLOUR + r"(?P<op>"
+    r"[ \t]{0,8}(?:"
+    r":[ \t]{0,4}(?:str|bytes|int|any|object|optional\[\w{1,20}\]|\w{0,20}secret\w{0,20})(?:[ \t]?\|[ \t]?none)?"
+    r"[ \t]{0,4}=(?!=)|=>|:=|[=!]=|=|:(?!//)|%3d|%3a)"
+    r"|,[ \t]{0,4}|>|[ \t]{1,4})[ \t]{0,8}" + _COLOUR
+)
+_QUOTED = re.compile(
+    r"[bBrRuUfF]{0,2}(?:(\"\"\"|''')(?P<triple>.*?)(?:\1|\Z)"
+    r"|(\\{1,3}[\"'])(?P<escaped>(?:(?!\3)[^\n])*+)"
+    r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n])*+))",
+    re.DOTALL,
+)
+_BARE = re.compile(
+    r"(?:(?!%2[26])[^\s,;&\"'<>()\[\]{}|\\\x1b]"
+    r"|(?!\\[nrt])[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=))++"
+)
+_SCHEME = re.compile(
+    r"(?P<whole>digest|oauth|hawk|signature|aws4-hmac-sha256)?(?(whole)|(?:bearer|basic|token|negotiate|ntlm|api-?key|key"
+    r"|bot|jwt|googlelogin))(?:[ \t]{1,4}|%20)",
+    re.IGNORECASE,
+)
+_TO_LINE_END = re.compile(r"[^\n\r\"'\\]+")
+_COOKIES = re.compile(r"[\w.%-]{1,128}=[^\n\r\"'\\]*+")
+# Masked already, or a place where a value will be put.
+_MASKED = re.compile(
+    r"[*•.#_-]+|[xX]{3,}|<[A-Za-z _-]{0,40}>|\{[\w.!:\[\]]{0,80}\}|\$\{?\w{1,64}\}?|%(?:\(\w{1,64}\))?[sdr]|\?"
+    rf"|:\w{{1,64}}|{_MARK}+"
+)
+_NO_VALUE = frozenset({"none", "null", "true", "false", "undefined", "nil", "nan"})
+_PROSE = frozenset(
+    """a an and are at be but by can cannot could denied does did do empty expected expired failed for forbidden found
+    has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
+    rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your
+    field""".split()
+)
+_STRONG = re.compile(r"passw|passph|passc|pwd|secret$|api.?key|private|ssn|cvv|cvc", re.IGNORECASE)
+_FILE_LINE = re.compile(r"[ |+]*File \"")
+_CODE_OPS = frozenset({"=", "==", "!=", ":", ":="})
+
+
+def _name_start(low: str, at: int) -> int:
+    least = max(0, at - 64)
+    while at > least and (low[at - 1].isalnum() or low[at - 1] in "_-"):
+        at -= 1
+    return at
+
+
+def _is_code(text: str, at: int) -> bool:
+    """Tell whether `at` is in a traceback's source line, outside of any string literal there."""
+    start = text.rfind("\n", 0, at) + 1
+    before = text.rfind("\n", 0, max(0, start - 1)) + 1
+    return bool(start and _FILE_LINE.match(text, before)) and _outside_quotes(text[start:at])
+
+
+def _outside_quotes(left: str) -> bool:
+    left = left.rstrip("\"'")
+    return not (left.count('"') % 2 or left.count("'") % 2)
+
+
+def _container_end(text: str, at: int) -> int:
+    """Return where the bracket at `at` closes, or the end of what may belong to it."""
+    depth = 0
+    for place in range(at, min(len(text), at + MAX_VALUE_CHARS)):
+        depth += (text[place] in "[{(") - (text[place] in ")}]")
+        if not depth:
+            return place + 1
+    return min(len(text), at + MAX_VALUE_CHARS)
+
+
+class _Named:
+    """A name in a text that may have a value: where the value is, and whether it is one."""
+
+    def __init__(self, text: str, low: str, found: re.Match[str]) -> None:
+        self.text = text
+        self.found = found
+        self.op = found["op"].strip()
+        self.start = _name_start(low, found.start())
+        self.name = text[self.start : found.end("rest")]
+        self.before = text[self.start - 1 : self.start]
+
+    def in_query(self) -> bool:
+        return self.op == "=" and self.before in {"?", "&"} and self.name.lower() in _QUERY_NAMES
+
+    def value(self, *, code: bool) -> tuple[int, int] | None:
+        """Return the place of the secret, or None where the name has no value that could be one."""
+        if not self._joined():
+            return None
+        at = self.found.end()
+        quoted = _QUOTED.match(self.text, at)
+        if quoted:
+            start, end = self._without_scheme(*quoted.span(str(quoted.lastgroup)), quoted=True)
+        elif code and self.op in _CODE_OPS and not self.text[at : at + 1].isdigit():
+            return None
+        else:
+            start, end = self._bare(at)
+        return None if self._innocent(self.text[start:end], quoted=quoted is not None) else (start, end)
+
+    def _joined(self) -> bool:
+        """Tell whether what stands between name and value joins them."""
+        if self.op == "":
+            quote_follows = self.text[self.found.end() : self.found.end() + 1] in {"'", '"'}
+            return self.name.startswith("--") or (quote_follows and "passw" in self.name.lower())
+        if self.op == ",":
+            opener = self.text[: self.start].rstrip("b\"'")[-1:]
+            return bool(self.found["end"]) and (opener == "(" or self.name.startswith("--"))
+        if self.op == ">":
+            return self.before == "<"
+        if self.op == ":" and self.before in {"/", ".", ":"}:  # a path or a logger's name
+            return self.before == "." and bool(_STRONG.search(self.name))
+        return True
+
+    def _bare(self, at: int) -> tuple[int, int]:
+        if self.text[at : at + 1] in {"[", "{"} or (self.op == "=" and self.text[at : at + 1] == "("):
+            return at, _container_end(self.text, at)
+        cookies = _COOKIES.match(self.text, at) if "cookie" in self.name.lower() else None
+        if cookies:
+            return cookies.span()
+        bare = _BARE.match(self.text, at)
+        return self._without_scheme(*bare.span(), quoted=False) if bare else (at, at)
+
+    def _without_scheme(self, start: int, end: int, *, quoted: bool) -> tuple[int, int]:
+        scheme = _SCHEME.match(self.text, start)
+        if not scheme or (quoted and scheme.end() > end):
+            return start, end
+        if quoted:
+            return scheme.end(), end
+        rest = (_TO_LINE_END if scheme["whole"] else _BARE).match(self.text, scheme.end())
+        return rest.span() if rest else (end, end)
+
+    def _innocent(self, value: str, *, quoted: bool) -> bool:
+        low = value.strip().lower()
+        if not low or low in _NO_VALUE or _MASKED.fullmatch(value):
+            return True
+        if self.in_query() and not is_secret_name(self.name):
+            return len(value) < 16
+        strong = bool(_STRONG.search(self.name))
+        if not strong and low.isdigit() and len(low) <= 5 and "pin" not in self.name.lower():
+            return not any(word in self.name.lower() for word in ("cvv", "cvc", "otp"))
+        if quoted or self.op not in {":", ""}:
+            return False
+        return low.rstrip(".,!") in _PROSE or (not strong and low.isalpha() and len(low) <= 12)
+
+
+# ------------------------------------------------------------------------------------------------ by value
+
+_PLAIN_WORDS = re.compile(
+    r"[A-Za-z]?[a-z]{0,15}(?:[-_. ][A-Za-z]?[a-z]{0,15}){0,2}|[A-Z]{1,15}(?:[-_ ][A-Z]{1,15}){0,2}"
+)
+_NO_SECRET = re.compile(r"[0-9.:,eE+-]+|(?:~|\.{0,2}/|[A-Za-z]:[\\/]).*|\w+://.*|[0-9A-Za-z.-]+:[0-9]{1,5}", re.DOTALL)
+_NOT_PASSWORDS = frozenset({"PWD", "OLDPWD"})
+
+
+def _is_distinct(value: str, least: int) -> bool:
+    """Tell whether `value` can be removed wherever it stands without removing what is only spelled alike."""
+    return len(value) >= least and not _PLAIN_WORDS.fullmatch(value) and not _NO_SECRET.fullmatch(value)
+
+
+def _environment_secrets() -> frozenset[str]:
+    """Return the values of variables whose name says secret, and the passwords in URLs of any variable."""
+    secrets: set[str] = set()
+    for name, value in os.environ.items():
+        if is_secret_name(name) and name not in _NOT_PASSWORDS:
+            secrets.add(value.strip())
+        if "://" in value:
+            secrets.update(filter(None, (found[2] for found in _URL_PASSWORD.finditer(value[:MAX_VALUE_CHARS]))))
+    return frozenset(value for value in secrets if _is_distinct(value, MIN_SECRET_CHARS))
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Yield what of `raw` stays the same in base64 whatever stands before and after it."""
+    for shift, skip in ((0, 0), (1, 2), (2, 3)):
+        coded = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+        stable = coded[skip : -1 if (len(raw) + shift) % 3 else None]
+        if len(stable) >= MIN_SECRET_CHARS:
+            yield stable
+            yield stable.replace("+", "-").replace("/", "_")
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    quoted = urllib.parse.quote(secret, safe="", errors="replace")
+    yield quoted
+    yield re.sub("%..", lambda found: found[0].lower(), quoted)
+    yield urllib.parse.quote(secret, errors="replace")
+    yield urllib.parse.quote_plus(secret, errors="replace")
+    yield json.dumps(secret)[1:-1]
+    yield repr(secret)[1:-1]
+    if len(secret) >= 6:
+        yield from _base64_forms(secret.encode("utf-8", "replace"))
+
+
+_BREAK = r"(?:\\?(?:\r?\n|\\r?\\?n)[ \t>|\\]*+)?"
+
+
+def _unwrapped(text: str) -> str:
+    return "".join([line.strip(" \t\r\\>|") for line in text.replace("\\n", "\n").split("\n")])
+
+
+class _Values:
+    """Values that are secret wherever they stand, in all the forms in which they may stand."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(sorted(secrets, key=len, reverse=True))
+        forms = {form for secret in self._secrets for form in _forms(secret)}
+        self._forms = tuple(sorted(forms, key=len, reverse=True))
+        self._maybe = re.compile(_any_of(form[:5] for form in forms)) if forms else None
+
+    def replace(self, text: str) -> str:
+        if self._maybe is None:
+            return text
+        if self._maybe.search(text):
+            for form in self._forms:
+                if form in text:
+                    text = text.replace(form, _MARK)
+        return self._replace_broken(text) if "\n" in text or "\\n" in text else text
+
+    def _replace_broken(self, text: str) -> str:
+        """Replace what a line break splits."""
+        whole = _unwrapped(text)
+        if self._maybe is None or not self._maybe.search(whole):
+            return text
+        for form in self._forms:
+            if form in whole:
+                text = re.sub(_BREAK.join(map(re.escape, form)), _MARK, text)
+        return text
+
+
+# ------------------------------------------------------------------------------------------ what users add
+
+_WINDOW_CHARS = 4_096  # a user's pattern sees this much at a time, so that its worst case stays bearable
+_WINDOW_OVERLAP_CHARS = 1_024
+_MAX_RISK = 10_000  # ways to match that a pattern may have to try at one place
+_SAMPLE = [chr(code) for code in range(256)] + ["\u0151", "\u4e00"]
+
+
+def _read_extra(entries: Sequence[str]) -> tuple[list[str], list[re.Pattern[str]]]:
+    """Return the names and the patterns among `entries`; refuse what is neither."""
+    names: list[str] = []
+    patterns: list[re.Pattern[str]] = []
+    for entry in entries:
+        if not isinstance(entry, str) or not re.search(r"[^\W_]", entry):
+            refuse("EventFilter", "scrub", entry, "the name of a secret, or a pattern between slashes")
+        elif entry.startswith("/"):
+            patterns.append(_read_pattern(entry))
+        else:
+            names.append(entry)
+    return names, patterns
+
+
+def _read_pattern(entry: str) -> re.Pattern[str]:
+    source, slash, flags = entry[1:].rpartition("/")
+    if not slash or flags not in {"", "i"}:
+        refuse("EventFilter", "scrub", entry, "a pattern between slashes, as /acme-[0-9]+/ or /acme-[0-9]+/i")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            pattern = re.compile(source, re.IGNORECASE if flags else 0)
+        except (re.error, RecursionError, OverflowError) as error:
+            refuse("EventFilter", "scrub", entry, f"a pattern that compiles ({error})")
+        reason = _risk(source, pattern.flags)
+    if reason:
+        refuse("EventFilter", "scrub", entry, reason)
+    return pattern
+
+
+def _risk(source: str, flags: int) -> str | None:
+    """Return what a pattern would have to be instead, or None where it cannot run away.
+
+    The tree of `re._parser` is walked. A repeated group must be of one length and without alternatives: then there
+    is one way to split a text among its rounds. What remains are repeats of single characters; those that can
+    give a character to what follows them multiply, and no more than `_MAX_RISK` ways are taken.
+    """
+    try:
+        from re import _parser  # type: ignore[attr-defined]
+
+        tree = _parser.parse(source, flags)
+        if tree.getwidth()[0] == 0:
+            return "a pattern that cannot match nothing"
+        return _Tree(tree, flags).verdict()
+    except Exception:  # the tree is CPython's own affair: what cannot be judged is not taken
+        return "a simpler pattern, which loghub can judge"
+
+
+class _Tree:
+    """The tree of a pattern, judged by how many ways there may be to match at one place."""
+
+    def __init__(self, tree: Any, flags: int) -> None:
+        self.tree = tree
+        self.flags = flags
+        self.nested = False
+        self.doubtful = 1  # ways, where a repeat and what follows it compete for characters
+        self.ways = 1  # ways of all repeats
+
+    def verdict(self) -> str | None:
+        self._walk(list(self.tree), [])
+        if self.nested:
+            return "a pattern without a repeat, an alternative or a back-reference inside a repeat"
+        if self.doubtful > 1 and self.ways > _MAX_RISK:
+            return "a pattern with at most one open repeat such as .* before its end; bound the others, as in .{0,40}"
+        return None
+
+    def _walk(self, items: list[Any], after: list[Any]) -> None:
+        for place, (op, argument) in enumerate(items):
+            follows = items[place + 1 :] + after
+            name = str(op)
+            if name.endswith("_REPEAT"):
+                self._repeat(argument, follows)
+            elif name == "SUBPATTERN":
+                self._walk(list(argument[3]), follows)
+            elif name == "ATOMIC_GROUP":
+                self._walk(list(argument), follows)
+            elif name == "BRANCH":
+                for branch in argument[1]:
+                    self._walk(list(branch), follows)
+            elif name.startswith("ASSERT"):
+                self._walk(list(argument[1]), [(op, argument)])
+            elif name.startswith("GROUPREF"):
+                self.nested = True
+
+    def _repeat(self, argument: Any, follows: list[Any]) -> None:
+        least, most, body = argument
+        low, high = body.getwidth()
+        if most > 1 and (low != high or self._has(body, "BRANCH", "REPEAT", "GROUPREF", "ASSERT")):
+            self.nested = True
+        self._walk(list(body), follows)
+        if least == most or not follows:
+            return
+        span = min(most, _WINDOW_CHARS) - least + 1
+        self.ways *= max(1, span)
+        mine, theirs = self._first(list(body)), self._first(follows)
+        if mine is None or theirs is None or mine & theirs:
+            self.doubtful *= max(1, span)
+
+    def _has(self, body: Any, *names: str) -> bool:
+        return any(
+            any(word in str(op) for word in names)
+            or (str(op) == "SUBPATTERN" and self._has(argument[3], *names))
+            or (str(op) == "ATOMIC_GROUP" and self._has(argument, *names))
+            for op, argument in body
+        )
+
+    def _first(self, items: list[Any]) -> set[str] | None:
+        """Return which of the sample characters `items` can begin with; None where nothing need follow."""
+        found: set[str] = set()
+        for op, argument in items:
+            name = str(op)
+            if name == "AT":
+                continue
+            if name.endswith("_REPEAT"):
+                first = self._first(list(argument[2]))
+                optional = argument[0] == 0
+            elif name == "SUBPATTERN":
+                first, optional = self._first(list(argument[3])), argument[3].getwidth()[0] == 0
+            else:
+                first, optional = self._single(op, argument), False
+            if first is None:
+                return None
+            found |= first
+            if not optional:
+                return found
+        return None
+
+    def _single(self, op: Any, argument: Any) -> set[str] | None:
+        """Return the sample characters that one item of width 1 matches; None for any other item."""
+        if str(op) not in {"LITERAL", "NOT_LITERAL", "IN", "ANY"}:
+            return None
+        from re import _compiler, _parser  # type: ignore[attr-defined]
+
+        one = _compiler.compile(_parser.SubPattern(self.tree.state, [(op, argument)]), self.flags)
+        return {char for char in _SAMPLE if one.match(char)}
+
+
+def _windows(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    step = _WINDOW_CHARS - _WINDOW_OVERLAP_CHARS
+    for start in range(0, max(1, len(text) - _WINDOW_OVERLAP_CHARS), step):
+        yield from (found.span() for found in pattern.finditer(text, start, start + _WINDOW_CHARS))
+
+
+def _replace_pattern(pattern: re.Pattern[str], text: str) -> str:
+    kept: list[str] = []
+    done = 0
+    for start, end in sorted(_windows(pattern, text)):
+        if start >= done:
+            kept += [text[done:start], _MARK]
+        done = max(done, end)
+    return "".join(kept) + text[done:]
+
+
+# ------------------------------------------------------------------------------------------------ the whole
+
+
+class Scrubber:
+    """Takes secrets out of texts and events.
+
+    Args:
+        extra: More names of secrets, and patterns between slashes (``/acme-[0-9]+/``) for more values.
+        secrets: Returns loghub's own credentials as they are now; called for every event, so it must be quick.
+        clock: Seconds that only grow, for looking at the environment again.
+
+    Raises:
+        OptionValueError: An entry of `extra` does not compile, or could run away on some text.
+    """
+
+    def __init__(
+        self,
+        extra: Sequence[str] = (),
+        secrets: Callable[[], Iterable[str]] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        names, self._patterns = _read_extra(extra)
+        self._extra_names = [_words(name) for name in names]
+        stems = [*_STEMS, *(words[0] for words in self._extra_names)]
+        self._extra_hints = re.compile(_any_of(stems[len(_STEMS) :])) if names else None
+        self._named = re.compile(_any_of(stems) + _AFTER_NAME)
+        self._own = secrets
+        self._clock = clock
+        self._look_again_at = -math.inf
+        self._environment: frozenset[str] = frozenset()
+        self._known: frozenset[str] | None = None
+        self._values = _Values(())
+        self._judged: dict[str, bool] = {}
+
+    def text(self, text: str) -> str:
+        """Return `text` with every secret replaced by ``[Filtered]`` and lone surrogates escaped. Never raises."""
+        try:
+            return self._scrub(text, self._current_values(), [])
+        except Exception:  # a text that cannot be scrubbed is not let through
+            return PLACEHOLDER
+
+    def event(self, event: Event) -> Event:
+        """Return a copy of `event` that is clean, bounded and plain JSON. Never raises, never changes `event`."""
+        try:
+            return _Copy(self, self._current_values()).event(event)
+        except Exception as error:
+            kept = {key: event[key] for key in _KEPT if type(event.get(key)) is str}  # type: ignore[literal-required]
+            kept["error_message"] = f"<unprintable event: {type(error).__name__}>"
+            return cast("Event", kept)
+
+    def is_secret(self, name: str) -> bool:
+        """Tell whether `name` names a secret, by loghub's own list or the user's."""
+        judged = self._judged.get(name)
+        if judged is None:
+            judged = is_secret_name(name) or self._is_extra(name)
+            if len(self._judged) >= 4_096:
+                self._judged.clear()
+            self._judged[name] = judged
+        return judged
+
+    def _is_extra(self, name: str) -> bool:
+        words = _words(name) if self._extra_names else ()
+        return any(
+            "".join(extra) == "".join(words)
+            or any(words[at : at + len(extra)] == extra for at in range(len(words) - len(extra) + 1))
+            for extra in self._extra_names
+        )
+
+    def _current_values(self) -> _Values:
+        """Return the secret values as of now; a source that fails leaves what was known."""
+        try:
+            now = self._clock()
+            if now >= self._look_again_at:
+                self._environment = _environment_secrets()
+                self._look_again_at = now + ENVIRONMENT_SECONDS
+            own = (
+                frozenset(value for value in self._own() if type(value) is str and len(value) >= 4) if self._own else ()
+            )
+            known = self._environment.union(own)
+            if known != self._known:
+                self._values, self._known = _Values(known), known
+        except Exception:
+            pass
+        return self._values
+
+    def _scrub(self, text: str, values: _Values, found: list[str], *, code: bool = False) -> str:
+        """Replace the secrets of `text`; the values beside names are added to `found`."""
+        low = _lower(text)
+        hints = set(_HINTS.findall(low))
+        if self._extra_hints and self._extra_hints.search(low):
+            hints.add("key")
+        if not text.isascii() and _SURROGATE.search(text):
+            text = _SURROGATE.sub(_escape, text)
+        marked = text.replace(PLACEHOLDER, _MARK) if PLACEHOLDER in text else text
+        result = values.replace(marked)
+        if hints:
+            result = self._apply(result, {_kind(hint) for hint in hints}, found, code=code)
+        for pattern in self._patterns:
+            result = _replace_pattern(pattern, result)
+        return text if result is marked else result.replace(_MARK, PLACEHOLDER)
+
+    def _apply(self, text: str, kinds: set[str], found: list[str], *, code: bool) -> str:
+        if "pem" in kinds:
+            text = _PEM.sub(_MARK, text)
+        if "url" in kinds:
+            text = _replace_url_passwords(text, found)
+        if "hook" in kinds:
+            text = _HOOKS.sub(lambda hook: hook[1] + _MARK, text)
+        if "shape" in kinds:
+            text = _SHAPES.sub(_MARK, text)
+        if "name" in kinds:
+            text = self._replace_named(text, found, code=code)
+            text = _BEARER.sub(_basic_or_bearer, text)
+            text = _replace_random(text)
+        if "card" in kinds:
+            text = _CARD.sub(_card, text)
+        return text
+
+    def _replace_named(self, text: str, found: list[str], *, code: bool) -> str:
+        low = _lower(text)
+        kept: list[str] = []
+        done = 0
+        for match in self._named.finditer(low):
+            if match.start() < done:
+                continue
+            named = _Named(text, low, match)
+            if not self.is_secret(named.name) and not named.in_query():
+                continue
+            in_code = _outside_quotes(text[: named.start]) if code else _is_code(text, named.start)
+            span = named.value(code=in_code)
+            if span:
+                kept += [text[done : span[0]], _MARK]
+                done = span[1]
+                found.append(text[span[0] : span[1]])
+        return "".join(kept) + text[done:] if kept else text
+
+
+def _replace_url_passwords(text: str, found: list[str]) -> str:
+    def replaced(match: re.Match[str]) -> str:
+        user, password = (match[1], match[2]) if match[2] else (match[3], match[4])
+        if _MASKED.fullmatch(password):
+            return match[0]
+        found.extend((password, urllib.parse.unquote(password)))
+        return user + _MARK
+
+    return _URL_PASSWORD.sub(replaced, text)
+
+
+def _replace_random(text: str) -> str:
+    """Replace drawn values beside words like token: what neither shape nor ``name=`` gives away."""
+    low = _lower(text)
+    kept: list[str] = []
+    done = 0
+    for near in _NEAR.finditer(low):
+        start, end = near.span("value")
+        before = low[max(0, near.start() - 12) : near.start()]
+        strict = near["word"] == "key" and not _SECRET_KEY_BEFORE.search(before)
+        if start >= done and _looks_random(text[start:end], strict=strict):
+            kept += [text[done:start], _MARK]
+            done = end
+    return "".join(kept) + text[done:] if kept else text
+
+
+# --------------------------------------------------------------------------------------------------- events
+
+_KEPT = ("timestamp", "id", "fingerprint")
+_CHARS = {
+    "error_message": MAX_MESSAGE_CHARS,
+    "message": MAX_MESSAGE_CHARS,
+    "template": MAX_MESSAGE_CHARS,
+    "traceback": MAX_TRACEBACK_CHARS,
+}
+# In this order the room is given out; what comes last is cut first.
+_FIRST = (
+    "error_type",
+    "error_message",
+    "message",
+    "module",
+    "function",
+    "frames",
+    "traceback",
+    "causes",
+    "exceptions",
+)
+_LAST = ("system", "breadcrumbs")
+_ORDER = {
+    key: place for place, key in enumerate((*_KEPT, *_FIRST, *(k for k in KEYS if k not in _KEPT + _FIRST + _LAST), *_LAST))
+}  # fmt: skip
+_CUT = "..."
+
+
+def cut(text: str, limit: int, head_share: float = 0.5) -> str:
+    """Return at most `limit` characters of `text`: its head and its tail, and between them how much was cut."""
+    if len(text) <= limit:
+        return text
+    note = f"{_CUT} ({len(text) - limit} characters cut) {_CUT}"
+    room = max(0, limit - len(note) - 8)  # the number grows by what the note takes
+    note = f"{_CUT} ({len(text) - room} characters cut) {_CUT}"
+    head = int(room * head_share)
+    return (text[:head] + note + text[len(text) - (room - head) :])[:limit]
+
+
+def _class_name(value: object) -> str:
+    try:
+        return str(type.__getattribute__(type(value), "__name__"))
+    except Exception:
+        return "object"
+
+
+def _printed(value: object) -> str:
+    """Return ``repr(value)`` as an exact str, whatever `value` does about it."""
+    try:
+        if isinstance(value, bytes | bytearray):
+            return repr(value[: MAX_VALUE_CHARS + CUT_MARGIN_CHARS])
+        return str.__str__(repr(value))
+    except Exception:
+        return f"<unprintable {_class_name(value)}>"
+
+
+class _Copy:
+    """One event on its way out: what is plain, bounded and clean of it so far."""
+
+    def __init__(self, scrubber: Scrubber, values: _Values) -> None:
+        self._scrubber = scrubber
+        self._values = values
+        self._found: list[str] = []
+        self._path: set[int] = set()
+        self._nodes = MAX_EVENT_NODES
+        self._chars = MAX_EVENT_CHARS
+
+    def event(self, event: Event) -> Event:
+        copied: dict[str, Any] = {}
+        for key in sorted(list(event), key=lambda key: _ORDER.get(key, len(_ORDER))):
+            copied[self._key(key)] = self._field(key, event[key])  # type: ignore[literal-required]
+        ordered = {key: copied[key] for key in (*(k for k in map(self._key, event) if k in copied),)}
+        return cast("Event", fit(self._forget(ordered)))
+
+    def _field(self, key: str, value: Any) -> Any:
+        if key in _KEPT and type(value) is str and len(value) <= MAX_KEY_CHARS:
+            return _CONTROL.sub(_escape, value)
+        if key in _CHARS:
+            text = value if type(value) is str else self._str(value)
+            return self.text(text, _CHARS[key], 0.25 if key == "traceback" else 0.5)
+        if key == "frames":
+            return self._frames(value)
+        if key in {"causes", "exceptions"}:
+            return self._parts(value, 0)
+        if key not in _ORDER and self._scrubber.is_secret(str(key)):
+            return PLACEHOLDER
+        return self.value(value, 0)
+
+    def _str(self, value: Any) -> str:
+        return str.__str__(value) if isinstance(value, str) else _printed(value)
+
+    # texts
+
+    def text(self, text: str, limit: int = MAX_VALUE_CHARS, head_share: float = 0.5, *, code: bool = False) -> str:
+        limit = max(100, min(limit, self._chars))
+        if len(text) > limit:
+            text = self._long(text, limit, head_share)
+        else:
+            text = self._clean(text, code=code)
+            text = text if len(text) <= limit else cut(text, limit, head_share)
+        self._chars -= len(text)
+        return text
+
+    def _clean(self, text: str, *, code: bool = False) -> str:
+        text = self._scrubber._scrub(text, self._values, self._found, code=code)
+        return _CONTROL.sub(_escape, text) if _CONTROL.search(text) else text
+
+    def _long(self, text: str, limit: int, head_share: float) -> str:
+        """Cut first, because cleaning takes time, but with a margin: half a secret has no shape."""
+        if len(text) <= limit + 2 * CUT_MARGIN_CHARS:
+            return cut(self._clean(text), limit, head_share)
+        room = limit - 64
+        head, tail = int(room * head_share), room - int(room * head_share)
+        start = self._clean(text[: head + CUT_MARGIN_CHARS])[:-CUT_MARGIN_CHARS][:head]
+        end = self._clean(text[-(tail + CUT_MARGIN_CHARS) :])[CUT_MARGIN_CHARS:][-tail:]
+        return f"{start}{_CUT} ({len(text) - len(start) - len(end)} characters cut) {_CUT}{end}"
+
+    # any value
+
+    def value(self, value: Any, depth: int) -> Any:
+        """Return `value` as JSON can hold it."""
+        self._nodes -= 1
+        kind = type(value)
+        if kind is str:
+            return self.text(value)
+        if value is None or kind is bool:
+            return value
+        try:
+            return self._other(value, kind, depth)
+        except Exception:
+            return f"<unprintable {_class_name(value)}>"
+
+    def _other(self, value: Any, kind: type, depth: int) -> Any:
+        if issubclass(kind, int):
+            return self._whole(int.__add__(value, 0))
+        if issubclass(kind, float):
+            number = float.__add__(value, 0.0)
+            return number if math.isfinite(number) else repr(number)
+        if issubclass(kind, str):
+            return self.text(str.__str__(value))
+        if issubclass(kind, Mapping):
+            return self._inside(value, depth, self._mapping)
+        if issubclass(kind, list | tuple | set | frozenset | deque):
+            return self._inside(value, depth, self._entries)
+        return self.text(_printed(value))
+
+    def _whole(self, number: int) -> Any:
+        if number.bit_length() > MAX_INT_BITS:
+            return f"<int of {number.bit_length()} bits>"
+        if 10**12 <= number < 10**19 and self._clean(str(number)) == PLACEHOLDER:
+            return PLACEHOLDER
+        return number
+
+    def _inside(self, value: Any, depth: int, copy: Callable[[Any, int], Any]) -> Any:
+        """Copy a container, unless it is inside itself, too deep, or there is no more room."""
+        if id(value) in self._path:
+            return f"<circular {_class_name(value)}>"
+        if depth >= MAX_DEPTH or self._nodes <= 0 or self._chars <= 0:
+            return f"{_CUT} ({len(value)} more)" if len(value) else copy(value, depth)
+        self._path.add(id(value))
+        try:
+            return copy(value, depth + 1)
+        finally:
+            self._path.discard(id(value))
+
+    def _key(self, key: Any) -> str:
+        text = key if type(key) is str else self._str(key)
+        if len(text) > MAX_KEY_CHARS:
+            return self._long(text, MAX_KEY_CHARS, 0.5)
+        return cut(self._clean(text), MAX_KEY_CHARS)
+
+    def _mapping(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        copied: dict[str, Any] = {}
+        pair_is_secret = self._names_a_secret(mapping)
+        for key in islice(iter(mapping), MAX_ENTRIES):
+            value = mapping[key]
+            name = self._key(key)
+            while name in copied:
+                name += "'"
+            secret = self._scrubber.is_secret(name) or (pair_is_secret and name.lower() == "value")
+            copied[name] = self._hidden(value) if secret else self.value(value, depth)
+        if len(mapping) > len(copied):
+            copied[_CUT] = f"({len(mapping) - len(copied)} more)"
+        return copied
+
+    def _names_a_secret(self, mapping: Mapping[Any, Any]) -> bool:
+        """Tell whether `mapping` is one of the pairs ``{"name": "DB_PASSWORD", "value": ...}``."""
+        if len(mapping) > 8 or "value" not in mapping:
+            return False
+        names = (mapping.get("name"), mapping.get("key"))
+        return any(type(name) is str and self._scrubber.is_secret(name) for name in names)
+
+    def _hidden(self, value: Any) -> Any:
+        """Return what is shown of a value under a secret name: whether there is one at all."""
+        if value is None or type(value) is bool or (type(value) is str and not value):
+            return value
+        if type(value) is str and len(value) <= MAX_VALUE_CHARS:
+            self._found.append(value)
+        return PLACEHOLDER
+
+    def _entries(self, entries: Any, depth: int) -> list[Any]:
+        """Copy a list, tuple or set; ``("Authorization", "Bearer ...")`` is a key and its value."""
+        if type(entries) is tuple and len(entries) == 2 and self._is_key(entries[0]):
+            return [self.value(entries[0], depth), self._hidden(entries[1])]
+        copied = [self.value(entry, depth) for entry in islice(iter(entries), MAX_ENTRIES)]
+        if len(entries) > len(copied):
+            copied.append(f"{_CUT} ({len(entries) - len(copied)} more)")
+        return copied
+
+    def _is_key(self, value: Any) -> bool:
+        if type(value) is bytes:
+            value = value[:MAX_KEY_CHARS].decode("ascii", "replace")
+        return type(value) is str and len(value) <= MAX_KEY_CHARS and self._scrubber.is_secret(value)
+
+    # frames and parts
+
+    def _frames(self, frames: Any) -> Any:
+        if not isinstance(frames, list | tuple):
+            return self.value(frames, 0)
+        inner = len(frames) - MAX_FRAMES_INNER
+        if inner <= MAX_FRAMES_OUTER:
+            return [self._frame(frame) for frame in frames]
+        outer = [self._frame(frame) for frame in frames[:MAX_FRAMES_OUTER]]
+        return [*outer, _gap(inner - MAX_FRAMES_OUTER), *(self._frame(frame) for frame in frames[inner:])]
+
+    def _frame(self, frame: Any) -> Any:
+        if type(frame) is not dict:
+            return self.value(frame, 1)
+        copied: dict[str, Any] = {}
+        for key, value in frame.items():
+            if type(value) is not str:
+                copied[self._key(key)] = value if type(value) is bool else self.value(value, 1)
+            else:
+                copied[self._key(key)] = self.text(value, code=key == "code")
+        return copied
+
+    def _parts(self, parts: Any, depth: int) -> Any:
+        if not isinstance(parts, list | tuple):
+            return self.value(parts, depth)
+        return self._inside(parts, depth, self._each_part)
+
+    def _each_part(self, parts: Any, depth: int) -> list[Any]:
+        copied = [self._part(part, depth) for part in parts[:MAX_ENTRIES]]
+        if len(parts) > len(copied):
+            copied.append({"error_type": _CUT, "error_message": f"{_CUT} ({len(parts) - len(copied)} more)"})
+        return copied
+
+    def _part(self, part: Any, depth: int) -> Any:
+        if type(part) is not dict:
+            return self.value(part, depth)
+        if id(part) in self._path or self._nodes <= 0:
+            return {"error_type": _CUT, "error_message": f"{_CUT} (1 more)"}
+        self._path.add(id(part))
+        try:
+            return {self._key(key): self._part_field(key, value, depth) for key, value in part.items()}
+        finally:
+            self._path.discard(id(part))
+
+    def _part_field(self, key: str, value: Any, depth: int) -> Any:
+        if key == "frames":
+            return self._frames(value)
+        if key in {"causes", "exceptions"}:
+            return self._parts(value, depth)
+        if key == "error_message":
+            return self.text(value if type(value) is str else self._str(value), MAX_MESSAGE_CHARS)
+        return self.value(value, depth)
+
+    # what was found in one place is removed in all
+
+    def _forget(self, event: dict[str, Any]) -> dict[str, Any]:
+        found = {value.strip() for value in self._found} - {PLACEHOLDER, ""}
+        if not found:
+            return event
+        values = _Values(value for value in islice(found, 50) if _is_distinct(value, 6) and _MARK not in value)
+        kept = {key: event.pop(key) for key in _KEPT if key in event}
+        args = event.get("args")
+        event = cast("dict[str, Any]", _each_text(event, lambda text: _forgotten(values, text)))
+        if isinstance(args, list):
+            event["args"] = [
+                PLACEHOLDER if str(arg) in found else new for arg, new in zip(args, event["args"], strict=True)
+            ]
+        return {**kept, **event}
+
+
+def _forgotten(values: _Values, text: str) -> str:
+    marked = text.replace(PLACEHOLDER, _MARK)
+    return values.replace(marked).replace(_MARK, PLACEHOLDER)
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return plain data with every text in it, keys left out, changed."""
+    if type(value) is str:
+        return change(value)
+    if type(value) is dict:
+        return {key: _each_text(entry, change) for key, entry in value.items()}
+    if type(value) is list:
+        return [_each_text(entry, change) for entry in value]
+    return value
+
+
+# ---------------------------------------------------------------------------------------- the whole's size
+
+
+def _gap(count: int) -> dict[str, Any]:
+    """Return the frame that stands for `count` frames left out."""
+    note = f"{_CUT} ({count} frames cut) {_CUT}"
+    return {"file": "", "module": "", "function": note, "line": 0, "code": "", "in_app": False}
+
+
+def _every_frames(part: Any) -> Iterator[tuple[dict[str, Any], list[Any]]]:
+    """Yield what has frames, and the frames: the event, its causes, the members of its group."""
+    if not isinstance(part, dict):
+        return
+    if isinstance(part.get("frames"), list):
+        yield part, part["frames"]
+    for key in ("causes", "exceptions"):
+        entries = part.get(key)
+        for inner in entries if isinstance(entries, list) else ():
+            yield from _every_frames(inner)
+
+
+def _cut_breadcrumbs(event: dict[str, Any]) -> None:
+    crumbs = event.get("breadcrumbs")
+    if crumbs:
+        count = len(crumbs) if isinstance(crumbs, list | dict) else 1
+        event["breadcrumbs"] = [{"message": f"{_CUT} ({count} more)"}]
+
+
+def _cut_locals(event: dict[str, Any]) -> None:
+    for _, frames in _every_frames(event):
+        for frame in frames:
+            if isinstance(frame, dict) and frame.get("locals"):
+                frame["locals"] = {_CUT: f"({len(frame['locals'])} more)"}
+
+
+def _cut_context(event: dict[str, Any]) -> None:
+    for key in list(event):
+        if key not in {*_KEPT, *_FIRST, *_CHARS, "breadcrumbs"} and len(dumps(event[key])) > 2_048:
+            event[key] = _small(event[key])
+
+
+def _small(value: Any) -> Any:
+    """Return the little that is kept of a context that is too large."""
+    if isinstance(value, dict):
+        kept = {key: _small(value[key]) if isinstance(value[key], str) else _CUT for key in islice(value, 10)}
+        return {**kept, _CUT: f"({len(value) - len(kept)} more)"} if len(value) > len(kept) else kept
+    if isinstance(value, list):
+        return [f"{_CUT} ({len(value)} more)"]
+    return cut(value, 100) if isinstance(value, str) else value
+
+
+def _cut_outer_frames(event: dict[str, Any]) -> None:
+    for part, frames in _every_frames(event):
+        if len(frames) > 30:
+            part["frames"] = [_gap(len(frames) - 30), *frames[-30:]]
+
+
+def _cut_parts(event: dict[str, Any]) -> None:
+    for key in ("causes", "exceptions"):
+        if event.get(key):
+            count = len(event[key]) if isinstance(event[key], list) else 1
+            event[key] = [{"error_type": _CUT, "error_message": f"{_CUT} ({count} more)"}]
+
+
+def _cut_texts(event: dict[str, Any]) -> None:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = cut(value, _CHARS.get(key, MAX_VALUE_CHARS) // 8, 0.25)
+
+
+def _cut_rest(event: dict[str, Any]) -> None:
+    """Leave the texts alone: whatever it was, it was made to be too large."""
+    for key in [key for key, value in event.items() if not isinstance(value, str)]:
+        event[key] = _small(event[key]) if key == "additional_info" else None
+    for key in list(event)[len(KEYS) + MAX_ENTRIES :]:
+        del event[key]
+
+
+def fit(event: dict[str, Any]) -> dict[str, Any]:
+    """Cut the plain `event` in place until its JSON has at most `MAX_EVENT_BYTES`, the least missed first."""
+    steps = (
+        _cut_breadcrumbs,
+        _cut_locals,
+        _cut_context,
+        _cut_outer_frames,
+        _cut_parts,
+        _cut_texts,
+        _cut_rest,
+    )
+    for step in steps:
+        if len(dumps(event)) <= MAX_EVENT_BYTES:
+            break
+        step(event)
+    return event

@@ -1,0 +1,665 @@
+"""BatchingSMTPHandler against real mail servers: when it sends, what it sends, and what it cannot."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import logging.config
+import logging.handlers
+import socket
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from loghub import delivery
+from loghub.delivery import Batch
+from loghub.errors import DeliveryError, OptionValueError, RefusedError, UnknownOptionError
+from loghub.handlers import smtp
+from loghub.handlers.smtp import BatchingSMTPHandler
+from loghub.ledger.protocol import Group, Item
+from loghub.ledger.sqlite import SQLiteLedger
+from loghub.mail import MOST_BUGS
+from tests.fakes.smtp import Certificate, FakeSMTP
+
+NOW = 1_790_000_000.0
+SECRET = "hunter2-hunter2"
+MENDED_BY_A_PERSON = 900.0
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Give the handlers a home of their own."""
+    monkeypatch.setenv("LOGHUB_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Return what servers and clients need for TLS."""
+    return Certificate(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def trusted(certificate, monkeypatch):
+    """Make the test's CA one that this machine trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", certificate.ca_file)
+    return certificate
+
+
+@pytest.fixture
+def server():
+    """Return a plain mail server."""
+    with FakeSMTP() as running:
+        yield running
+
+
+@pytest.fixture
+def ledger():
+    """Return an empty ledger."""
+    opened = SQLiteLedger(None)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make():
+    """Return a function that makes handlers for a server; they are closed afterwards."""
+    made = []
+
+    def handler(server=None, **options):
+        mailhost = {"mailhost": [server.host, server.port]} if server else {}
+        options = {"fromaddr": "loghub@shop.example", "toaddrs": ["ops@example.com"]} | mailhost | options
+        made.append(BatchingSMTPHandler(**options))
+        return made[-1]
+
+    yield handler
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def deliver(ledger):
+    """Return a function that has a handler deliver bugs, and returns the batch."""
+
+    def run(handler, *items, now=NOW):
+        batch = Batch(ledger, "owner", items or [bug()], handler.destination, now=lambda: now)
+        handler.deliver(batch)
+        return batch
+
+    return run
+
+
+def bug(number=0, *, level=logging.ERROR, since=10.0, due=0.0, count=1):
+    """Return what waits about one bug since that many seconds."""
+    group = Group(
+        f"v1:{number:016x}", "ValueError", "", "bad", "shop", "a in b", "ERROR", "shop", count, NOW, NOW
+    )
+    return Item("smtp:", group, count, count, {}, level, NOW - since, NOW + due)
+
+
+def silent():
+    """Return a listening socket that never says a word."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
+# What is sent
+
+
+def test_one_mail_for_many(server, make, deliver):
+    """A batch is one mail to all recipients; names stand in its headers, bare addresses on its envelope."""
+    handler = make(
+        server, fromaddr="Loghub <loghub@shop.example>", toaddrs="Ops <ops@example.com>, dev@example.com"
+    )
+    batch = deliver(handler, bug(1), bug(2, count=3))
+    (mail,) = server.mails
+    assert mail.sender == "loghub@shop.example"
+    assert mail.recipients == ("ops@example.com", "dev@example.com")
+    assert mail.message["From"] == "Loghub <loghub@shop.example>"
+    assert mail.message["To"] == "Ops <ops@example.com>, dev@example.com"
+    assert mail.message["Subject"] == "shop: 2 errors, 4 occurrences"
+    assert len(batch.unsettled) == 2
+    assert not mail.encrypted
+
+
+def test_subject_and_text_only(server, make, deliver):
+    """The subject is a template, and HTML can be left out."""
+    deliver(make(server, subject="[{environment}] {type}", html=False))
+    assert server.mails[0].message["Subject"] == "[] ValueError"
+    assert server.mails[0].message.get_content_type() == "text/plain"
+
+
+def test_sent_is_said(server, make, deliver, caplog):
+    """A mail that went out is told to loghub's own logger, with its recipients."""
+    with caplog.at_level(logging.INFO, "loghub"):
+        deliver(make(server))
+    assert "Error reporter: mailed 1 error to ops@example.com." in caplog.messages
+
+
+def test_through_logging(server, tmp_path):
+    """From dictConfig with lists for tuples to the mail: the error of a plain logger arrives."""
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {
+            "mail": {
+                "class": "loghub.BatchingSMTPHandler",
+                "mailhost": [server.host, server.port],
+                "fromaddr": "loghub@shop.example",
+                "toaddrs": ["ops@example.com"],
+                "capacity": 1,
+                "home": str(tmp_path / "shop"),
+            }
+        },
+        "loggers": {"shop.pay": {"handlers": ["mail"], "propagate": False}},
+    }
+    logging.config.dictConfig(config)
+    logger = logging.getLogger("shop.pay")
+    (handler,) = logger.handlers
+    try:
+        raise ValueError("no such card")
+    except ValueError:
+        logger.exception("payment failed")
+    try:
+        assert delivery.flush(10.0)
+        (mail,) = server.mails
+        text = mail.message.get_body(("plain",)).get_content()
+        assert "Error Type: ValueError" in text
+        assert "Error Message: no such card" in text
+        assert "test_through_logging" in text
+        assert mail.message["Subject"].endswith("Error: ValueError in test_smtp")
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+# Encryption and login
+
+
+def test_starttls_and_login(trusted, make, deliver):
+    """With credentials the connection is encrypted first where the server offers it."""
+    with FakeSMTP(starttls=trusted.server(), users={"ops": SECRET}) as server:
+        deliver(make(server, credentials=["ops", SECRET]))
+    assert (server.mails[0].encrypted, server.mails[0].user) == (True, "ops")
+
+
+@pytest.mark.parametrize("secure", ["starttls", [], ()])
+def test_starttls_without_login(trusted, make, deliver, secure):
+    """A mail is encrypted without credentials too when `secure` says so; the stdlib would not."""
+    with FakeSMTP(starttls=trusted.server()) as server:
+        deliver(make(server, secure=secure))
+    assert server.mails[0].encrypted
+
+
+@pytest.mark.parametrize("secure", ["starttls", []])
+def test_starttls_is_a_must(server, make, deliver, secure):
+    """A server without STARTTLS gets nothing when STARTTLS was asked for."""
+    with pytest.raises(DeliveryError, match="offers no STARTTLS") as caught:
+        deliver(make(server, secure=secure))
+    assert caught.value.retry_after == MENDED_BY_A_PERSON
+    assert server.mails == []
+
+
+def test_implicit_tls(trusted, make, deliver):
+    """With ``ssl`` the connection is encrypted from its first byte."""
+    with FakeSMTP(tls=trusted.server(), users={"ops": SECRET}) as server:
+        deliver(make(server, secure="ssl", credentials=["ops", SECRET]))
+    assert (server.mails[0].encrypted, server.mails[0].user) == (True, "ops")
+
+
+def test_client_certificate(trusted, make, deliver, tmp_path):
+    """Key and certificate, as the stdlib takes them, identify the client."""
+    key_and_certificate = list(trusted.client(tmp_path))
+    with FakeSMTP(starttls=trusted.server(of_clients=True)) as server:
+        deliver(make(server, secure=key_and_certificate))
+        assert len(server.mails) == 1
+        with pytest.raises(DeliveryError):
+            deliver(make(server, secure="starttls"))
+        assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize("how", ["ssl", "starttls"])
+def test_unknown_certificate(certificate, make, deliver, how):
+    """A certificate that cannot be verified stops the mail, and the way out is named."""
+    context = certificate.server()
+    with FakeSMTP(**{"tls" if how == "ssl" else "starttls": context}) as server:
+        with pytest.raises(DeliveryError, match=r"certificate of .* was not accepted.*SSL_CERT_FILE"):
+            deliver(make(server, secure=how))
+        assert server.mails == []
+
+
+def test_password_in_the_clear(make, deliver, monkeypatch):
+    """Without encryption a password leaves this machine only if ``none`` says so; on it, it may."""
+    with FakeSMTP(users={"ops": SECRET}, login_in_clear=True) as server:
+        deliver(make(server, credentials=["ops", SECRET]))
+        assert server.logins == ["ops"]
+        monkeypatch.setattr(smtp, "_is_private", lambda connection: False)
+        with pytest.raises(
+            DeliveryError, match="offers no encryption, so the password was not sent"
+        ) as caught:
+            deliver(make(server, credentials=["ops", SECRET]))
+        assert caught.value.retry_after == MENDED_BY_A_PERSON
+        assert server.logins == ["ops"]
+        deliver(make(server, credentials=["ops", SECRET], secure="none"))
+        assert server.logins == ["ops", "ops"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "private"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("fe80::1%eth0", False),
+        ("::ffff:192.0.2.1", False),
+    ],
+)
+def test_what_is_private(peer, private):
+    """A connection in the clear is private only if it stays on this machine."""
+    connection = SimpleNamespace(sock=SimpleNamespace(getpeername=lambda: (peer, 25)))
+    assert smtp._is_private(connection) is private
+
+
+def test_wrong_password(trusted, make, deliver):
+    """A refused login is tried again slowly, since it can be mended, and no message shows the password."""
+    with FakeSMTP(starttls=trusted.server(), users={"ops": "other"}) as server:
+        handler = make(server, credentials=["ops", SECRET])
+        with pytest.raises(
+            DeliveryError, match=r"did not let ops log in: 535 5\.7\.8 no ops with \*\*\*"
+        ) as caught:
+            deliver(handler)
+    assert not isinstance(caught.value, RefusedError)
+    assert caught.value.retry_after == MENDED_BY_A_PERSON
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(handler.server)
+    assert SECRET not in handler.destination
+
+
+def test_no_login_offered(server, make, deliver):
+    """A server without a login says so in words, not in a traceback."""
+    with pytest.raises(DeliveryError, match="offers no login"):
+        deliver(make(server, credentials=["ops", SECRET]))
+
+
+def test_handshake(trusted, make):
+    """The handshake goes as far as the login and sends nothing."""
+    with FakeSMTP(starttls=trusted.server(), users={"ops": SECRET}) as server:
+        make(server, credentials=["ops", SECRET]).handshake()
+        assert server.logins == ["ops"]
+        with pytest.raises(DeliveryError, match="log in"):
+            make(server, credentials=["ops", "wrong"]).handshake()
+    assert server.mails == []
+
+
+# Faults
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("answer", ["451 4.3.0 try later", "554 5.7.1 spam"])
+def test_refusals(server, make, deliver, verb, answer):
+    """4xx is tried again, 5xx is a dead letter; both say the server's words."""
+    server.faults[verb] = answer
+    with pytest.raises(DeliveryError) as caught:
+        deliver(make(server))
+    assert isinstance(caught.value, RefusedError) is answer.startswith("5")
+    assert answer in str(caught.value)
+    assert server.mails == []
+
+
+def test_authentication_required(server, make, deliver):
+    """A server that wants a login first is tried again: a person can mend that."""
+    server.faults["MAIL"] = "530 5.7.0 Authentication required"
+    with pytest.raises(DeliveryError, match="530") as caught:
+        deliver(make(server))
+    assert not isinstance(caught.value, RefusedError)
+    assert caught.value.retry_after == MENDED_BY_A_PERSON
+
+
+def test_some_recipients_refused(server, make, deliver, caplog):
+    """Who is taken gets the mail, who is refused is named with the server's words, and all is done."""
+    server.faults["RCPT"] = lambda address: "550 5.1.1 no such user" if "gone" in address else None
+    with caplog.at_level(logging.INFO, "loghub"):
+        deliver(make(server, toaddrs=["gone@example.com", "ops@example.com"]))
+    assert server.mails[0].recipients == ("ops@example.com",)
+    assert any(
+        "Error reporter" in line and "gone@example.com: 550 5.1.1 no such user" in line
+        for line in caplog.messages
+    )
+
+
+def test_all_recipients_refused_in_two_ways(server, make, deliver):
+    """As long as one recipient may be taken later the mail is tried again."""
+    server.faults["RCPT"] = lambda address: "450 greylisted" if "grey" in address else "550 unknown"
+    with pytest.raises(DeliveryError, match=r"450 greylisted; 550 unknown") as caught:
+        deliver(make(server, toaddrs=["gone@example.com", "grey@example.com"]))
+    assert not isinstance(caught.value, RefusedError)
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("fault", ["drop", "hang"])
+def test_broken_off(server, make, deliver, verb, fault):
+    """A server that hangs up or falls silent, at any point, is one sentence, and the mail is tried again."""
+    server.faults[verb] = fault
+    words = {"drop": "hung up", "hang": r"did not answer within 0\.2 s"}[fault]
+    started = time.monotonic()
+    with pytest.raises(DeliveryError, match=words) as caught:
+        deliver(make(server, timeout=0.2))
+    assert not isinstance(caught.value, RefusedError)
+    assert time.monotonic() - started < 5
+
+
+def test_reply_lost(server, make, deliver):
+    """A mail that was taken, though nobody said so, is sent again with the same Message-ID."""
+    handler = make(server)
+    server.faults["DATA"] = "lose"
+    with pytest.raises(DeliveryError, match="hung up"):
+        deliver(handler, bug(1), bug(2))
+    server.faults.clear()
+    deliver(handler, bug(2), bug(1), now=NOW + 60)
+    first, second = (mail.message["Message-ID"] for mail in server.mails)
+    assert first == second
+
+
+def test_slow_acknowledgement(server, make, deliver):
+    """A server that thinks about a mail for longer than `timeout` is waited for, lest it get it twice."""
+
+    def think(_):
+        time.sleep(0.8)
+
+    server.faults["DATA"] = think
+    deliver(make(server, timeout=0.5))
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop", "hang", "421 in a hurry"])
+def test_parting_in_anger(server, make, deliver, fault):
+    """What happens after the mail was taken does not matter."""
+    server.faults["QUIT"] = fault
+    deliver(make(server, timeout=0.3))
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "the name mail.example was not found"),
+        (OSError(101, "Network is unreachable"), "mail.example:25 cannot be used: .*Network is unreachable"),
+    ],
+)
+def test_no_way_there(make, deliver, monkeypatch, error, words):
+    """Trouble on the way to the server is one sentence."""
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    with pytest.raises(DeliveryError, match=words):
+        deliver(make(mailhost="mail.example"))
+
+
+def test_nothing_listens(make, deliver):
+    """A port where nothing listens is one sentence."""
+    with silent() as listening:
+        port = listening.getsockname()[1]
+    with pytest.raises(DeliveryError, match=f"nothing listens at 127.0.0.1:{port}"):
+        deliver(make(mailhost=f"127.0.0.1:{port}"))
+
+
+@pytest.mark.parametrize("secure", ["none", "ssl"])
+def test_no_greeting(make, deliver, secure):
+    """A server that accepts the connection and says nothing costs no more than the timeout."""
+    with silent() as listening, pytest.raises(DeliveryError, match=r"did not answer within 0\.2 s"):
+        deliver(make(mailhost=list(listening.getsockname()), timeout=0.2, secure=secure))
+
+
+def test_tls_to_a_plain_port(server, make, deliver):
+    """TLS where the server speaks plain SMTP is one sentence that points at the option."""
+    with pytest.raises(DeliveryError, match="is secure right for this port"):
+        deliver(make(server, secure="ssl"))
+
+
+def test_lease_lost(server, make, ledger):
+    """Who lost the right to deliver sends nothing."""
+    handler = make(server)
+    ledger.lease(handler.destination, "somebody else", NOW, 60.0)
+    with pytest.raises(DeliveryError, match="taken over"):
+        handler.deliver(Batch(ledger, "owner", [bug()], handler.destination, now=lambda: NOW))
+    assert server.mails == []
+
+
+# Addresses of the world
+
+
+def test_smtputf8(server, make, deliver):
+    """An address that is not ASCII before its @ is used where the server can; its domain is always ASCII."""
+    deliver(make(server, toaddrs=["jörg@bücher.example"]))
+    assert server.mails[0].recipients == ("jörg@xn--bcher-kva.example",)
+    assert "SMTPUTF8" in server.mails[0].options
+
+
+def test_smtputf8_only_if_needed(server, make, deliver):
+    """ASCII addresses ask nothing special of the server, whatever the mail says."""
+    deliver(make(server, toaddrs=["Jörg <ops@bücher.example>"], subject="größer"))
+    assert server.mails[0].recipients == ("ops@xn--bcher-kva.example",)
+    assert "SMTPUTF8" not in server.mails[0].options
+    assert server.mails[0].content.isascii()
+    assert server.mails[0].message["To"] == "Jörg <ops@xn--bcher-kva.example>"
+
+
+def test_no_smtputf8(make, deliver, caplog):
+    """A server without SMTPUTF8 gets the mail for the others, and who is left out is said."""
+    with FakeSMTP(utf8=False) as server:
+        with caplog.at_level(logging.INFO, "loghub"):
+            deliver(make(server, toaddrs=["jörg@example.com", "ops@example.com"]))
+        assert server.mails[0].recipients == ("ops@example.com",)
+        assert server.mails[0].message["To"] == "ops@example.com"
+        assert any("jörg@example.com: the server has no SMTPUTF8" in line for line in caplog.messages)
+        for options in ({"toaddrs": "jörg@example.com"}, {"fromaddr": "jörg@example.com"}):
+            with pytest.raises(RefusedError, match="SMTPUTF8"):
+                deliver(make(server, **options))
+
+
+# When
+
+
+@pytest.mark.parametrize(
+    ("items", "count"),
+    [
+        ([], 0),
+        ([bug(1, since=59), bug(2, since=1)], 0),
+        ([bug(1, since=60), bug(2, since=1)], 2),
+        ([bug(1), bug(2), bug(3)], 3),
+        ([bug(1), bug(2, level=logging.CRITICAL)], 2),
+        ([bug(1, since=60, due=5), bug(2)], 0),
+        ([bug(1, since=60, due=5), bug(2, since=60)], 1),
+        ([bug(1, level=logging.CRITICAL, due=5)], 0),
+    ],
+)
+def test_when(make, items, count):
+    """A mail goes when the oldest waited for flush_interval, capacity is reached, or one error is grave."""
+    assert len(make(capacity=3).ready(items, NOW, closing=False)) == count
+
+
+def test_when_the_last_process_goes(make):
+    """At the end nothing waits for the interval, only for the backoff of what failed."""
+    assert make().ready([bug(1, since=0), bug(2, due=5)], NOW, closing=True) == [bug(1, since=0)]
+
+
+def test_flush_level(make):
+    """The level that is mailed at once can be a name in any case or a number."""
+    items = [bug(1, level=logging.ERROR)]
+    assert make(flushLevel="error").ready(items, NOW, closing=False) == items
+    assert make(flushLevel=40).ready(items, NOW, closing=False) == items
+    assert make(flushLevel="41").ready(items, NOW, closing=False) == []
+
+
+def test_no_mail_holds_too_much(make):
+    """Of very many bugs the gravest and then the oldest come first; the others wait for the next mail."""
+    items = [bug(n, since=100 + n) for n in range(MOST_BUGS + 20)] + [bug(999, level=logging.CRITICAL)]
+    chosen = make().ready(items, NOW, closing=True)
+    assert len(chosen) == MOST_BUGS
+    assert chosen[:2] == [items[-1], items[-2]]
+
+
+def test_mails_per_hour(server, make, ledger, caplog):
+    """When the hour's mails are used up everything waits, without counting as failed, and that is said."""
+    handler = make(server, mails_per_hour=2)
+    told = []
+
+    def deliver_at(seconds):
+        batch = Batch(ledger, "owner", [bug()], handler.destination, now=lambda: NOW + seconds)
+        batch.later = lambda item, reason, after, *, failed: told.append((reason, after, failed))
+        handler.deliver(batch)
+
+    deliver_at(0)
+    deliver_at(600)
+    with caplog.at_level(logging.WARNING, "loghub"):
+        deliver_at(1200)
+    assert len(server.mails) == 2
+    ((reason, after, failed),) = told
+    assert reason.startswith("2 mails went out within an hour (mails_per_hour)")
+    assert (after, failed) == (2400.0, False)
+    assert any("mails_per_hour" in line for line in caplog.messages)
+    deliver_at(3601)
+    assert len(server.mails) == 3
+
+
+# Options
+
+
+def test_as_the_stdlib(make):
+    """Positional arguments are those of logging.handlers.SMTPHandler, in its order."""
+    theirs = list(inspect.signature(logging.handlers.SMTPHandler).parameters)
+    ours = list(inspect.signature(BatchingSMTPHandler).parameters)
+    assert ours[: len(theirs)] == theirs
+    handler = BatchingSMTPHandler(
+        ("mail.example", 587), "a@b.example", ["c@d.example"], "sub", ("user", SECRET), (), 2.0
+    )
+    assert handler.destination == "smtp:mail.example:587/c@d.example"
+    handler.close()
+
+
+@pytest.mark.parametrize(
+    ("mailhost", "secure", "server"),
+    [
+        ("mail.example", None, "mail.example:25"),
+        ("mail.example:587", None, "mail.example:587"),
+        (["mail.example", 2525], None, "mail.example:2525"),
+        (("mail.example", "2525"), None, "mail.example:2525"),
+        (["mail.example", None], None, "mail.example:25"),
+        ("mail.example", "ssl", "mail.example:465"),
+        ("mail.example", "starttls", "mail.example:25"),
+        ("::1", None, "[::1]:25"),
+        ("[::1]", None, "[::1]:25"),
+        ("[::1]:587", None, "[::1]:587"),
+    ],
+)
+def test_mailhost(make, mailhost, secure, server):
+    """A mail host is a name or an address, with or without a port, in one text or in two parts."""
+    assert make(mailhost=mailhost, secure=secure).destination == f"smtp:{server}/ops@example.com"
+
+
+@pytest.mark.parametrize(
+    ("port", "secure", "tls"),
+    [
+        (465, None, "ssl"),
+        (465, [], "ssl"),
+        (465, "none", "none"),
+        (465, "starttls", "starttls"),
+        (587, None, "offered"),
+        (587, [], "starttls"),
+        (25, "none", "none"),
+    ],
+)
+def test_secure(make, port, secure, tls):
+    """Port 465 means TLS from the start unless a word says otherwise; a list asks for STARTTLS."""
+    assert make(mailhost=["mail.example", port], secure=secure).server.tls == tls
+
+
+def test_destination_tells_recipients_apart(make):
+    """The destination's name depends on who gets the mail, not on the order, and holds no credentials."""
+    one, two, turned, other = (
+        make(mailhost="mail.example", toaddrs=each, credentials=["user", SECRET]).destination
+        for each in (
+            ["a@b.example"],
+            "a@b.example, c@d.example",
+            ["c@d.example", "A@b.example"],
+            ["c@d.example"],
+        )
+    )
+    assert len({one, two, other}) == 3
+    assert two == turned
+    assert "user" not in two
+    assert SECRET not in two
+
+
+@pytest.mark.parametrize("mailhost", [None, ""])
+def test_without_mailhost(mailhost):
+    """Without a mailhost nothing is sent, and the mail that would be can be seen."""
+    handler = BatchingSMTPHandler(mailhost=mailhost)
+    assert handler.destination is None
+    assert "mailhost" in handler.needs
+    assert handler.compose([bug()], NOW)["Subject"] == "shop Error: ValueError in unknown"
+    handler.handshake()
+    handler.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("mailhost", "mail.example:port"),
+        ("mailhost", "mail.example:70000"),
+        ("mailhost", "smtp://mail.example"),
+        ("mailhost", ["mail.example", 25, 1]),
+        ("mailhost", ["mail.example", True]),
+        ("mailhost", 25),
+        ("fromaddr", None),
+        ("fromaddr", "a@b.example, c@d.example"),
+        ("fromaddr", "a@b.example\r\nBcc: c@d.example"),
+        ("toaddrs", []),
+        ("toaddrs", "not an address"),
+        ("toaddrs", ["Doe, Jane <jane@example.com>"]),
+        ("toaddrs", ["a@b.example\nRCPT TO:<c@d.example>"]),
+        ("toaddrs", [None]),
+        ("toaddrs", "a@b@c"),
+        ("subject", "{nope}"),
+        ("subject", 5),
+        ("credentials", "user:password"),
+        ("credentials", ["user"]),
+        ("credentials", ["user", None]),
+        ("secure", "tls"),
+        ("secure", True),
+        ("secure", ["/nonexistent/key.pem"]),
+        ("timeout", 0),
+        ("timeout", "soon"),
+        ("capacity", 0),
+        ("flush_interval", -1),
+        ("flushLevel", "URGENT"),
+        ("mails_per_hour", 0),
+        ("html", "maybe"),
+    ],
+)
+def test_malformed(make, option, value):
+    """A malformed value is refused with the class and the option."""
+    with pytest.raises(OptionValueError, match=f"BatchingSMTPHandler: .*'{option}'"):
+        make(**{"mailhost": "mail.example", option: value})
+
+
+@pytest.mark.parametrize("credentials", [["user", SECRET + "ü"], ["user", SECRET, "x"], f"user:{SECRET}"])
+def test_malformed_credentials_are_not_shown(make, credentials):
+    """What is wrong with credentials is said without them."""
+    with pytest.raises(OptionValueError) as caught:
+        make(mailhost="mail.example", credentials=credentials)
+    assert SECRET not in str(caught.value)
+
+
+def test_unknown_option(make):
+    """An option that does not exist is refused with the nearest one."""
+    with pytest.raises(UnknownOptionError, match="'flush_interval'"):
+        make(flush_intervall=5)
+
+
+def test_local_mailbox(server, make, deliver):
+    """A bare name is a mailbox on the server itself."""
+    deliver(make(server, fromaddr="root", toaddrs="root"))
+    assert (server.mails[0].sender, server.mails[0].recipients) == ("root", ("root",))
