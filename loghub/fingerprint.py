@@ -29,7 +29,6 @@ after `loghub.traceback_text.qualify`.
 from __future__ import annotations
 
 import hashlib
-import os.path
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -71,11 +70,11 @@ _WHY = {
     "logger": "there is no stack: the logger stands for the place",
     "name": "the name in the message belongs to the code, not to the data",
     "message": "the stack cannot tell, so the message counts, without values",
-    "template": "the log message before values went in",
+    "template": "the log message without values: %s and an f-string come out alike",
     "file": "the file that is broken, whoever loads it",
     "text": "nothing could be read from the stack's text but its words",
 }
-_MESSAGES = frozenset({"code", "name", "message", "text"})
+_FROM_MESSAGE = frozenset({"code", "name", "message", "text"})
 
 
 def of_event(event: Mapping[str, Any]) -> str:
@@ -111,8 +110,24 @@ _DEFAULT = re.compile(r"\s*\{\{\s*default\s*\}\}\s*")
 
 
 def depends_on_message(event: Mapping[str, Any]) -> bool:
-    """Return whether another message on the same way through the code could be another bug."""
-    return any(part.what in _MESSAGES for part in parts(event)) or _may_have_code(event)
+    """Return whether another message on the same way through the code could be another bug.
+
+    Where it is true, `message_key` says which messages need not be told apart.
+    """
+    event = _with_stack(event)
+    if _is_record(event):
+        return not _template(event)
+    return any(part.what in _FROM_MESSAGE for part in parts(event)) or _may_have_code(event)
+
+
+def message_key(message: str) -> str:
+    """Return all that `of_event` can take from an exception's message: equal keys, equal fingerprints."""
+    line = _first_line(message)
+    found = [shape(line), *_ERRNO.findall(line)]
+    found += [
+        match[0] for _, pattern in (*_CODES, ("", _CODE_NAME), ("", _BROKEN_FILE)) if (match := pattern.search(line))
+    ]
+    return "\0".join(found)
 
 
 def _digest(texts: Iterable[str]) -> str:
@@ -125,7 +140,7 @@ def _digest(texts: Iterable[str]) -> str:
 
 def parts(event: Mapping[str, Any]) -> list[Part]:
     """Return what counts of `event`, in the order in which it is hashed."""
-    event = _with_stack(event if isinstance(event, Mapping) else {})
+    event = _with_stack(event)
     if _text(event, "platform") == "javascript":
         found = _script(event)
     elif _is_record(event):
@@ -139,8 +154,8 @@ def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     error = _read(event)
     members = _member_keys(event)
     stack = _stack(error)
-    if not stack and len(members) == 1:
-        # A framework wrapped it into a group of its own.
+    if not stack and len(members) == 1 and any(what == "frame" for what, _ in members[0]):
+        # A framework wrapped the application's error into a group of its own.
         yield from members[0]
         return
     broken = _BROKEN_FILE.search(error.message) if _last(error.kind) in _SYNTAX_ERRORS else None
@@ -231,12 +246,16 @@ def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
         return
     yield from _place(event)
+    yield "template", shape(_template(event) or message)
+
+
+def _template(event: Mapping[str, Any]) -> str:
+    """Return the template with sample values in it; nothing if it has no words or is the message itself."""
     template = _text(event, "template")
-    sample = _CONVERSION.sub(_sample, template)
-    if template and sample != template and _WORD.search(_CONVERSION.sub("", template)):
-        yield "template", shape(sample)
-    else:
-        yield "message", shape(message or template)
+    if template == (_text(event, "message") or _text(event, "error_message")):
+        return ""
+    words = _WORD.search(_CONVERSION.sub("", template))
+    return _CONVERSION.sub(_sample, template) if words else ""
 
 
 def _place(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -262,16 +281,16 @@ def _sample(conversion: re.Match[str]) -> str:
 # ---------------------------------------------------------------------------------------- codes in messages
 
 # Exceptions whose class already says the errno; the number differs between systems.
-_SAYS_ERRNO = frozenset(
-    "BlockingIOError BrokenPipeError ChildProcessError ConnectionAbortedError ConnectionRefusedError"
-    " ConnectionResetError FileExistsError FileNotFoundError InterruptedError IsADirectoryError"
-    " NotADirectoryError PermissionError ProcessLookupError TimeoutError".split()
-)
+_SAYS_ERRNO = frozenset({
+    "BlockingIOError", "BrokenPipeError", "ChildProcessError", "ConnectionAbortedError", "ConnectionRefusedError",
+    "ConnectionResetError", "FileExistsError", "FileNotFoundError", "InterruptedError", "IsADirectoryError",
+    "NotADirectoryError", "PermissionError", "ProcessLookupError", "TimeoutError",
+})  # fmt: skip
 # PEP 249 gives all databases these few classes: without a code, the message's words are the code.
-_DATABASE_ERRORS = frozenset(
-    "DatabaseError DataError IntegrityError InterfaceError InternalError NotSupportedError OperationalError"
-    " ProgrammingError".split()
-)
+_DATABASE_ERRORS = frozenset({
+    "DatabaseError", "DataError", "IntegrityError", "InterfaceError", "InternalError", "NotSupportedError",
+    "OperationalError", "ProgrammingError",
+})  # fmt: skip
 _HAVE_CODES = _DATABASE_ERRORS | {
     "OSError", "IOError", "EnvironmentError", "gaierror", "herror", "SSLError", "URLError", "ConnectionError",
     "ImportError", "ModuleNotFoundError", "ClientError",
@@ -316,7 +335,6 @@ def _codes(error: _Error) -> list[str]:
 
 
 def _may_have_code(event: Mapping[str, Any]) -> bool:
-    event = _with_stack(event if isinstance(event, Mapping) else {})
     errors = [event, *_dicts(event.get("causes")), *_dicts(event.get("exceptions"))]
     return any(_last(_text(error, "error_type")) in _HAVE_CODES for error in errors)
 
@@ -350,6 +368,10 @@ def _text(source: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _name(source: Mapping[str, Any], key: str) -> str:
+    return _text(source, key)[:MAX_TEXT]
+
+
 def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
     return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list | tuple) else iter(())
 
@@ -362,23 +384,33 @@ def _first_line(text: str) -> str:
     return text[:MAX_TEXT].strip().partition("\n")[0]
 
 
-def _with_stack(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_stack(event: object) -> Mapping[str, Any]:
     """Return `event`, with what the text of its traceback says if it has no frames."""
+    if not isinstance(event, Mapping):
+        return {}
     text = _text(event, "traceback")
     if not text or next(_dicts(event.get("frames")), None) is not None:
         return event
-    script = _text(event, "platform") == "javascript" or ' File "' not in text and _SCRIPT_LINE.search(text)
+    script = _is_script_text(event, text)
     read = parse_javascript(text[:_MAX_STACK]) if script else parse_traceback(text[-_MAX_STACK:])
     if not (read["frames"] or read["exceptions"] or read["causes"]) and (script or _HEAD not in text):
         return event
-    named = {key: read[key] for key in ("error_type", "error_module", "error_message")}
-    merged = {**event, **read, "traceback": ""}
-    return merged if named["error_type"] else {**merged, **{key: _text(event, key) for key in named}}
+    if not read["error_type"]:
+        read |= {key: _text(event, key) for key in ("error_type", "error_module", "error_message")}
+    if any(_BUNDLE.search(_text(frame, "file")) for frame in read["frames"]):
+        read["platform"] = "javascript"
+    return {**event, **read, "traceback": ""}
+
+
+def _is_script_text(event: Mapping[str, Any], text: str) -> bool:
+    if _text(event, "platform") == "javascript":
+        return True
+    return 'File "' not in text and _SCRIPT_LINE.search(text) is not None
 
 
 _HEAD = "Traceback (most recent call last):"
 _MAX_STACK = 200_000
-_SCRIPT_LINE = re.compile(r"^\s*at \S|^[^@\s]*@\S+:\d+:\d+$", re.MULTILINE)
+_SCRIPT_LINE = re.compile(r"^[ \t]*at \S|^[^@\s]*@\S+:\d+:\d+$", re.MULTILINE)
 
 
 def _is_record(event: Mapping[str, Any]) -> bool:
@@ -392,13 +424,13 @@ _LEVELS = frozenset({"CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "D
 
 
 def _read(source: Mapping[str, Any]) -> _Error:
-    module, kind = _text(source, "error_module"), _text(source, "error_type")
+    module, kind = _name(source, "error_module"), _name(source, "error_type")
     full = kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
     message = _text(source, "error_message") or _text(source, "message")
     return _Error(
         full.removeprefix("builtins.").removeprefix("__main__."),
-        message.strip(),
-        _frames(source.get("frames"), _text(source, "function")),
+        message[: 2 * MAX_TEXT].strip(),
+        _frames(source.get("frames"), _name(source, "function")),
         "cause" if source.get("relation") == "cause" else "context",
     )
 
@@ -435,9 +467,9 @@ def _with_hint(frames: list[_Frame], function: str) -> list[_Frame]:
 
 
 def _frame(source: Mapping[str, Any]) -> _Frame:
-    path, flag = _text(source, "file"), source.get("in_app")
-    owner, function = _split_function(_text(source, "function"))
-    file = _folders(path) if path else _folders(_text(source, "module").replace(".", "/"))
+    path, flag = _name(source, "file"), source.get("in_app")
+    owner, function = _split_function(_name(source, "function"))
+    file = _folders(path) if path else _folders(_name(source, "module").replace(".", "/"))
     in_app = flag if isinstance(flag, bool) else not is_library_path(path)
     return _Frame(file, function, owner, _code(_text(source, "code")), in_app)
 
@@ -477,7 +509,8 @@ def _stack(error: _Error) -> list[_Frame]:
 
 _LIBRARY = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules|lib(?:64)?/python\d[\d.]*t?|python[\d.]+\.zip"
-    r"|python\d+(?:-\d\d)?/lib|(?:ana|mini)conda\d?/(?:envs/[^/]+/)?lib|mini?forge\d?/(?:envs/[^/]+/)?lib)/",
+    r"|python\d+(?:-\d\d)?/lib|PythonSoftwareFoundation[^/]*/lib"
+    r"|(?:anaconda|miniconda|miniforge|mambaforge)\d?/(?:envs/[^/]+/)?lib)/",
     re.IGNORECASE,
 )
 _LAUNCHER = re.compile(r"(?:^|[/.])(?:usr|local|v?env[^/]*|conda[^/]*)/(?:s?bin|scripts)/[^/.]+(?:\.exe/.*)?$")
@@ -523,8 +556,16 @@ def _tails(stack: Sequence[_Frame]) -> list[str]:
 
     Folders count from the deepest one that all of them share, so that no install prefix does.
     """
-    shared = len(os.path.commonprefix([frame.file.folders for frame in stack if not frame.file.anchored]))
+    shared = _shared_depth([frame.file.folders for frame in stack if not frame.file.anchored])
     return [f"{_relative(frame.file, 0 if frame.file.anchored else shared)} in {frame.function}" for frame in stack]
+
+
+def _shared_depth(paths: Sequence[tuple[str, ...]]) -> int:
+    if not paths:
+        return 0
+    first, last = min(paths), max(paths)
+    pairs = zip(first, last, strict=False)
+    return next((depth for depth, (one, other) in enumerate(pairs) if one != other), len(first))
 
 
 def _relative(file: _File, shared: int) -> str:
@@ -566,35 +607,35 @@ def _script_place(frame: Mapping[str, Any]) -> str:
     file, name = _text(frame, "file"), _text(frame, "function")
     if _BROWSER_OWN.search(file) or _ASYNC.match(name):
         return ""
-    name = _last(_DECORATION.sub("", name).partition("/")[0])
-    return f"{_bundle(file)} in {name}" if len(name) > 2 and name not in _NAMELESS else ""
+    name = _last(_DECORATION.sub("", name).rpartition("/")[2])
+    return f"{_bundle(file)} in {name}" if _TELLING.match(name) else ""
 
 
 @lru_cache(1024)
 def _bundle(file: str) -> str:
     """Return the name of a script without origin, query and the hashes that builds put into it."""
     name = re.split(r"[?#]", file.replace("\\", "/"), maxsplit=1)[0].rpartition("/")[2]
-    stem, dot, suffix = name.rpartition(".")
-    if suffix not in ("js", "mjs", "cjs", "jsx", "ts", "tsx", "vue"):
+    if not _BUNDLE.search(name):
         return "page"
-    return ".".join(filter(None, _HASH.sub("", f".{stem}").split("."))) + dot + suffix
+    stem, _, suffix = name.rpartition(".")
+    return ".".join([*filter(None, _HASH.sub("", f".{stem}").split(".")), suffix])
 
 
+_BUNDLE = re.compile(r"\.(?:[mc]?js|jsx|tsx?|vue)(?:[?#:]|$)")
 _FOREIGN_SCRIPT = re.compile(r"Script error\.?$", re.IGNORECASE)
 _BROWSER_OWN = re.compile(r"^(?:<anonymous>|native|\[native code\]|[\w-]+-extension://.*)$|/node_modules/")
 _ASYNC = re.compile(r"async[ *]|promise callback|(?:setTimeout|setInterval) handler")
-_DECORATION = re.compile(r"^new |^(?:get|set) |\s*\[as .*|^(?:global|module|eval) code$|[<>()*]")
-_NAMELESS = frozenset({"anonymous", "undefined", "null", "eval"})
+_DECORATION = re.compile(r"^new |^[gs]et |\s*\[as .*")
+# Minified names change with every build; Firefox ends an anonymous function's name in "<".
+_TELLING = re.compile(r"(?!(?:anonymous|undefined|null|eval)$)[\w$]{3,200}$")
 _HASH = re.compile(
-    r"[.~_-](?:[0-9a-f]{6,64}|\d+|(?=[\w-]{0,40}[0-9A-Z])(?=[\w-]{0,40}[A-Za-z])[\w-]{8}|[\w-]{20,64})(?=[.~_-]|$)"
+    r"[.~_-](?:[0-9a-f]{6,64}|\d+|(?=[\w-]{0,7}[0-9A-Z])(?=[\w-]{0,7}[A-Za-z])[\w-]{8}"
+    r"|(?=[\w-]{0,63}\d)[\w-]{20,64})(?=[.~_-]|$)"
 )
 _SAID = tuple(
     (said, re.compile(pattern, re.IGNORECASE))
     for said, pattern in (
-        (
-            "<property of nothing>",
-            r"cannot (?:read|set) propert|can't access property|is not an object \(eval|^\S+ is (?:undefined|null)$",
-        ),
+        ("<nothing>", r"cannot [rs]e\w+ propert|can't access propert|is not an object \(|^\S+ is (?:undefined|null)$"),
         ("<no such variable>", r"is not defined$|can't find variable"),
         ("<not a function>", r"is not a (?:function|constructor)"),
         ("<no network>", r"failed to fetch|networkerror when attempting|load failed|network request failed"),
@@ -651,8 +692,8 @@ _KINDS = {
     "kept": r"<(?:NAMES)>",
     "url": r"(?<![a-z0-9])[a-z][a-z0-9+.-]{1,15}://[^\s'\"<>`]*[^\s'\"<>`.,;:!?)\]}]",
     "bytes": r"(?<!\w)b(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")",
-    "str": r"(?<!\w)'(?:[^'\\\n]|\\.|'(?=\w))*+'|\"(?:[^\"\\\n]|\\.)*\"|`[^`\n]+`|“[^”\n]*”|«[^»\n]*»",
-    "data": r"\{\s*(?:\}|['\"<\d\[{](?:.*\}|.*$))|\[\s*(?:\]|['\"({\[<\d-][^\[\]]*(?:\]|\[.*\])|\w[^\[\],]*,[^\[\]]*\])",
+    "str": r"(?<!\w)'(?:[^'\\\n]|\\.|'(?=\w))*+'|\"(?:[^\"\\\n]|\\.)*\"|`[^`\n]+`|“[^”\n]{0,300}”|«[^»\n]{0,300}»",
+    "data": r"\{\s*(?:\}|['\"<\d\[{](?:.*\}|.*$))|\[\s*(?:\]|\[.*\]|['\"({<\d-][^\[\]]*(?:\]|\[.*\])|\w[^\[\],]*,[^\[\]]*\])",
     "object": r"<(?=[a-z_][\w.]*[\s:(])[^<>]*(?:>|<.*>)",
     "email": r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
     "uuid": r"(?<![0-9a-z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-z])",
@@ -680,7 +721,7 @@ _KINDS = {
     ),
     "hex": r"(?<![0-9a-z])(?:0x[0-9a-f]+|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,})(?![0-9a-z])",
     "token": (
-        r"(?<![\w-])(?:eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?=[a-z_-]*\d+[a-z_-]+\d)[\w-]{8,}"
+        r"(?<![\w-])(?:eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?=[a-z_-]*\d+[a-z_-]+\d)[\w-]{8,}={0,2}"
         r"|(?=[a-z+/_-]*\d)(?=\d*[a-z])[\w+/-]{32,}={0,2})"
     ),
     "value": r"(?<=\w=)[^\s,;&)\]}'\"<>=][^\s,;&)\]}'\"<>]*",
@@ -689,7 +730,8 @@ _KINDS = {
 }  # fmt: skip
 _SUFFIXES = (
     "py|pyc|so|dll|exe|sh|js|ts|css|html?|xml|json|ya?ml|toml|ini|cfg|conf|env|sql|db|sqlite3?|csv|tsv|xlsx?|docx?"
-    "|pdf|txt|log|md|png|jpe?g|gif|svg|webp|mp[34]|wav|zip|gz|tar|tgz|bz2|xz|7z|parquet|pkl|bin|dat|tmp|bak|lock|pid|sock|pem|crt|key"
+    "|pdf|txt|log|md|png|jpe?g|gif|svg|webp|mp[34]|wav|zip|gz|tar|tgz|bz2|xz|7z|parquet|pkl|bin|dat|tmp|bak|lock|pid"
+    "|sock|pem|crt|key"
 )
 _PLACEHOLDER = re.compile(rf"<(?:{'|'.join(list(_KINDS)[1:])})>")
 _VALUE = re.compile(

@@ -200,7 +200,7 @@ class _Entry:
 def _entry(bug: Item, room: int) -> _Entry:
     """Return the entry of `bug`, its traceback and messages cut to about `room` characters."""
     event, group = bug.event, bug.group
-    error = str(event.get("error_message") or group.error_message)
+    error = str(event.get("error_message") or group.error_message).rstrip()
     logged = str(event.get("message") or "")
     level = logging.getLevelName(bug.level)
     fields = [
@@ -221,7 +221,7 @@ def _entry(bug: Item, room: int) -> _Entry:
         ("Fingerprint", _line(group.fingerprint)),
     ]
     title = f"{_about(bug, 'error_type')}: {_line(error, 60)}"
-    traceback = _clean(_cut_traceback(str(event.get("traceback") or ""), error, room))
+    traceback = _clean(_cut_traceback(str(event.get("traceback") or "").rstrip(), error, room))
     return _Entry(title, bug.count, level, [field for field in fields if field[1]], traceback)
 
 
@@ -371,7 +371,7 @@ def _cut_traceback(traceback: str, error: str, room: int) -> str:
         return traceback
     if len(error) > room // 3:
         traceback = traceback.replace(error, _cut_middle(error, room // 3))
-    lines = traceback.rstrip().splitlines()
+    lines = traceback.splitlines()
     kept: list[str] = []
     for line in reversed(lines):
         room -= len(line) + 1

@@ -10,14 +10,14 @@ Four judgements find a secret, each in one place:
 * by **acquaintance**: what was found beside a name in one field is removed from every other field of the same
   event, so that ``logger.error("password=%s", password)`` does not leak through ``args``.
 
-Clean texts are the rule: one pattern (`_HINTS`) that looks at each letter once decides whether any of the real
-rules has work. No pattern here can backtrack without bound: what repeats is possessive, bounded, or followed by
+Clean texts are the rule: one pattern (`_HINTS`) that looks at each letter once decides which of the real rules
+have work. No pattern here can backtrack without bound: what repeats is possessive, bounded, or followed by
 what it cannot match itself. Patterns of users are judged before they are taken (`_risk`).
 
 The shapes of tokens are as their issuers document them: GitHub ("About authentication to GitHub"), GitLab
-("Token overview"), Slack ("Token types"), Stripe ("API keys"), AWS ("IAM identifiers"), Google Cloud ("API keys"),
-npm, PyPI (pypitoken's format), SendGrid, Twilio, Discord and Telegram; JWT is RFC 7519, PEM RFC 7468, card
-numbers ISO/IEC 7812.
+("Token overview"), Slack ("Token types"), Stripe ("API keys"), AWS ("IAM identifiers"), Google Cloud ("API
+keys"), npm, PyPI, SendGrid, Twilio, Discord and Telegram; JWT is RFC 7519, PEM RFC 7468, card numbers ISO/IEC
+7812.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ import urllib.parse
 import warnings
 from collections import Counter, deque
 from collections.abc import Mapping
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-from loghub.event import KEYS, Event, dumps
+from loghub.event import KEYS, Event, Frame, dumps
 from loghub.options import refuse
 
 if TYPE_CHECKING:
@@ -54,12 +54,13 @@ MAX_FRAMES_INNER = 200
 MAX_EVENT_BYTES = 256 * 1024  # of JSON
 MAX_EVENT_CHARS = 384 * 1024  # of all texts before the last cuts: bounds the time, not the result
 MAX_EVENT_NODES = 10_000  # values of all kinds: what is shared a hundredfold is copied a hundredfold
-MAX_INT_BITS = 1_024  # longer whole numbers become text: not every reader of JSON takes them
+MAX_INT_BITS = 128  # longer whole numbers become text: not every reader of JSON takes them
 CUT_MARGIN_CHARS = 8_192  # scrubbed beyond a cut and thrown away, so that no half of a secret stays
 ENVIRONMENT_SECONDS = 30.0  # how long the environment is trusted not to have changed
 MIN_SECRET_CHARS = 8  # a shorter value in the environment is no secret worth the damage
+MAX_REMEMBERED = 4_096  # clean short texts and judged names
 
-# While the rules work the placeholder is one character that no text can contain: lone surrogates are escaped first.
+# While the rules work the placeholder is one character that no text can hold: lone surrogates are escaped first.
 _MARK = "\udcff"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -70,52 +71,62 @@ def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
 
 
-def _any_of(words: Iterable[str]) -> str:
-    """Return a pattern for the shortest of `words` at a place, which looks at each letter once."""
-    tails: dict[str, list[str]] = {}
-    for word in words:
-        if not word:
-            return ""
-        tails.setdefault(word[0], []).append(word[1:])
-    return "(?:" + "|".join(re.escape(first) + _any_of(rest) for first, rest in sorted(tails.items())) + ")"
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+def _any_of(words: Mapping[str, str]) -> str:
+    """Return a pattern for any of `words`, each with the pattern that must follow it, as a tree of letters.
+
+    A search looks at each letter of a text about once, however many words there are.
+    """
+    ends = [after for word, after in words.items() if not word]
+    if "" in ends:
+        return ""
+    tails: dict[str, dict[str, str]] = {}
+    for word, after in words.items():
+        if word:
+            tails.setdefault(word[0], {})[word[1:]] = after
+    branches = [re.escape(first) + _any_of(rest) for first, rest in sorted(tails.items())]
+    return f"(?:{'|'.join(branches + ends)})"
 
 
 # --------------------------------------------------------------------------------------------------- by name
 
-_NAME_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_NAME_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 
 # A word of a name that contains one of these is secret, however it is glued together.
 _SECRET_PARTS = re.compile(
     r"password|passwd|passphrase|passcode|apikey|accesskey|privatekey|secretkey|accountkey|sessionid|sessid"
-    r"|sessionkey|credential|csrf|xsrf|(?:token|secret|pwd)$|^cardnumber$|^creditcard$|^ccnumber$"
+    r"|sessionkey|credential|csrf|xsrf|(?:token|secret|pwd)$|^cardnumber$|^creditcard$|^ccnumber$|^ccnum$"
 )
-_SECRET_WORDS = frozenset({"secret", "authorization", "cookie", "ssn", "cvv", "cvc", "setcookie"})
+_SECRET_WORDS = _listed("secret authorization cookie setcookie ssn cvv cvc")
 # Secret where they end a name: `proxy_auth`, but not `auth_backend`.
-_SECRET_ENDS = frozenset({"auth", "session", "jwt", "bearer", "otp", "totp", "pass", "dbpass", "userpass"})
-_SECRET_PAIRS = frozenset(
-    {(word, "key") for word in (
-        "access account aes api app auth consumer decryption deploy encryption hmac jwt license master private rsa "
-        "secret server session shared signing ssh storage subscription webhook"
-    ).split()}
-    | {("card", "number"), ("card", "no"), ("card", "num"), ("cc", "number"), ("cc", "num"), ("credit", "card")}
-    | {("session", "id"), ("session", "cookie"), ("auth", "header"), ("auth", "code"), ("card", "pin"), ("user", "pin")}
-)  # fmt: skip
+_SECRET_ENDS = _listed("auth session jwt bearer otp totp pass dbpass userpass")
+_KEYS_OF = _listed(
+    """access account aes api app auth consumer decryption deploy encryption hmac jwt license master private rsa secret
+    server session shared signing ssh storage subscription webhook"""
+)
+_SECRET_PAIRS = frozenset((word, "key") for word in _KEYS_OF) | {
+    *(("card", "number"), ("card", "no"), ("card", "num"), ("card", "pin"), ("credit", "card"), ("cc", "number")),
+    *(("cc", "num"), ("session", "id"), ("session", "cookie"), ("auth", "header"), ("auth", "code"), ("user", "pin")),
+}
+_GRANTING = _listed("access api auth refresh session")  # what makes `tokens` more than a number of words
 # A name that ends like this is about the secret, not the secret: `token_count`, `password_field`.
-_ABOUT = frozenset(
+_ABOUT = _listed(
     """age alg algorithm at attempts audience backend budget class count counter counts dir disabled domain enabled
     endpoint error errors exception expiration expired expires expiry factory field fields file filename format
     generator handler hasher hashers host in index invalid issuer kind left len length lifetime limit max method
     methods middleware min mode model name names parser path policy port prefix provider reset required samesite
     scope scopes size status store strength suffix timeout total ttl type types uri url usage used user username
-    valid validator validators version""".split()
+    valid validator validators version"""
 )
 _SINGULAR = {f"{word}s": word for word in ("secret", "password", "cookie", "key", "credential", "passphrase")}
-# Names that mean a secret only in the query of a URL, and only with a long value.
-_QUERY_NAMES = frozenset({"sig", "signature", "code", "key", "auth", "sid", "x-amz-signature", "x-goog-signature"})
+# Every name that is secret contains one of these, in small letters.
 _STEMS = (
-    "passw", "passph", "passc", "pass", "pwd", "secret", "token", "key", "credential", "auth", "cookie", "sess", "csrf",
-    "xsrf", "ssn", "cvv", "cvc", "card", "cc", "pin", "jwt", "bearer", "basic", "otp", "sig", "code", "sid", "aws",
-)  # fmt: skip
+    *("passw", "passph", "passc", "pass", "pwd", "secret", "token", "key", "credential", "auth", "cookie", "sess"),
+    *("csrf", "xsrf", "ssn", "cvv", "cvc", "card", "cc_n", "cc-n", "ccn", "pin", "jwt", "bearer", "otp"),
+)
 
 
 def _words(name: str) -> tuple[str, ...]:
@@ -123,31 +134,28 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether `name`, in any case and with any separators, names a secret rather than something about one."""
+    """Tell whether `name`, in any case and with any separators, names a secret and not something about one."""
     words = _words(name)
     if not words or words[-1] in _ABOUT or words[0] in {"is", "has"}:
         return False
+    words = words[:-2] if words[-2:] == ("key", "id") else words
+    last, before = (words or ("",))[-1], (words[-2:-1] or ("",))[0]
     return (
-        any(word in _SECRET_WORDS or _SECRET_PARTS.search(word) for word in words)
-        or words[-1] in _SECRET_ENDS
+        last in _SECRET_ENDS
         or words == ("pin",)
-        or any(
-            pair in _SECRET_PAIRS and (pair[1] != "key" or words[-1] != "id")
-            for pair in zip(words, words[1:], strict=False)
-        )
-        or (words[-1] == "tokens" and words[-2:-1] in {("access",), ("auth",), ("refresh",), ("api",), ("session",)})
+        or (last == "tokens" and before in _GRANTING)
+        or any(word in _SECRET_WORDS or _SECRET_PARTS.search(word) for word in words)
+        or any(pair in _SECRET_PAIRS for pair in pairwise(words))
     )
 
 
 # ------------------------------------------------------------------------------------------------- by shape
 
-_FREE = r"(?:(?<![A-Za-z0-9_-]{0})|(?<=\\[nrt]{0}))"  # at the start of a word, or after a line break in a repr
-
 
 def _word(prefix: str, rest: str) -> str:
-    """Return a pattern for `prefix` at the start of a word; the look-behind stands after it, for a quick search."""
-    literal = re.escape(prefix)
-    return literal + _FREE.replace("{0}", literal) + rest
+    """Return a pattern for `prefix` at the start of a word, or after a line break in a repr, and `rest`."""
+    start = re.escape(prefix)  # the look-behind stands after it, or the search would try every place
+    return rf"{start}(?:(?<![A-Za-z0-9_-]{start})|(?<=\\[nrt]{start})){rest}"
 
 
 _SHAPES = re.compile(
@@ -170,7 +178,7 @@ _SHAPES = re.compile(
             r"npm_[A-Za-z0-9]{30,}+",
             r"pypi-(?:AgE[A-Za-z0-9_-]{16,}+|[A-Za-z0-9_-]{50,}+)",
             _word("SG.", r"[A-Za-z0-9_-]{16,}+\.[A-Za-z0-9_-]{16,}+"),
-            r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){0,3}",
+            _word("eyJ", r"[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){0,3}"),
             r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}+",
             r"(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}+",
         )
@@ -181,65 +189,78 @@ _HOOKS = re.compile(
     r"|\.webhook\.office\.com/webhookb2/)([^\s\"'<>)\\]+)",
     re.IGNORECASE,
 )
+_PEM_END = r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
 _PEM = re.compile(
-    r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?(?: ?-{4,5})"
-    r"(?:(?:[^-]|-(?!----|--- END))*+-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?(?: ?-{4,5})"
-    r"|(?:[\s\\\"',>|+]*+[A-Za-z0-9+/=]{8,}+)*+)"  # its end was lost
+    r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+    rf"(?:(?:[^-]|-(?!----|--- END))*+{_PEM_END}|(?:[\s\\\"',>|+]*+[A-Za-z0-9+/=]{{8,}}+)*+)"  # or its end was lost
 )
 # An authority ends at / ? #; passwords in home-made DSNs do not know that, but do not look like a port.
 _URL_PASSWORD = re.compile(
-    r"(?<=://)([^\s/?#:@\"'<>\\]{0,256}:)((?:[^\s/?#\"'<>\\]{1,4096}|(?!/|[0-9]{1,5}[/?#])[^\s\"'<>@\\]{1,256}))(?=@)"
-    r"|(?<![\w.-])([\w.-]{1,64}:)([^\s:@/\"']{1,256})(?=@(?:tcp|unix|udp)\()"
+    r"(://[^\s/?#:@\"'<>\\\[]{0,256}:)"
+    r"([^\s/?#\"'<>\\]{1,4096}(?=@)|(?!/|[0-9]{1,5}[/?#])[^\s\"'<>@\\]{1,64}(?=@))"
 )
-_BEARER = re.compile(r"(?i:\b(bearer|basic)(?:[ \t]{1,4}|%20))([A-Za-z0-9._~+/=-]{8,}+)")
+_DSN_PASSWORD = re.compile(r"(?<![\w.-])([\w.-]{1,64}+:)([^\s:@/\"']{1,256}+)(?=@(?:tcp|unix|udp)\()")
+# Names that mean a secret only in the query of a URL, and only with a long value.
+_QUERY = re.compile(
+    r"([?&](?:sig|signature|code|key|auth|sid|x-amz-signature|x-goog-signature)=)([^\s&\"'<>#\\]{16,}+)", re.IGNORECASE
+)
+_BEARER = re.compile(r"([bB](?i:earer|asic))(?:[ \t]{1,4}|%20)([A-Za-z0-9._~+/=-]{8,}+)")
 _CARD = re.compile(
-    r"(?:(?<![\w.+-])|(?<=\\[nrt]))[2-6](?:[0-9]{12,18}|[0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?"
-    r"|[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![\w]|[.-][0-9])"
+    r"[2-6](?:(?<![\w.+-].)|(?<=\\[nrt].))(?:[0-9]{12,18}+"
+    r"|[0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?|[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5}+)(?!\w|[.-][0-9])"
 )
 _NEAR = re.compile(
     r"(?<![a-z])(?P<word>api[ _-]?key|key|token|secret|password|passphrase|credentials?|bearer|aws)(?![a-z])"
     r"[^\w\n]{1,4}(?:[a-z]{1,12}[^\w\n]{1,4}){0,3}?(?P<value>[a-z0-9+/_=-]{16,512}+)"
 )
-_SECRET_KEY_BEFORE = re.compile(
-    r"(?:access|account|api|auth|encryption|hmac|master|private|secret|shared|signing)[ _-]?\Z"
-)
+_SECRET_KEY_BEFORE = re.compile(r"(?:access|account|api|auth|encryption|master|private|secret|signing)[ _-]?\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-# What the rules look for, as small letters: a text without any of these is clean.
-_HINT_KIND = {
-    **dict.fromkeys(_STEMS, "name"),
-    **dict.fromkeys(("://", "@tcp(", "@unix(", "@udp("), "url"),
+# What may follow the stem of a name, were it worth a look: an operator, or a digit on the same line.
+_NAME_FOLLOWS = r"(?=[\w-]{0,48}+(?:[\"'\])\\%]|[ \t]{0,8}[=:>\x1b]|[ \t][^\n0-9]{0,80}+[0-9]|[ \t]{1,4}[\"']))"
+_DIGITS_FOLLOW = r"[0-9]{3}(?:[0-9]{4}|[ -][0-9]{4})"
+_HINT_KINDS = {
+    **dict.fromkeys((*_STEMS, "basic", "aws"), "name"),
+    **dict.fromkeys(("://",), "url"),
+    **dict.fromkeys(("@tcp(", "@unix(", "@udp("), "dsn"),
+    **dict.fromkeys(
+        (f"{start}{name}=" for start in "?&" for name in ("sig", "signature", "code", "key", "auth", "sid")), "query"
+    ),
+    **dict.fromkeys(("?x-amz-s", "&x-amz-s", "?x-goog-s", "&x-goog-s"), "query"),
     **dict.fromkeys(("hooks.slack.com/", "api/webhooks/", "webhook.office.com/"), "hook"),
     **dict.fromkeys(("--begin", "-- begin"), "pem"),
-    **dict.fromkeys((
-        "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-",
-        "glft-", "glsoat-", "glimt-", "glagent-", "gloas-", "glffct-", "xox", "xapp-", "sk_live", "sk_test", "rk_live",
-        "rk_test", "pk_live", "pk_test", "whsec_", "sk-", "akia", "asia", "abia", "aiza", "ya29.", "gocspx-", "npm_",
-        "pypi-", "sg.", "eyj", ":aa",
-    ), "shape"),
-}  # fmt: skip
-# Each alternative starts with a letter that is given, or the search would try every place of a text.
+    **dict.fromkeys(("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "xox", "xapp-", "whsec_", "sk-"), "shape"),
+    **dict.fromkeys((f"{kind}k_{mode}_" for kind in "srp" for mode in ("live", "test")), "shape"),
+    **dict.fromkeys(("akia", "asia", "abia", "aiza", "ya29.", "gocspx-", "npm_", "pypi-", "sg.", "eyj"), "shape"),
+    **dict.fromkeys((":aa", "glpat-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glsoat-"), "shape"),
+    **dict.fromkeys(("glimt-", "glagent-", "gloas-", "glffct-"), "shape"),
+}
+# What the rules look for, as small letters: a text without any of these is clean.
 _HINTS = re.compile(
-    _any_of(_HINT_KIND)
-    + r"|\.[a-z0-9_-]{6}\.[a-z0-9_-]{27}|sk[0-9a-f]{32}|"
-    + "|".join(f"{digit}[0-9]{{3}}(?:[0-9]{{4}}|[ -][0-9]{{4}})" for digit in "23456")
+    _any_of(
+        {hint: _NAME_FOLLOWS if kind == "name" else "" for hint, kind in _HINT_KINDS.items()}
+        | dict.fromkeys("23456", _DIGITS_FOLLOW)
+        | {".": r"[a-z0-9_-]{6}\.[a-z0-9_-]{27}", "sk": "[0-9a-f]{32}", "--": "(?=[a-z])"}
+    )
 )
 
 
 def _kind(hint: str) -> str:
-    return _HINT_KIND.get(hint) or ("card" if hint[0].isdigit() else "shape")
+    if hint == "--":
+        return "option"
+    return _HINT_KINDS.get(hint) or ("card" if hint[0].isdigit() else "shape")
 
 
 def _lower(text: str) -> str:
-    """Return `text` in small letters, each at its place: the dotted capital I alone would become two characters."""
+    """Return `text` in small letters, each at its place: only the dotted capital I would become two."""
     low = text.lower()
     return low if len(low) == len(text) else text.replace("\u0130", "I").lower()
 
 
 def _luhn(digits: str) -> bool:
-    double = "0246813579"
-    odd, even = digits[-1::-2], digits[-2::-2]
-    return (sum(map(int, odd)) + sum(int(double[int(digit)]) for digit in even)) % 10 == 0
+    doubled = "0246813579"
+    last, other = digits[-1::-2], digits[-2::-2]
+    return (sum(map(int, last)) + sum(int(doubled[int(digit)]) for digit in other)) % 10 == 0
 
 
 def _card(found: re.Match[str]) -> str:
@@ -256,31 +277,30 @@ def _looks_random(value: str, *, strict: bool) -> bool:
         return not strict and digits * 6 >= len(value)
     if value.lower() == value or value.upper() == value:
         return False
-    share = (count / len(value) for count in Counter(value).values())
+    share = [count / len(value) for count in Counter(value).values()]
     return -sum(part * math.log2(part) for part in share) >= 3.6
 
 
 def _basic_or_bearer(found: re.Match[str]) -> str:
-    scheme, value = found[1].lower(), found[2]
-    if scheme == "bearer":
+    value = found[2]
+    if found[1].lower() == "bearer":
         secret = any(map(str.isdigit, value)) or len(value) >= 24
     else:
         try:
             secret = b":" in base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
         except ValueError:
             secret = False
-    return found[0][: found.start(2) - found.start()] + _MARK if secret else found[0]
+    return found[0].removesuffix(value) + _MARK if secret else found[0]
 
 
 # ------------------------------------------------------------------------------------- a name and its value
 
 _COLOUR = r"(?:\x1b\[[0-9;]{0,9}m)*"
 _AFTER_NAME = (
-    r"(?P<rest>[\w-]{0,48})(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|%5d)" + _COLOUR + r"(?P<op>"
-    r"[ \t]{0,8}(?:"
-    r":[ \t]{0,4}(?:str|bytes|int|any|object|optional\[\w{1,20}\]|\w{0,20}secret\w{0,20})(?:[ \t]?\|[ \t]?none)?"
-    r"[ \t]{0,4}=(?!=)|=>|:=|[=!]=|=|:(?!//)|%3d|%3a)"
-    r"|,[ \t]{0,4}|>|[ \t]{1,4})[ \t]{0,8}" + _COLOUR
+    r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|%5d)" + _COLOUR + r"(?P<op>[ \t]{0,8}(?:"
+    r":[ \t]{0,4}(?:str|bytes|int|any|object|optional\[\w{1,20}\]|\w{0,20}secret\w{0,20})"
+    r"(?:[ \t]?\|[ \t]?none)?[ \t]{0,4}=(?!=)"  # a name with its type
+    r"|=>|:=|[=!]=|=|:(?!//)|%3d|%3a)|,|>|[ \t]{1,4}(?=[\"']))[ \t]{0,8}" + _COLOUR
 )
 _QUOTED = re.compile(
     r"[bBrRuUfF]{0,2}(?:(\"\"\"|''')(?P<triple>.*?)(?:\1|\Z)"
@@ -288,32 +308,36 @@ _QUOTED = re.compile(
     r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n])*+))",
     re.DOTALL,
 )
+# Closing and parting characters belong to a bare value only where it goes on behind them.
 _BARE = re.compile(
     r"(?:(?!%2[26])[^\s,;&\"'<>()\[\]{}|\\\x1b]"
     r"|(?!\\[nrt])[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=))++"
 )
 _SCHEME = re.compile(
-    r"(?P<whole>digest|oauth|hawk|signature|aws4-hmac-sha256)?(?(whole)|(?:bearer|basic|token|negotiate|ntlm|api-?key|key"
-    r"|bot|jwt|googlelogin))(?:[ \t]{1,4}|%20)",
+    r"(?:(?P<whole>digest|oauth|hawk|signature|aws4-hmac-sha256)"
+    r"|bearer|basic|token|negotiate|ntlm|api-?key|key|bot|jwt|googlelogin)(?:[ \t]{1,4}|%20)",
     re.IGNORECASE,
 )
 _TO_LINE_END = re.compile(r"[^\n\r\"'\\]+")
 _COOKIES = re.compile(r"[\w.%-]{1,128}=[^\n\r\"'\\]*+")
+_OPTION = re.compile(
+    r"(?P<before>--(?P<name>[A-Za-z][\w-]{0,62}+)(?:[ \t]{1,4}|[\"'],[ \t]{0,4}[bu]?(?=[\"']))[\"']?)"
+    r"(?P<value>(?<=\")[^\"\n]+|(?<=')[^'\n]+|[^\s\"',\]-][^\s\"',\]]*)"
+)
 # Masked already, or a place where a value will be put.
 _MASKED = re.compile(
-    r"[*•.#_-]+|[xX]{3,}|<[A-Za-z _-]{0,40}>|\{[\w.!:\[\]]{0,80}\}|\$\{?\w{1,64}\}?|%(?:\(\w{1,64}\))?[sdr]|\?"
-    rf"|:\w{{1,64}}|{_MARK}+"
+    r"[*•.#_-]+|[xX]{3,}|<[A-Za-z _-]{0,40}>|\{[\w.!:\[\]]{0,80}\}|\$\{?\w{1,64}\}?"
+    rf"|%(?:\(\w{{1,64}}\))?[sdr]|\?|:\w{{1,64}}|{_MARK}+"
 )
-_NO_VALUE = frozenset({"none", "null", "true", "false", "undefined", "nil", "nan"})
-_PROSE = frozenset(
-    """a an and are at be but by can cannot could denied does did do empty expected expired failed for forbidden found
-    has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
-    rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your
-    field""".split()
+_NO_VALUE = _listed("none null true false undefined nil nan")
+_PROSE = _listed(
+    """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
+    found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
+    rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your"""
 )
-_STRONG = re.compile(r"passw|passph|passc|pwd|secret$|api.?key|private|ssn|cvv|cvc", re.IGNORECASE)
+_STRONG = re.compile(r"passw|passph|passc|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE)
 _FILE_LINE = re.compile(r"[ |+]*File \"")
-_CODE_OPS = frozenset({"=", "==", "!=", ":", ":="})
+_CODE_OPS = _listed("= == != : :=")
 
 
 def _name_start(low: str, at: int) -> int:
@@ -338,29 +362,27 @@ def _outside_quotes(left: str) -> bool:
 def _container_end(text: str, at: int) -> int:
     """Return where the bracket at `at` closes, or the end of what may belong to it."""
     depth = 0
-    for place in range(at, min(len(text), at + MAX_VALUE_CHARS)):
+    last = min(len(text), at + MAX_VALUE_CHARS)
+    for place in range(at, last):
         depth += (text[place] in "[{(") - (text[place] in ")}]")
         if not depth:
             return place + 1
-    return min(len(text), at + MAX_VALUE_CHARS)
+    return last
 
 
 class _Named:
-    """A name in a text that may have a value: where the value is, and whether it is one."""
+    """The name of a secret in a text: where its value is, and whether it has one."""
 
-    def __init__(self, text: str, low: str, found: re.Match[str]) -> None:
+    def __init__(self, text: str, found: re.Match[str], start: int) -> None:
         self.text = text
         self.found = found
+        self.start = start
+        self.name = text[start : found.end("rest")].lower()
         self.op = found["op"].strip()
-        self.start = _name_start(low, found.start())
-        self.name = text[self.start : found.end("rest")]
-        self.before = text[self.start - 1 : self.start]
-
-    def in_query(self) -> bool:
-        return self.op == "=" and self.before in {"?", "&"} and self.name.lower() in _QUERY_NAMES
+        self.before = text[start - 1 : start]
 
     def value(self, *, code: bool) -> tuple[int, int] | None:
-        """Return the place of the secret, or None where the name has no value that could be one."""
+        """Return the place of the secret, or None; in `code` a bare value is an expression, not a secret."""
         if not self._joined():
             return None
         at = self.found.end()
@@ -375,28 +397,28 @@ class _Named:
 
     def _joined(self) -> bool:
         """Tell whether what stands between name and value joins them."""
-        if self.op == "":
-            quote_follows = self.text[self.found.end() : self.found.end() + 1] in {"'", '"'}
-            return self.name.startswith("--") or (quote_follows and "passw" in self.name.lower())
-        if self.op == ",":
-            opener = self.text[: self.start].rstrip("b\"'")[-1:]
-            return bool(self.found["end"]) and (opener == "(" or self.name.startswith("--"))
-        if self.op == ">":
+        if self.op == "":  # password 'hunter2'
+            return "passw" in self.name
+        if self.op == ",":  # ("password", "hunter2")
+            return bool(self.found["end"]) and self.text[: self.start].rstrip("b\"'")[-1:] == "("
+        if self.op == ">":  # <password>hunter2</password>
             return self.before == "<"
-        if self.op == ":" and self.before in {"/", ".", ":"}:  # a path or a logger's name
+        if self.op == ":" and self.before in {"/", ".", ":"}:  # a path, or the name of a logger
             return self.before == "." and bool(_STRONG.search(self.name))
         return True
 
     def _bare(self, at: int) -> tuple[int, int]:
-        if self.text[at : at + 1] in {"[", "{"} or (self.op == "=" and self.text[at : at + 1] == "("):
+        opener = self.text[at : at + 1]
+        if opener in {"[", "{"} or (self.op == "=" and opener == "("):
             return at, _container_end(self.text, at)
-        cookies = _COOKIES.match(self.text, at) if "cookie" in self.name.lower() else None
+        cookies = _COOKIES.match(self.text, at) if "cookie" in self.name else None
         if cookies:
             return cookies.span()
         bare = _BARE.match(self.text, at)
         return self._without_scheme(*bare.span(), quoted=False) if bare else (at, at)
 
     def _without_scheme(self, start: int, end: int, *, quoted: bool) -> tuple[int, int]:
+        """Leave ``Bearer`` and its kind readable."""
         scheme = _SCHEME.match(self.text, start)
         if not scheme or (quoted and scheme.end() > end):
             return start, end
@@ -409,12 +431,10 @@ class _Named:
         low = value.strip().lower()
         if not low or low in _NO_VALUE or _MASKED.fullmatch(value):
             return True
-        if self.in_query() and not is_secret_name(self.name):
-            return len(value) < 16
         strong = bool(_STRONG.search(self.name))
-        if not strong and low.isdigit() and len(low) <= 5 and "pin" not in self.name.lower():
-            return not any(word in self.name.lower() for word in ("cvv", "cvc", "otp"))
-        if quoted or self.op not in {":", ""}:
+        if low.isdigit() and len(low) <= 5 and not strong and "pin" not in self.name:
+            return True  # a count or a place
+        if quoted or self.op != ":":
             return False
         return low.rstrip(".,!") in _PROSE or (not strong and low.isalpha() and len(low) <= 12)
 
@@ -440,7 +460,7 @@ def _environment_secrets() -> frozenset[str]:
         if is_secret_name(name) and name not in _NOT_PASSWORDS:
             secrets.add(value.strip())
         if "://" in value:
-            secrets.update(filter(None, (found[2] for found in _URL_PASSWORD.finditer(value[:MAX_VALUE_CHARS]))))
+            secrets.update(found[2] for found in _URL_PASSWORD.finditer(value[:MAX_VALUE_CHARS]))
     return frozenset(value for value in secrets if _is_distinct(value, MIN_SECRET_CHARS))
 
 
@@ -455,6 +475,7 @@ def _base64_forms(raw: bytes) -> Iterator[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
+    """Yield `secret` as it stands in texts, URLs, JSON, reprs and base64."""
     yield secret
     quoted = urllib.parse.quote(secret, safe="", errors="replace")
     yield quoted
@@ -478,28 +499,28 @@ class _Values:
     """Values that are secret wherever they stand, in all the forms in which they may stand."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = tuple(sorted(secrets, key=len, reverse=True))
-        forms = {form for secret in self._secrets for form in _forms(secret)}
+        forms = {form for secret in secrets for form in _forms(secret)}
         self._forms = tuple(sorted(forms, key=len, reverse=True))
-        self._maybe = re.compile(_any_of(form[:5] for form in forms)) if forms else None
+        self._maybe = re.compile(_any_of({form[:5]: "" for form in forms})) if forms else None
 
     def replace(self, text: str) -> str:
+        """Return `text` with a mark for each value."""
         if self._maybe is None:
             return text
         if self._maybe.search(text):
             for form in self._forms:
                 if form in text:
                     text = text.replace(form, _MARK)
-        return self._replace_broken(text) if "\n" in text or "\\n" in text else text
+        if "\n" in text or "\\n" in text:
+            return self._replace_broken(text, _unwrapped(text), self._maybe)
+        return text
 
-    def _replace_broken(self, text: str) -> str:
-        """Replace what a line break splits."""
-        whole = _unwrapped(text)
-        if self._maybe is None or not self._maybe.search(whole):
-            return text
-        for form in self._forms:
-            if form in whole:
-                text = re.sub(_BREAK.join(map(re.escape, form)), _MARK, text)
+    def _replace_broken(self, text: str, whole: str, maybe: re.Pattern[str]) -> str:
+        """Replace what a line break splits; `whole` is `text` without its breaks."""
+        if maybe.search(whole):
+            for form in self._forms:
+                if form in whole:
+                    text = re.sub(_BREAK.join(map(re.escape, form)), _MARK, text)
         return text
 
 
@@ -688,39 +709,39 @@ class Scrubber:
     ) -> None:
         names, self._patterns = _read_extra(extra)
         self._extra_names = [_words(name) for name in names]
-        stems = [*_STEMS, *(words[0] for words in self._extra_names)]
-        self._extra_hints = re.compile(_any_of(stems[len(_STEMS) :])) if names else None
-        self._named = re.compile(_any_of(stems) + _AFTER_NAME)
+        first_words = {words[0]: "" for words in self._extra_names}
+        self._extra_hints = re.compile(_any_of(first_words)) if names else None
+        self._named = re.compile(_any_of(dict.fromkeys(_STEMS, "") | first_words) + _AFTER_NAME)
         self._own = secrets
         self._clock = clock
         self._look_again_at = -math.inf
         self._environment: frozenset[str] = frozenset()
-        self._known: frozenset[str] | None = None
+        self._known: frozenset[str] = frozenset()
         self._values = _Values(())
         self._judged: dict[str, bool] = {}
+        # Short texts that were found clean, as prose and as code: the same frames come again and again.
+        self._clean: tuple[set[str], set[str]] = (set(), set())
 
     def text(self, text: str) -> str:
-        """Return `text` with every secret replaced by ``[Filtered]`` and lone surrogates escaped. Never raises."""
+        """Return `text` with each secret replaced by ``[Filtered]``, lone surrogates escaped. Never raises."""
         try:
-            return self._scrub(text, self._current_values(), [])
+            return self.scrub(text, self.current_values()[0], [])
         except Exception:  # a text that cannot be scrubbed is not let through
             return PLACEHOLDER
 
     def event(self, event: Event) -> Event:
-        """Return a copy of `event` that is clean, bounded and plain JSON. Never raises, never changes `event`."""
+        """Return a copy of `event` that is clean, bounded and plain JSON. Never raises or changes `event`."""
         try:
-            return _Copy(self, self._current_values()).event(event)
+            return _Copy(self).event(event)
         except Exception as error:
-            kept = {key: event[key] for key in _KEPT if type(event.get(key)) is str}  # type: ignore[literal-required]
-            kept["error_message"] = f"<unprintable event: {type(error).__name__}>"
-            return cast("Event", kept)
+            return _last_words(event, error)
 
     def is_secret(self, name: str) -> bool:
         """Tell whether `name` names a secret, by loghub's own list or the user's."""
         judged = self._judged.get(name)
         if judged is None:
             judged = is_secret_name(name) or self._is_extra(name)
-            if len(self._judged) >= 4_096:
+            if len(self._judged) >= MAX_REMEMBERED:
                 self._judged.clear()
             self._judged[name] = judged
         return judged
@@ -733,28 +754,33 @@ class Scrubber:
             for extra in self._extra_names
         )
 
-    def _current_values(self) -> _Values:
-        """Return the secret values as of now; a source that fails leaves what was known."""
+    def current_values(self) -> tuple[_Values, tuple[set[str], set[str]]]:
+        """Return the secret values as of now, and the texts that are known to be clean of them."""
+        self._look_at_environment()
+        known = self._environment | self._own_secrets()
+        if known != self._known:
+            self._values, self._clean, self._known = _Values(known), (set(), set()), known
+        return self._values, self._clean
+
+    def _look_at_environment(self) -> None:
         try:
             now = self._clock()
             if now >= self._look_again_at:
                 self._environment = _environment_secrets()
                 self._look_again_at = now + ENVIRONMENT_SECONDS
-            own = (
-                frozenset(value for value in self._own() if type(value) is str and len(value) >= 4) if self._own else ()
-            )
-            known = self._environment.union(own)
-            if known != self._known:
-                self._values, self._known = _Values(known), known
-        except Exception:
+        except Exception:  # it changed while it was read: what was known is good until the next look
             pass
-        return self._values
 
-    def _scrub(self, text: str, values: _Values, found: list[str], *, code: bool = False) -> str:
-        """Replace the secrets of `text`; the values beside names are added to `found`."""
-        low = _lower(text)
-        hints = set(_HINTS.findall(low))
-        if self._extra_hints and self._extra_hints.search(low):
+    def _own_secrets(self) -> frozenset[str]:
+        try:
+            return frozenset(value for value in self._own() if len(value) >= 4) if self._own else frozenset()
+        except Exception:  # a credential that cannot be read now is not about to be sent either
+            return frozenset()
+
+    def scrub(self, text: str, values: _Values, found: list[str], *, code: bool = False) -> str:
+        """Replace the secrets of `text`; values that stand beside names, or in URLs, are added to `found`."""
+        hints = set(_HINTS.findall(_lower(text)))
+        if self._extra_hints and self._extra_hints.search(_lower(text)):
             hints.add("key")
         if not text.isascii() and _SURROGATE.search(text):
             text = _SURROGATE.sub(_escape, text)
@@ -764,53 +790,56 @@ class Scrubber:
             result = self._apply(result, {_kind(hint) for hint in hints}, found, code=code)
         for pattern in self._patterns:
             result = _replace_pattern(pattern, result)
-        return text if result is marked else result.replace(_MARK, PLACEHOLDER)
+        return text if result == marked else result.replace(_MARK, PLACEHOLDER)
 
     def _apply(self, text: str, kinds: set[str], found: list[str], *, code: bool) -> str:
-        if "pem" in kinds:
-            text = _PEM.sub(_MARK, text)
-        if "url" in kinds:
-            text = _replace_url_passwords(text, found)
-        if "hook" in kinds:
-            text = _HOOKS.sub(lambda hook: hook[1] + _MARK, text)
-        if "shape" in kinds:
-            text = _SHAPES.sub(_MARK, text)
+        for kind, rule in _RULES:
+            if kind in kinds:
+                text = rule(text, found)
         if "name" in kinds:
             text = self._replace_named(text, found, code=code)
             text = _BEARER.sub(_basic_or_bearer, text)
             text = _replace_random(text)
-        if "card" in kinds:
-            text = _CARD.sub(_card, text)
-        return text
+        if "option" in kinds:
+            text = _OPTION.sub(self._option, text)
+        return _CARD.sub(_card, text) if "card" in kinds else text
+
+    def _option(self, found: re.Match[str]) -> str:
+        hidden = self.is_secret(found["name"]) and not _MASKED.fullmatch(found["value"])
+        return found["before"] + _MARK if hidden else found[0]
 
     def _replace_named(self, text: str, found: list[str], *, code: bool) -> str:
         low = _lower(text)
         kept: list[str] = []
         done = 0
         for match in self._named.finditer(low):
-            if match.start() < done:
+            start = _name_start(low, match.start())
+            if match.start() < done or not self._names_secret(text, low, start, match.end("rest")):
                 continue
-            named = _Named(text, low, match)
-            if not self.is_secret(named.name) and not named.in_query():
-                continue
-            in_code = _outside_quotes(text[: named.start]) if code else _is_code(text, named.start)
-            span = named.value(code=in_code)
+            in_code = _outside_quotes(text[:start]) if code else _is_code(text, start)
+            span = _Named(text, match, start).value(code=in_code)
             if span:
                 kept += [text[done : span[0]], _MARK]
                 done = span[1]
                 found.append(text[span[0] : span[1]])
         return "".join(kept) + text[done:] if kept else text
 
+    def _names_secret(self, text: str, low: str, start: int, end: int) -> bool:
+        if self.is_secret(text[start:end]):
+            return True
+        return low[start:end] == "key" and bool(_SECRET_KEY_BEFORE.search(low, max(0, start - 12), start))
 
-def _replace_url_passwords(text: str, found: list[str]) -> str:
+
+def _replace_passwords(pattern: re.Pattern[str], text: str, found: list[str]) -> str:
+    """Replace the second group of `pattern`, unless it is masked already."""
+
     def replaced(match: re.Match[str]) -> str:
-        user, password = (match[1], match[2]) if match[2] else (match[3], match[4])
-        if _MASKED.fullmatch(password):
+        if _MASKED.fullmatch(match[2]):
             return match[0]
-        found.extend((password, urllib.parse.unquote(password)))
-        return user + _MARK
+        found.extend((match[2], urllib.parse.unquote(match[2])))
+        return match[1] + _MARK
 
-    return _URL_PASSWORD.sub(replaced, text)
+    return pattern.sub(replaced, text)
 
 
 def _replace_random(text: str) -> str:
@@ -828,6 +857,16 @@ def _replace_random(text: str) -> str:
     return "".join(kept) + text[done:] if kept else text
 
 
+_RULES: tuple[tuple[str, Callable[[str, list[str]], str]], ...] = (
+    ("pem", lambda text, _: _PEM.sub(_MARK, text)),
+    ("url", lambda text, found: _replace_passwords(_URL_PASSWORD, text, found)),
+    ("dsn", lambda text, found: _replace_passwords(_DSN_PASSWORD, text, found)),
+    ("query", lambda text, found: _replace_passwords(_QUERY, text, found)),
+    ("hook", lambda text, found: _replace_passwords(_HOOKS, text, found)),
+    ("shape", lambda text, _: _SHAPES.sub(_MARK, text)),
+)
+
+
 # --------------------------------------------------------------------------------------------------- events
 
 _KEPT = ("timestamp", "id", "fingerprint")
@@ -837,22 +876,16 @@ _CHARS = {
     "template": MAX_MESSAGE_CHARS,
     "traceback": MAX_TRACEBACK_CHARS,
 }
-# In this order the room is given out; what comes last is cut first.
+# In this order the room is given out: what comes last is cut first.
 _FIRST = (
-    "error_type",
-    "error_message",
-    "message",
-    "module",
-    "function",
-    "frames",
-    "traceback",
-    "causes",
-    "exceptions",
+    *("error_type", "error_message", "message", "module", "function"),
+    *("frames", "traceback", "causes", "exceptions"),
 )
 _LAST = ("system", "breadcrumbs")
-_ORDER = {
-    key: place for place, key in enumerate((*_KEPT, *_FIRST, *(k for k in KEYS if k not in _KEPT + _FIRST + _LAST), *_LAST))
-}  # fmt: skip
+_ORDER = (*_KEPT, *_FIRST, *(key for key in KEYS if key not in _KEPT + _FIRST + _LAST), *_LAST)
+_KNOWN = frozenset(_ORDER)
+_FRAME_KEYS = frozenset(Frame.__annotations__)
+_SHORT_CHARS = 200  # what may be remembered as clean
 _CUT = "..."
 
 
@@ -874,6 +907,11 @@ def _class_name(value: object) -> str:
         return "object"
 
 
+def _as_text(value: object) -> str:
+    """Return a text as an exact str, and anything else as its repr."""
+    return str.__str__(value) if isinstance(value, str) else _printed(value)
+
+
 def _printed(value: object) -> str:
     """Return ``repr(value)`` as an exact str, whatever `value` does about it."""
     try:
@@ -884,237 +922,266 @@ def _printed(value: object) -> str:
         return f"<unprintable {_class_name(value)}>"
 
 
-class _Copy:
-    """One event on its way out: what is plain, bounded and clean of it so far."""
+def _last_words(event: Event, error: Exception) -> Event:
+    """Return what stands for an event that could not be copied at all."""
+    said: dict[str, Any] = {"error_message": f"<unprintable event: {type(error).__name__}>"}
+    if type(event) is dict:
+        for key in _KEPT:
+            value = event.get(key)
+            if type(value) is str and len(value) <= MAX_KEY_CHARS and value.isprintable():
+                said[key] = value
+    return cast("Event", said)
 
-    def __init__(self, scrubber: Scrubber, values: _Values) -> None:
-        self._scrubber = scrubber
-        self._values = values
-        self._found: list[str] = []
-        self._path: set[int] = set()
-        self._nodes = MAX_EVENT_NODES
-        self._chars = MAX_EVENT_CHARS
+
+class _Copy:
+    """One event on its way out: plain, bounded and clean.
+
+    Attributes:
+        found: What stood beside the name of a secret so far.
+        nodes, chars: How much room is left.
+    """
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        self.scrubber = scrubber
+        self.values, self.known = scrubber.current_values()
+        self.found: list[str] = []
+        self.path: set[int] = set()
+        self.nodes = MAX_EVENT_NODES
+        self.chars = MAX_EVENT_CHARS
 
     def event(self, event: Event) -> Event:
-        copied: dict[str, Any] = {}
-        for key in sorted(list(event), key=lambda key: _ORDER.get(key, len(_ORDER))):
-            copied[self._key(key)] = self._field(key, event[key])  # type: ignore[literal-required]
-        ordered = {key: copied[key] for key in (*(k for k in map(self._key, event) if k in copied),)}
-        return cast("Event", fit(self._forget(ordered)))
+        plain = cast("dict[Any, Any]", event)
+        copied = {key: self.field(key, plain[key]) for key in _ORDER if key in plain}
+        for key in islice((key for key in plain if key not in _KNOWN), MAX_ENTRIES):
+            name = self.key(key)
+            copied[name] = PLACEHOLDER if self.scrubber.is_secret(name) else self.value(plain[key], 0)
+        result = {key: copied.pop(key) for key in plain if key in copied} | copied
+        if self.found:
+            result = self.forget(result)
+        spent = 12 * (MAX_EVENT_CHARS - self.chars) + 64 * (MAX_EVENT_NODES - self.nodes)
+        return cast("Event", fit(result) if spent > MAX_EVENT_BYTES // 2 else result)
 
-    def _field(self, key: str, value: Any) -> Any:
+    def field(self, key: str, value: Any) -> Any:
         if key in _KEPT and type(value) is str and len(value) <= MAX_KEY_CHARS:
-            return _CONTROL.sub(_escape, value)
+            return value if value.isprintable() else _CONTROL.sub(_escape, value)
         if key in _CHARS:
-            text = value if type(value) is str else self._str(value)
-            return self.text(text, _CHARS[key], 0.25 if key == "traceback" else 0.5)
+            return self.text(_as_text(value), _CHARS[key], 0.25 if key == "traceback" else 0.5)
         if key == "frames":
-            return self._frames(value)
+            return self.frames(value)
         if key in {"causes", "exceptions"}:
-            return self._parts(value, 0)
-        if key not in _ORDER and self._scrubber.is_secret(str(key)):
-            return PLACEHOLDER
+            return self.parts(value, 0)
         return self.value(value, 0)
-
-    def _str(self, value: Any) -> str:
-        return str.__str__(value) if isinstance(value, str) else _printed(value)
 
     # texts
 
     def text(self, text: str, limit: int = MAX_VALUE_CHARS, head_share: float = 0.5, *, code: bool = False) -> str:
-        limit = max(100, min(limit, self._chars))
-        if len(text) > limit:
-            text = self._long(text, limit, head_share)
-        else:
-            text = self._clean(text, code=code)
-            text = text if len(text) <= limit else cut(text, limit, head_share)
-        self._chars -= len(text)
-        return text
+        if text in self.known[code]:
+            self.chars -= len(text)
+            return text
+        limit = max(100, min(limit, self.chars))
+        clean = self.long(text, limit, head_share) if len(text) > limit else self.clean(text, code=code)
+        if len(clean) > limit:
+            clean = cut(clean, limit, head_share)
+        self.chars -= len(clean)
+        return clean
 
-    def _clean(self, text: str, *, code: bool = False) -> str:
-        text = self._scrubber._scrub(text, self._values, self._found, code=code)
-        return _CONTROL.sub(_escape, text) if _CONTROL.search(text) else text
+    def clean(self, text: str, *, code: bool = False) -> str:
+        clean = self.scrubber.scrub(text, self.values, self.found, code=code)
+        if not clean.isprintable():
+            clean = _CONTROL.sub(_escape, clean)
+        if clean == text and len(text) <= _SHORT_CHARS:
+            self.remember(text, code=code)
+        return clean
 
-    def _long(self, text: str, limit: int, head_share: float) -> str:
+    def remember(self, text: str, *, code: bool) -> None:
+        if len(self.known[code]) >= MAX_REMEMBERED:
+            self.known[code].clear()
+        self.known[code].add(text)
+
+    def long(self, text: str, limit: int, head_share: float) -> str:
         """Cut first, because cleaning takes time, but with a margin: half a secret has no shape."""
         if len(text) <= limit + 2 * CUT_MARGIN_CHARS:
-            return cut(self._clean(text), limit, head_share)
+            return cut(self.clean(text), limit, head_share)
         room = limit - 64
         head, tail = int(room * head_share), room - int(room * head_share)
-        start = self._clean(text[: head + CUT_MARGIN_CHARS])[:-CUT_MARGIN_CHARS][:head]
-        end = self._clean(text[-(tail + CUT_MARGIN_CHARS) :])[CUT_MARGIN_CHARS:][-tail:]
+        start = self.clean(text[: head + CUT_MARGIN_CHARS])[:-CUT_MARGIN_CHARS][:head]
+        end = self.clean(text[-(tail + CUT_MARGIN_CHARS) :])[CUT_MARGIN_CHARS:][-tail:]
         return f"{start}{_CUT} ({len(text) - len(start) - len(end)} characters cut) {_CUT}{end}"
 
     # any value
 
     def value(self, value: Any, depth: int) -> Any:
         """Return `value` as JSON can hold it."""
-        self._nodes -= 1
+        self.nodes -= 1
         kind = type(value)
         if kind is str:
             return self.text(value)
         if value is None or kind is bool:
             return value
         try:
-            return self._other(value, kind, depth)
+            return self.other(value, kind, depth)
         except Exception:
             return f"<unprintable {_class_name(value)}>"
 
-    def _other(self, value: Any, kind: type, depth: int) -> Any:
+    def other(self, value: Any, kind: type, depth: int) -> Any:
         if issubclass(kind, int):
-            return self._whole(int.__add__(value, 0))
+            return self.whole(int.__add__(value, 0))
         if issubclass(kind, float):
             number = float.__add__(value, 0.0)
             return number if math.isfinite(number) else repr(number)
         if issubclass(kind, str):
             return self.text(str.__str__(value))
         if issubclass(kind, Mapping):
-            return self._inside(value, depth, self._mapping)
+            return self.inside(value, depth, self.mapping)
         if issubclass(kind, list | tuple | set | frozenset | deque):
-            return self._inside(value, depth, self._entries)
+            return self.inside(value, depth, self.entries)
         return self.text(_printed(value))
 
-    def _whole(self, number: int) -> Any:
+    def whole(self, number: int) -> Any:
         if number.bit_length() > MAX_INT_BITS:
             return f"<int of {number.bit_length()} bits>"
-        if 10**12 <= number < 10**19 and self._clean(str(number)) == PLACEHOLDER:
+        if 10**12 <= number < 10**19 and self.clean(str(number)) == PLACEHOLDER:
             return PLACEHOLDER
         return number
 
-    def _inside(self, value: Any, depth: int, copy: Callable[[Any, int], Any]) -> Any:
+    def inside(self, value: Any, depth: int, copy: Callable[[Any, int], Any]) -> Any:
         """Copy a container, unless it is inside itself, too deep, or there is no more room."""
-        if id(value) in self._path:
+        if id(value) in self.path:
             return f"<circular {_class_name(value)}>"
-        if depth >= MAX_DEPTH or self._nodes <= 0 or self._chars <= 0:
+        if depth >= MAX_DEPTH or self.nodes <= 0 or self.chars <= 0:
             return f"{_CUT} ({len(value)} more)" if len(value) else copy(value, depth)
-        self._path.add(id(value))
+        self.path.add(id(value))
         try:
             return copy(value, depth + 1)
         finally:
-            self._path.discard(id(value))
+            self.path.discard(id(value))
 
-    def _key(self, key: Any) -> str:
-        text = key if type(key) is str else self._str(key)
-        if len(text) > MAX_KEY_CHARS:
-            return self._long(text, MAX_KEY_CHARS, 0.5)
-        return cut(self._clean(text), MAX_KEY_CHARS)
+    def key(self, key: Any) -> str:
+        return self.text(_as_text(key), MAX_KEY_CHARS)
 
-    def _mapping(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    def mapping(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         copied: dict[str, Any] = {}
-        pair_is_secret = self._names_a_secret(mapping)
+        pair_is_secret = self.names_a_secret(mapping)
         for key in islice(iter(mapping), MAX_ENTRIES):
             value = mapping[key]
-            name = self._key(key)
+            name = self.key(key)
             while name in copied:
                 name += "'"
-            secret = self._scrubber.is_secret(name) or (pair_is_secret and name.lower() == "value")
-            copied[name] = self._hidden(value) if secret else self.value(value, depth)
+            secret = self.scrubber.is_secret(name) or (pair_is_secret and name.lower() == "value")
+            copied[name] = self.hidden(value) if secret else self.value(value, depth)
         if len(mapping) > len(copied):
             copied[_CUT] = f"({len(mapping) - len(copied)} more)"
         return copied
 
-    def _names_a_secret(self, mapping: Mapping[Any, Any]) -> bool:
+    def names_a_secret(self, mapping: Mapping[Any, Any]) -> bool:
         """Tell whether `mapping` is one of the pairs ``{"name": "DB_PASSWORD", "value": ...}``."""
         if len(mapping) > 8 or "value" not in mapping:
             return False
         names = (mapping.get("name"), mapping.get("key"))
-        return any(type(name) is str and self._scrubber.is_secret(name) for name in names)
+        return any(type(name) is str and self.scrubber.is_secret(name) for name in names)
 
-    def _hidden(self, value: Any) -> Any:
+    def hidden(self, value: Any) -> Any:
         """Return what is shown of a value under a secret name: whether there is one at all."""
         if value is None or type(value) is bool or (type(value) is str and not value):
             return value
         if type(value) is str and len(value) <= MAX_VALUE_CHARS:
-            self._found.append(value)
+            self.found.append(value)
         return PLACEHOLDER
 
-    def _entries(self, entries: Any, depth: int) -> list[Any]:
+    def entries(self, entries: Any, depth: int) -> list[Any]:
         """Copy a list, tuple or set; ``("Authorization", "Bearer ...")`` is a key and its value."""
-        if type(entries) is tuple and len(entries) == 2 and self._is_key(entries[0]):
-            return [self.value(entries[0], depth), self._hidden(entries[1])]
+        if type(entries) is tuple and len(entries) == 2 and self.is_key(entries[0]):
+            return [self.value(entries[0], depth), self.hidden(entries[1])]
         copied = [self.value(entry, depth) for entry in islice(iter(entries), MAX_ENTRIES)]
         if len(entries) > len(copied):
             copied.append(f"{_CUT} ({len(entries) - len(copied)} more)")
         return copied
 
-    def _is_key(self, value: Any) -> bool:
+    def is_key(self, value: Any) -> bool:
         if type(value) is bytes:
             value = value[:MAX_KEY_CHARS].decode("ascii", "replace")
-        return type(value) is str and len(value) <= MAX_KEY_CHARS and self._scrubber.is_secret(value)
+        return type(value) is str and len(value) <= MAX_KEY_CHARS and self.scrubber.is_secret(value)
 
     # frames and parts
 
-    def _frames(self, frames: Any) -> Any:
+    def frames(self, frames: Any) -> Any:
         if not isinstance(frames, list | tuple):
             return self.value(frames, 0)
         inner = len(frames) - MAX_FRAMES_INNER
         if inner <= MAX_FRAMES_OUTER:
-            return [self._frame(frame) for frame in frames]
-        outer = [self._frame(frame) for frame in frames[:MAX_FRAMES_OUTER]]
-        return [*outer, _gap(inner - MAX_FRAMES_OUTER), *(self._frame(frame) for frame in frames[inner:])]
+            return [self.frame(frame) for frame in frames]
+        outer = [self.frame(frame) for frame in frames[:MAX_FRAMES_OUTER]]
+        return [*outer, _gap(inner - MAX_FRAMES_OUTER), *(self.frame(frame) for frame in frames[inner:])]
 
-    def _frame(self, frame: Any) -> Any:
+    def frame(self, frame: Any) -> Any:
         if type(frame) is not dict:
             return self.value(frame, 1)
+        self.nodes -= len(frame)
         copied: dict[str, Any] = {}
-        for key, value in frame.items():
-            if type(value) is not str:
-                copied[self._key(key)] = value if type(value) is bool else self.value(value, 1)
-            else:
-                copied[self._key(key)] = self.text(value, code=key == "code")
+        for key, value in islice(frame.items(), MAX_ENTRIES):
+            name = key if key in _FRAME_KEYS else self.key(key)
+            copied[name] = self.text(value, code=key == "code") if type(value) is str else self.value(value, 1)
         return copied
 
-    def _parts(self, parts: Any, depth: int) -> Any:
+    def parts(self, parts: Any, depth: int) -> Any:
         if not isinstance(parts, list | tuple):
             return self.value(parts, depth)
-        return self._inside(parts, depth, self._each_part)
+        return self.inside(parts, depth, self.each_part)
 
-    def _each_part(self, parts: Any, depth: int) -> list[Any]:
-        copied = [self._part(part, depth) for part in parts[:MAX_ENTRIES]]
+    def each_part(self, parts: Any, depth: int) -> list[Any]:
+        copied = [self.part(part, depth) for part in parts[:MAX_ENTRIES]]
         if len(parts) > len(copied):
             copied.append({"error_type": _CUT, "error_message": f"{_CUT} ({len(parts) - len(copied)} more)"})
         return copied
 
-    def _part(self, part: Any, depth: int) -> Any:
+    def part(self, part: Any, depth: int) -> Any:
         if type(part) is not dict:
             return self.value(part, depth)
-        if id(part) in self._path or self._nodes <= 0:
+        if id(part) in self.path or self.nodes <= 0:
             return {"error_type": _CUT, "error_message": f"{_CUT} (1 more)"}
-        self._path.add(id(part))
+        self.path.add(id(part))
         try:
-            return {self._key(key): self._part_field(key, value, depth) for key, value in part.items()}
+            items = islice(part.items(), MAX_ENTRIES)
+            return {self.key(key): self.part_field(key, value, depth) for key, value in items}
         finally:
-            self._path.discard(id(part))
+            self.path.discard(id(part))
 
-    def _part_field(self, key: str, value: Any, depth: int) -> Any:
+    def part_field(self, key: str, value: Any, depth: int) -> Any:
         if key == "frames":
-            return self._frames(value)
+            return self.frames(value)
         if key in {"causes", "exceptions"}:
-            return self._parts(value, depth)
+            return self.parts(value, depth)
         if key == "error_message":
-            return self.text(value if type(value) is str else self._str(value), MAX_MESSAGE_CHARS)
+            return self.text(_as_text(value), MAX_MESSAGE_CHARS)
         return self.value(value, depth)
 
     # what was found in one place is removed in all
 
-    def _forget(self, event: dict[str, Any]) -> dict[str, Any]:
-        found = {value.strip() for value in self._found} - {PLACEHOLDER, ""}
-        if not found:
-            return event
-        values = _Values(value for value in islice(found, 50) if _is_distinct(value, 6) and _MARK not in value)
-        kept = {key: event.pop(key) for key in _KEPT if key in event}
+    def forget(self, event: dict[str, Any]) -> dict[str, Any]:
+        found = {value.strip() for value in self.found} - {PLACEHOLDER, _MARK, ""}
+        forms = [form for value in sorted(found, key=len, reverse=True)[:50] for form in _plain_forms(value)]
+        kept = {key: event[key] for key in _KEPT if key in event}
         args = event.get("args")
-        event = cast("dict[str, Any]", _each_text(event, lambda text: _forgotten(values, text)))
+        event = cast("dict[str, Any]", _each_text(event, lambda text: _without(text, forms))) | kept
         if isinstance(args, list):
-            event["args"] = [
-                PLACEHOLDER if str(arg) in found else new for arg, new in zip(args, event["args"], strict=True)
-            ]
-        return {**kept, **event}
+            pairs = zip(args, event["args"], strict=True)
+            event["args"] = [PLACEHOLDER if str(arg) in found else new for arg, new in pairs]
+        return event
 
 
-def _forgotten(values: _Values, text: str) -> str:
-    marked = text.replace(PLACEHOLDER, _MARK)
-    return values.replace(marked).replace(_MARK, PLACEHOLDER)
+def _plain_forms(value: str) -> set[str]:
+    distinct = _is_distinct(value, 6)
+    return {value, json.dumps(value)[1:-1], urllib.parse.quote(value, safe="", errors="replace")} if distinct else set()
+
+
+def _without(text: str, forms: list[str]) -> str:
+    """Return `text` without any of `forms`, its placeholders left whole."""
+    if not any(form in text for form in forms):
+        return text
+    text = text.replace(PLACEHOLDER, _MARK)
+    for form in forms:
+        text = text.replace(form, _MARK)
+    return text.replace(_MARK, PLACEHOLDER)
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

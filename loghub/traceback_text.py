@@ -36,7 +36,7 @@ _MEMBER = re.compile(r"^(?P<indent> *)\+(?P<first>-\+)?-{16} (?:\d+|\.\.\.) -{16
 _MEMBERS_END = re.compile(r"^(?P<indent> *)\+-{20,}$")
 _MARGIN = re.compile(r"^(?P<indent> +)[|+] ?(?P<rest>.*)$")
 _EXCEPTION = re.compile(r"^(?P<name>[^\W\d][\w.]*(?:\.<locals>\.[\w.]+)*)(?:: (?P<message>.*))?$")
-_AT_SIGN = re.compile(r"^(?P<function>[^@\s]*(?: code)?)@(?P<place>\S*)$")
+_AT_SIGN = re.compile(r"^(?P<function>[^@\s]*(?: code)?)@(?P<place>\S*|\[native code\])$")
 _PLACE = re.compile(r"^(?P<file>.*?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,9}))?$")
 
 
@@ -50,9 +50,11 @@ def parse_traceback(text: str) -> dict[str, Any]:
     lines = text.replace("\r\n", "\n").split("\n")
     if any(line.startswith("Current thread ") and line.endswith(_DUMP) for line in lines):
         return _fatal(lines)
-    start = next((number for number, line in enumerate(lines) if line.endswith(_HEAD)), 0)
+    # A group that was never raised has a margin but no head.
+    begins = ("  | ", "  + ") if any(map(_MEMBER.match, lines)) else ()
+    start = next((at for at, line in enumerate(lines) if line.endswith(_HEAD) or line.startswith(begins)), 0)
     head = lines[start]
-    indent = "" if "+" in head else head[: len(head) - len(head.lstrip())]
+    indent = "" if begins else head[: len(head) - len(head.lstrip())]
     if _CHAINS.keys().isdisjoint(lines[:start]):
         # Otherwise the chain begins with an exception that was never raised, and so has no head.
         del lines[:start]
@@ -74,8 +76,7 @@ def _fatal(lines: Sequence[str]) -> dict[str, Any]:
 
 def _nest(lines: Sequence[str]) -> list[Any]:
     """Return the lines without margins; each member of a group is a list of its own among them."""
-    grouped = any("+ Exception Group Traceback" in line for line in lines)
-    if not grouped:
+    if not any(map(_MEMBER.match, lines)):
         return list(lines)
     root: list[Any] = []
     open_members = [(1, root)]
@@ -135,7 +136,7 @@ def _error(items: Sequence[Any]) -> dict[str, Any]:
         "error_message": message,
         "frames": frames,
         "causes": [],
-        "exceptions": [_chain(item) for item in items if isinstance(item, list)],
+        "exceptions": [member for item in items if isinstance(item, list) if (member := _chain(item))["error_type"]],
         "notes": [],
     }
 

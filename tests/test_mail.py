@@ -35,9 +35,7 @@ HOSTILE = [
     "v1:1, v1:2",
 ]
 texts = (
-    st.text(max_size=80)
-    | st.sampled_from(HOSTILE)
-    | st.text(alphabet="=?uU8QqBb_ \r\n:,<>&é\ud800\x85", max_size=90)
+    st.text(max_size=80) | st.sampled_from(HOSTILE) | st.text(alphabet="=?uU8QqBb_ \r\n:,<>&é\ud800\x85", max_size=90)
 )
 
 
@@ -242,9 +240,7 @@ def test_subject_template():
     assert write(*bugs, subject=template)["Subject"] == "shop|KeyError|shop.web|2|5|CRITICAL|production|1.4.2"
 
 
-@pytest.mark.parametrize(
-    "template", ["{nope}", "{", "{0}", "{}", "{level.x}", "{type[0]}", "{errors:q}", "two\nlines"]
-)
+@pytest.mark.parametrize("template", ["{nope}", "{", "{0}", "{}", "{level.x}", "{type[0]}", "{errors:q}", "two\nlines"])
 def test_subject_fault(template):
     """A template with an unknown name, more than a name, or two lines is refused, and told what exists."""
     assert "occurrences" in subject_fault(template)
@@ -319,8 +315,8 @@ def test_known_attacks_on_headers(payload):
 @given(texts, texts, texts)
 def test_html_is_escaped(kind, message, traceback):
     """No error adds an element or an attribute to the page."""
-    hostile = Page(html_of(write(bug(error_type=kind, error_message=message, traceback="." + traceback))))
-    harmless = Page(html_of(write(bug())))
+    one = bug(error_type=kind, error_message=message, traceback="." + traceback)
+    hostile, harmless = (Page(html_of(write(each, bug(1)))) for each in (one, bug()))
     without_lines = [element for element in hostile.elements if element != ("br", {})]
     assert without_lines == [element for element in harmless.elements if element != ("br", {})]
 
@@ -346,9 +342,7 @@ def test_invisible_characters_are_shown():
 def test_page_loads_nothing():
     """The page has no script, style sheet, image or other thing to fetch; its only link is the issue."""
     page = Page(html_of(write(bug(1), bug(2))))
-    assert {tag for tag, _ in page.elements}.isdisjoint(
-        {"script", "link", "img", "style", "iframe", "object"}
-    )
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "img", "style", "iframe", "object"})
     assert not any({"src", "background", "srcset", "onload"} & set(found) for _, found in page.elements)
     assert {found["href"] for _, found in page.elements if "href" in found} == {
         "https://github.com/example/shop/issues/7"
@@ -411,9 +405,7 @@ def test_a_hundred_bugs():
 def test_hostile_sizes(character):
     """However much characters swell on the way, a mail stays small, lists every bug, and says what it cut."""
     flood = character * 20_000
-    bugs = [
-        bug(n, traceback=flood, error_message=flood, message="m" + flood, module=flood) for n in range(150)
-    ]
+    bugs = [bug(n, traceback=flood, error_message=flood, message="m" + flood, module=flood) for n in range(150)]
     message = write(*bugs)
     raw = compose(bugs, fromaddr="a@b", toaddrs=["c@d"], destination="smtp:", now=NOW).as_bytes()
     assert len(raw) < LIMIT
@@ -421,6 +413,13 @@ def test_hostile_sizes(character):
     assert text_of(message).count(" x ERROR ") == 150
     assert Page(html_of(message)).text.count("ERROR") >= 150
     assert "more errors]" in text_of(message)
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\r\n", "\x0c"])
+def test_blank_traceback(blank):
+    """A traceback of nothing but white space is none."""
+    shown = text_of(write(bug(traceback=blank * 50_000)))
+    assert "(logged without an exception)" in shown
 
 
 def test_one_long_traceback():

@@ -39,9 +39,7 @@ def git(*arguments, cwd):
     """Run git without anybody's settings; return what it printed."""
     plain = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
     who = ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "protocol.file.allow=always"]
-    done = subprocess.run(
-        ["git", *who, *arguments], cwd=cwd, env=plain, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(["git", *who, *arguments], cwd=cwd, env=plain, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
@@ -347,9 +345,7 @@ def test_path_of_installed_package(checkout):
     """A package installed inside the checkout is not in the repository."""
     root = checkout(HEAD=COMMIT)
 
-    assert (
-        repository_path(str(root / ".venv/lib/python3.11/site-packages/requests/api.py"), str(root)) is None
-    )
+    assert repository_path(str(root / ".venv/lib/python3.11/site-packages/requests/api.py"), str(root)) is None
 
 
 def test_permalink():

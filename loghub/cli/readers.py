@@ -144,8 +144,10 @@ def _about(group: Group) -> str:
     lines = [
         f"{group.error_type} in {group.culprit}",
         f"  fingerprint   {group.fingerprint}",
-        (f"  seen          {group.count:,} times, {_minute(iso(group.first_seen_at))}"
-        f" to {_minute(iso(group.last_seen_at))} UTC"),
+        (
+            f"  seen          {group.count:,} times, {_minute(iso(group.first_seen_at))}"
+            f" to {_minute(iso(group.last_seen_at))} UTC"
+        ),
         f"  component     {group.component}",
         f"  releases      {', '.join(group.releases) or '-'}",
         f"  environments  {', '.join(group.environments) or '-'}",

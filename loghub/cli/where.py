@@ -40,8 +40,8 @@ class Where:
         if self.config is None:
             from loghub.handlers.github import GitHubIssueHandler
 
-            return [GitHubIssueHandler(**self._named())]
-        found = load_handlers(self.config, self._named())
+            return [GitHubIssueHandler(**self.named())]
+        found = load_handlers(self.config, self.named())
         if not found:
             raise click.ClickException(f"{self.config} has no handler of loghub: there is nothing to look at.")
         return found
@@ -51,7 +51,7 @@ class Where:
         if self.config is not None and self.home is None:
             first = self.handlers()[0].home
             return history.open_home(first.path, first.url)
-        probe = ReportingHandler(**self._named())
+        probe = ReportingHandler(**self.named())
         path, url = probe.home.path, probe.home.url
         probe.close()
         if url is None and (path is None or not os.path.isdir(path)):
@@ -60,7 +60,8 @@ class Where:
             )
         return history.open_home(path, url)
 
-    def _named(self) -> dict[str, Any]:
+    def named(self) -> dict[str, Any]:
+        """Return what was given as options of a handler."""
         return {name: value for name in ("home", "ledger") if (value := getattr(self, name)) is not None}
 
 

@@ -40,9 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _WRITE_GAP_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = (
-    3600.0  # an end of a pause that is further ahead comes from a clock that was set back
-)
+_LONGEST_PAUSE_SECONDS = 3600.0  # an end of a pause that is further ahead comes from a clock that was set back
 _LIMIT_PAUSE_SECONDS = 60.0
 _MAX_REDIRECTS = 3
 _MAX_SAID = 300
@@ -103,6 +101,7 @@ class GitHubClient:
 
     Attributes:
         next_write_at: No write before this time (epoch seconds). Processes that share a token may share it.
+        replied: Headers of the last reply.
         quiet_until: No request at all before this time, because GitHub asked for quiet.
 
     Every method raises the errors that the module's docstring draws.
@@ -123,6 +122,7 @@ class GitHubClient:
         self.api_url = api_url.rstrip("/")
         self.next_write_at = 0.0
         self.quiet_until = 0.0
+        self.replied: Mapping[str, str] = {}
         owner, _, name = repo.partition("/")
         self._repo_url = f"{self.api_url}/repos/{_quoted(owner)}/{_quoted(name)}"
         self._token = token
@@ -215,13 +215,12 @@ class GitHubClient:
         return dict(self._ask(method, url, dict, told)[1])
 
     def _pages(self, url: str, query: Mapping[str, str | None]) -> Iterator[dict[str, Any]]:
-        params: dict[str, str] | None = {name: value for name, value in query.items() if value}
-        params = {**(params or {}), "per_page": "100"}
+        params = {name: value for name, value in query.items() if value} | {"per_page": "100"}
         while url:
             response, rows = self._ask("GET", url, list, params=params)
             yield from rows
             following = response.links.get("next", {}).get("url", "")
-            url, params = following and self._own(response.url, following), None
+            url, params = following and self._own(response.url, following), {}
 
     def _ask(
         self,
@@ -239,6 +238,7 @@ class GitHubClient:
         finally:
             if write:
                 self.next_write_at = self._clock() + _WRITE_GAP_SECONDS
+        self.replied = response.headers
         read = _json(response)
         if 200 <= response.status_code < 300 and _is(read, kind):
             self._limits_in_a_row = 0
@@ -255,9 +255,7 @@ class GitHubClient:
         if not 0 < pause <= _LONGEST_PAUSE_SECONDS:
             return
         if pause > _WRITE_GAP_SECONDS:
-            raise DeliveryError(
-                f"The next write to GitHub is due in {pause:.0f} seconds: try again then.", pause
-            )
+            raise DeliveryError(f"The next write to GitHub is due in {pause:.0f} seconds: try again then.", pause)
         self._sleep(pause)
 
     def _follow(
@@ -321,7 +319,7 @@ class GitHubClient:
 
     def _connection(self) -> requests.Session:
         """Return this process's session: a connection that a fork shares would mix the replies of two."""
-        if self._session is None :
+        if self._session is None or self._session_pid != os.getpid():
             self._session, self._session_pid = requests.Session(), os.getpid()
         return self._session
 
@@ -335,9 +333,7 @@ class GitHubClient:
         if status >= 500 or status == 408:
             return _unanswered(f"GitHub failed ({status})", write, after)
         if status < 400 or not isinstance(read, dict):
-            return _unanswered(
-                f"GitHub's reply ({status}) is not its JSON, perhaps a proxy's page", write, after
-            )
+            return _unanswered(f"GitHub's reply ({status}) is not its JSON, perhaps a proxy's page", write, after)
         return self._refusal(response, status, said)
 
     def _refusal(self, response: requests.Response, status: int, said: str) -> DeliveryError:
@@ -351,9 +347,7 @@ class GitHubClient:
                 f"GitHub does not find {path} (404): check that it exists and that the token may see it."
             )
         if status == 410:
-            return GoneError(
-                f"GitHub has not got {path} any more (410: {said}): check that issues are enabled."
-            )
+            return GoneError(f"GitHub has not got {path} any more (410: {said}): check that issues are enabled.")
         if status in (400, 413, 422):
             return InvalidError(f"GitHub will not take this as it is ({status}): {said}.")
         return DeliveryError(f"GitHub did not do this ({status}: {said}): try again later.")
@@ -362,9 +356,7 @@ class GitHubClient:
         # Some kinds of token get the header with every reply; only these words make it the reason.
         needed = response.headers.get("X-Accepted-GitHub-Permissions") if "not accessible" in said else None
         advice = f"give the token the permission {needed}" if needed else "check what the token may do"
-        return ForbiddenError(
-            f"GitHub forbids this ({status}: {said}): {advice} on {self.repo}.", needed, said
-        )
+        return ForbiddenError(f"GitHub forbids this ({status}: {said}): {advice} on {self.repo}.", needed, said)
 
     def _limited(self, response: requests.Response) -> RateLimitedError:
         """Return the error and keep quiet as long: by the reply, else a minute, doubled each time."""

@@ -373,9 +373,9 @@ def splice(body: str, new_block: str) -> str | None:
 
 
 def _put(body: str, new_block: str) -> str:
-    newline = "\r\n" if "\r\n" in body else "\n"  # GitHub's editor sends CRLF
-    new_block = new_block.replace("\n", newline)
     span = _find(body)
+    newline = "\r\n" if "\r\n" in (body[slice(*span)] if span else body) else "\n"  # GitHub's editor sends CRLF
+    new_block = new_block.replace("\n", newline)
     if span:
         return body[: span[0]] + new_block + body[span[1] :]
     gap = newline * 2 if body else ""

@@ -83,7 +83,7 @@ class GitHubIssueHandler(OutboxHandler):
     ) -> None:
         self.repo = _repository(self, repo)
         self._token = token and options.text(self, "token", token)
-        self._token_file = token_file and options.text(self, "token_file", token_file)
+        self.token_file = token_file and options.text(self, "token_file", token_file)
         self.api_url = _url(self, "api_url", api_url or env.read("GITHUB_API_URL") or "https://api.github.com")
         self.web_url = _url(self, "web_url", web_url) if web_url else _web(self.api_url)
         self.labels = options.names(self, "labels", labels)
@@ -107,9 +107,9 @@ class GitHubIssueHandler(OutboxHandler):
         """Return the token as it is now, or None."""
         if self._token:
             return self._token
-        if self._token_file:
+        if self.token_file:
             try:
-                with open(self._token_file, encoding="utf-8") as file:
+                with open(self.token_file, encoding="utf-8") as file:
                     return file.read(4096).strip() or None
             except (OSError, ValueError):
                 return None

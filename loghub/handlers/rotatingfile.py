@@ -411,7 +411,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._state_path = os.path.join(folder, f".{name}.state")
         self._part_path = os.path.join(folder, f".{name}.gz.part")
         self._device = self._inode = self._size = -1
-        self._lockable = self._first = True
+        self._lockable, self._first = False, True
+        self._is_overridden = type(self).shouldRollover is not RotatingFileHandler.shouldRollover
         self._pending: tuple[logging.LogRecord | None, bytes] = (None, b"")
         self._complaints: set[tuple[type, int | None]] = set()
         if self._schedule is not None:
@@ -467,6 +468,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         finally:
             self.release()
         super().close()
+        self._lockable = False
         if self._state is not None:
             self._state.close()
             self._state = None
@@ -490,55 +492,62 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._depth += 1
         try:
             self._take()
-            if not self._rolling:
-                self._pending = (record, data)
-                self._make_room(record)
+            if (
+                0 < self.maxBytes <= self._size + len(data)
+                or (self._schedule is not None and time.time() >= self.rolloverAt)
+                or self._is_overridden
+            ):
+                self._make_room(record, data)
             self._write(data)
         finally:
-            self._pending = (None, b"")
             self._let_go()
 
-    def _make_room(self, record: logging.LogRecord) -> None:
+    def _make_room(self, record: logging.LogRecord, data: bytes) -> None:
         """Roll over until `record` fits: others may fill a new file before this process has its lock."""
-        while self.shouldRollover(record):
-            before = self.stream
-            try:
+        self._pending = (record, data)
+        try:
+            while not self._rolling and self.shouldRollover(record):
+                before = self.stream
                 self.doRollover()
                 self.stream.flush()  # a subclass may have written a head line
                 self._size = os.fstat(self._fd).st_size
-            except Exception as error:  # rather a file that is too long than a line that is lost
-                self._complain(record, error)
-                self._take()
-                return
-            if self.stream is before or not self._size:
-                return
+                if self.stream is before or not self._size:
+                    return
+        except Exception as error:  # rather a file that is too long than a line that is lost
+            self._complain(record, error)
+            self._take()
+        finally:
+            self._pending = (None, b"")
 
     def _write(self, data: bytes) -> None:
-        if self._byte_order_mark and not self._size:
-            data = self._byte_order_mark + data
         start = self._size
+        if not start:
+            data = self._byte_order_mark + data
         end = start + len(data)
-        crosses = start // _PAGE != (end - 1) // _PAGE and self._state is not None
-        if crosses:
-            self._state.announce(self._inode, start, end)  # type: ignore[union-attr]
+        if self._state is None or start // _PAGE == (end - 1) // _PAGE:
+            self._put(data)
+            return
+        self._state.announce(self._inode, start, end)
         try:
-            written = os.write(self._fd, data)
-            if written != len(data):
-                self._write_rest(data, written, start)
-            self._size = end
+            self._put(data)
         finally:
-            if crosses:
-                self._state.finished()  # type: ignore[union-attr]
+            self._state.finished()
 
-    def _write_rest(self, data: bytes, written: int, start: int) -> None:
-        """Write what is left after a short write, or take back the beginning: never half a line."""
+    def _put(self, data: bytes) -> None:
+        written = os.write(self._fd, data)
+        if written != len(data):
+            self._put_rest(data, written)
+        self._size += len(data)
+
+    def _put_rest(self, data: bytes, written: int) -> None:
+        """Write what a short write left, or take back its beginning: never half a line."""
         try:
             while written < len(data):
                 written += os.write(self._fd, data[written:])
         except OSError:
             with contextlib.suppress(OSError):
-                if os.fstat(self._fd).st_size == start + written:
-                    os.ftruncate(self._fd, start)
+                if os.fstat(self._fd).st_size == self._size + written:
+                    os.ftruncate(self._fd, self._size)
             raise
 
     def _complain(self, record: logging.LogRecord, error: Exception) -> None:
@@ -579,7 +588,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         is logged while another is being written in the same thread: by a signal handler, or by a rotator.
         """
         for _ in range(_PURSUITS):
-            if self.stream is None or self.stream.closed:
+            stream = self.stream
+            if stream is None or stream.closed:
                 self._reopen()
             if self._lockable:
                 _flock(self._fd, _EXCLUSIVE)
@@ -598,7 +608,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     def _let_go(self) -> None:
         self._depth -= 1
-        if not self._depth and self._lockable and self.stream is not None and not self.stream.closed:
+        if not self._depth and self._lockable:
             _flock(self._fd, _FREE)
 
     def _reopen(self) -> None:
@@ -614,6 +624,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     def _shut(self) -> None:
         """Close the log, which also lets go of its lock."""
         stream, self.stream = self.stream, None
+        self._lockable = False
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):  # what somebody else left in its buffer
                 stream.close()

@@ -151,6 +151,7 @@ class Call:
     token: Token | None = None
     repo: Repository | None = None
     query: Any = None
+    needs: str = ""
 
     @property
     def path(self) -> str:
@@ -190,9 +191,7 @@ class ApiError(Exception):
 
 def invalid(field_name, message="", code="custom", resource="Issue", blame=""):
     """Return GitHub's 422 for one field."""
-    error = {"resource": resource, "code": code, "field": field_name} | (
-        {"message": message} if message else {}
-    )
+    error = {"resource": resource, "code": code, "field": field_name} | ({"message": message} if message else {})
     return ApiError(422, "Validation Failed", [error], blame=blame)
 
 
@@ -501,9 +500,7 @@ def filled(model, **given) -> dict[str, Any]:
     blank = {int: 0, bool: False, str: ""}
     missing = {key: spec for key, spec in fields.items() if spec.is_required() and key not in given}
     made = {
-        key: f"{given['url']}/{key.removesuffix('_url')}"
-        if key.endswith("_url")
-        else blank.get(spec.annotation)
+        key: f"{given['url']}/{key.removesuffix('_url')}" if key.endswith("_url") else blank.get(spec.annotation)
         for key, spec in missing.items()
     }
     return given | made
@@ -546,7 +543,7 @@ class _Rest:
             if etag == reply.headers["ETag"]:
                 self._spent[key].pop()
                 reply.status, reply.json = 304, None
-        return self._with_limits(reply, key, call)
+        return self._with_headers(reply, key, call)
 
     def _answer(self, call: Call, key: str) -> Reply:
         self._check_headers(call)
@@ -556,12 +553,11 @@ class _Rest:
             self._spend(call, key)
         rest = self._find_repo(call, path)
         found, arguments = self._find_route(call, rest)
-        self._permit(call, found.needs)
+        call.needs = found.needs
+        self._permit(call)
         call.query = self._checked_query(call, found)
         call.body = self._checked_body(call, found)
-        reply = found.function(self, call, **arguments)
-        reply.headers.setdefault("X-Accepted-GitHub-Permissions", found.needs)
-        return reply
+        return found.function(self, call, **arguments)
 
     # The checks, in GitHub's order
 
@@ -576,9 +572,7 @@ class _Rest:
             raise ApiError(403, f"{text} header", blame="no User-Agent")
         version = call.headers.get("X-GitHub-Api-Version", VERSION)
         if version != VERSION:
-            raise ApiError(
-                400, f"The API version {version} is not supported.", blame=f"API version {version}"
-            )
+            raise ApiError(400, f"The API version {version} is not supported.", blame=f"API version {version}")
 
     def _authenticate(self, key: str) -> Token | None:
         scheme, _, secret = key.partition(" ")
@@ -631,9 +625,7 @@ class _Rest:
     def _moved(self, call: Call, path: str) -> ApiError:
         query = urlsplit(call.target).query
         location = f"{self.fake.url}{path}" + (f"?{query}" if query else "")
-        refusal = ApiError(
-            301 if call.method == "GET" else 307, "Moved Permanently", headers={"Location": location}
-        )
+        refusal = ApiError(301 if call.method == "GET" else 307, "Moved Permanently", headers={"Location": location})
         refusal.reply.json["url"] = location
         return refusal
 
@@ -644,16 +636,15 @@ class _Rest:
                 return found, {name: unquote(value) for name, value in match.groupdict().items()}
         raise ApiError(404, "Not Found", blame="there is no such route, or the fake has not got it")
 
-    def _permit(self, call: Call, needs: str) -> None:
-        if not needs.endswith("=write"):
+    def _permit(self, call: Call) -> None:
+        if not call.needs.endswith("=write"):
             return
         if call.token is None:
             raise ApiError(401, "Requires authentication")
         if call.repo.archived:
             raise ApiError(403, "Repository was archived so is read-only.")
         if call.token.issues != "write":
-            headers = {"X-Accepted-GitHub-Permissions": needs}
-            raise ApiError(403, "Resource not accessible by personal access token", headers=headers)
+            raise ApiError(403, "Resource not accessible by personal access token")
 
     def _checked_query(self, call: Call, found: Route) -> Any:
         pairs = parse_qsl(urlsplit(call.target).query, keep_blank_values=True)
@@ -692,8 +683,10 @@ class _Rest:
             raise self._secondary()
         made.append(now)
 
-    def _with_limits(self, reply: Reply, key: str, call: Call) -> Reply:
+    def _with_headers(self, reply: Reply, key: str, call: Call) -> Reply:
         rate = self._rate(key)
+        if call.needs:
+            reply.headers.setdefault("X-Accepted-GitHub-Permissions", call.needs)
         reply.headers.setdefault("X-GitHub-Media-Type", "github.v3; format=json")
         for name in ("limit", "remaining", "reset", "used"):
             reply.headers.setdefault(f"X-RateLimit-{name.title()}", str(rate[name]))
@@ -769,9 +762,7 @@ class _Rest:
 
     @route("GET /")
     def _root(self, call: Call) -> Reply:
-        return Reply(
-            200, filled(m.Root, **{k: self.fake.url for k in m.Root.model_fields if k.endswith("_url")})
-        )
+        return Reply(200, filled(m.Root, **{k: self.fake.url for k in m.Root.model_fields if k.endswith("_url")}))
 
     @route("GET /meta")
     def _meta(self, call: Call) -> Reply:
@@ -825,9 +816,7 @@ class _Rest:
     def _labels(self, call: Call) -> Reply:
         return self._page(call, [self.label(call.repo, label) for label in call.repo.labels.values()])
 
-    @route(
-        "POST {repo}/labels", IssuesClient.create_label, m.ReposOwnerRepoLabelsPostBody, needs="issues=write"
-    )
+    @route("POST {repo}/labels", IssuesClient.create_label, m.ReposOwnerRepoLabelsPostBody, needs="issues=write")
     def _create_label(self, call: Call) -> Reply:
         self._must_push(call)
         body = call.body
@@ -880,14 +869,11 @@ class _Rest:
         page, last = max(call.query.page or 1, 1), max(-(-len(rows) // size), 1)
         by_id = f"/repositories/{call.repo.id}"
         rest = re.sub(r"^/(repos/[^/]+/[^/]+|repositories/\d+)", by_id, self._path(call))
-        query = [
-            part for part in urlsplit(call.target).query.split("&") if part and not part.startswith("page=")
-        ]
+        query = [part for part in urlsplit(call.target).query.split("&") if part and not part.startswith("page=")]
         links = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
         wanted = [*(["prev", "first"] if page > 1 else []), *(["next", "last"] if page < last else [])]
         link = ", ".join(
-            f'<{self.fake.url}{rest}?{"&".join([*query, f"page={links[name]}"])}>; rel="{name}"'
-            for name in wanted
+            f'<{self.fake.url}{rest}?{"&".join([*query, f"page={links[name]}"])}>; rel="{name}"' for name in wanted
         )
         shown = [show(row) for row in rows[(page - 1) * size : page * size]]
         return Reply(200, shown, {"Link": link} if link else {})

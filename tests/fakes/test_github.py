@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,14 @@ def call(fake):
             return session.request(method, url.rstrip("/"), json=body, headers=known, **more)
 
         yield send
+
+
+def until(happened, seconds=10.0):
+    """Wait for another thread, and fail if it does not come."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.001)
 
 
 # GitHub's own description
@@ -343,7 +352,7 @@ def test_an_unknown_fault_fails_where_it_is_asked_for(fake):
 
 
 def test_hanging_ends_with_the_server(clock):
-    """stop() frees a client that waits for an answer."""
+    """stop() frees a client that waits for an answer, and the thread that would have given it."""
     fake = FakeGitHub(REPO, clock=clock).start()
     fake.fault("*", "hang", seconds=600)
     outcome = []
@@ -356,11 +365,11 @@ def test_hanging_ends_with_the_server(clock):
 
     waiting = threading.Thread(target=ask)
     waiting.start()
-    while not fake.requests:
-        pass
+    until(lambda: fake.requests)
     fake.stop()
     waiting.join(10)
     assert len(outcome) == 1
+    until(lambda: fake.rest.active == 0)
 
 
 # Looking in

@@ -80,9 +80,7 @@ def fake(clock):
 @pytest.fixture
 def flow(fake, clock):
     """Return a client of the GitHub on this machine."""
-    client = GitHubClient(
-        REPO, lambda: fake.token, fake.url, timeout=(5.0, 0.2), clock=clock, sleep=clock.sleep
-    )
+    client = GitHubClient(REPO, lambda: fake.token, fake.url, timeout=(5.0, 0.2), clock=clock, sleep=clock.sleep)
     yield client
     client.close()
 
@@ -580,9 +578,7 @@ BODY = st.one_of(
     status=st.integers(200, 599),
     body=BODY,
     headers=st.dictionaries(
-        st.sampled_from(
-            ["Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date", "Location", "Link"]
-        ),
+        st.sampled_from(["Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date", "Location", "Link"]),
         HEADER | st.sampled_from(["0", "-1", "1e999", "nan", "Mon, 32 Foo 2026"]),
     ),
 )

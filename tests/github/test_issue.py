@@ -165,10 +165,8 @@ hostile_groups = st.builds(
 # A ledger writes ids that read_state takes; a stranger may have put anything else that it takes.
 ledgers = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64)
 times = st.integers(0, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000)
-states = st.builds(
-    State, ledgers, st.dictionaries(ledgers, st.integers(0, 2**53 - 1), max_size=5), times, times
-)
-thorough = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+states = st.builds(State, ledgers, st.dictionaries(ledgers, st.integers(0, 2**53 - 1), max_size=5), times, times)
+thorough = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def assert_harmless(markdown, comments):
@@ -355,9 +353,7 @@ def test_almost_empty_event():
 
 def test_log_message():
     """What the logging call said is shown when it is not what the exception said."""
-    assert "**Log Message:** `charge failed`" in issue.body(
-        an_event(message="charge failed"), a_group(), STATE
-    )
+    assert "**Log Message:** `charge failed`" in issue.body(an_event(message="charge failed"), a_group(), STATE)
 
 
 def test_odd_context():
@@ -707,10 +703,7 @@ def test_malformed_state(text):
 
 @thorough
 @given(
-    st.none()
-    | hostile
-    | st.text()
-    | st.lists(st.sampled_from([BEGIN, END, "\n", "```", "{", "}", "- "])).map("".join)
+    st.none() | hostile | st.text() | st.lists(st.sampled_from([BEGIN, END, "\n", "```", "{", "}", "- "])).map("".join)
 )
 def test_read_never_raises(body):
     """No body makes reading raise."""
@@ -831,10 +824,11 @@ people = st.lists(st.sampled_from(PEOPLE) | st.text(max_size=3), max_size=15).ma
 def test_splice_any_body(body):
     """Whatever people wrote stays around one block that is read; once more changes nothing."""
     spliced = splice(body, FRESH_BLOCK)
-    block = FRESH_BLOCK.replace("\n", "\r\n") if "\r\n" in body else FRESH_BLOCK
 
     assert read_state(spliced) == FRESH
-    before, found, after = spliced.partition(block)
+    before, found, after = spliced.partition(FRESH_BLOCK)
+    if not found:
+        before, found, after = spliced.partition(FRESH_BLOCK.replace("\n", "\r\n"))
     assert found
     if read_state(body) is None and END not in body:
         assert body in (before[: len(body)], after[-len(body) :])
@@ -878,9 +872,7 @@ def test_shortened_block():
 
 def test_new_issue_has_room():
     """A new issue at its fullest still takes a block that has grown."""
-    event = an_event(
-        error_message="m\n" * 9000, traceback=deep(5000, "x"), additional_info={"k": ["v" * 99] * 999}
-    )
+    event = an_event(error_message="m\n" * 9000, traceback=deep(5000, "x"), additional_info={"k": ["v" * 99] * 999})
     text = issue.body(event, a_group(), STATE)
     grown = State(FINGERPRINT, {f"{n:032}": n for n in range(99)}, AT, AT)
     block = issue.block(grown, a_group(releases=("r" * 60,) * 9, servers=("s" * 60,) * 9))

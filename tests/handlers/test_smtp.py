@@ -91,9 +91,7 @@ def deliver(ledger):
 
 def bug(number=0, *, level=logging.ERROR, since=10.0, due=0.0, count=1):
     """Return what waits about one bug since that many seconds."""
-    group = Group(
-        f"v1:{number:016x}", "ValueError", "", "bad", "shop", "a in b", "ERROR", "shop", count, NOW, NOW
-    )
+    group = Group(f"v1:{number:016x}", "ValueError", "", "bad", "shop", "a in b", "ERROR", "shop", count, NOW, NOW)
     return Item("smtp:", group, count, count, {}, level, NOW - since, NOW + due)
 
 
@@ -107,9 +105,7 @@ def silent():
 
 def test_one_mail_for_many(server, make, deliver):
     """A batch is one mail to all recipients; names stand in its headers, bare addresses on its envelope."""
-    handler = make(
-        server, fromaddr="Loghub <loghub@shop.example>", toaddrs="Ops <ops@example.com>, dev@example.com"
-    )
+    handler = make(server, fromaddr="Loghub <loghub@shop.example>", toaddrs="Ops <ops@example.com>, dev@example.com")
     batch = deliver(handler, bug(1), bug(2, count=3))
     (mail,) = server.mails
     assert mail.sender == "loghub@shop.example"
@@ -233,9 +229,7 @@ def test_password_in_the_clear(make, deliver, monkeypatch):
         deliver(make(server, credentials=["ops", SECRET]))
         assert server.logins == ["ops"]
         monkeypatch.setattr(smtp, "_is_private", lambda connection: False)
-        with pytest.raises(
-            DeliveryError, match="offers no encryption, so the password was not sent"
-        ) as caught:
+        with pytest.raises(DeliveryError, match="offers no encryption, so the password was not sent") as caught:
             deliver(make(server, credentials=["ops", SECRET]))
         assert caught.value.retry_after == MENDED_BY_A_PERSON
         assert server.logins == ["ops"]
@@ -264,9 +258,7 @@ def test_wrong_password(trusted, make, deliver):
     """A refused login is tried again slowly, since it can be mended, and no message shows the password."""
     with FakeSMTP(starttls=trusted.server(), users={"ops": "other"}) as server:
         handler = make(server, credentials=["ops", SECRET])
-        with pytest.raises(
-            DeliveryError, match=r"did not let ops log in: 535 5\.7\.8 no ops with \*\*\*"
-        ) as caught:
+        with pytest.raises(DeliveryError, match=r"did not let ops log in: 535 5\.7\.8 no ops with \*\*\*") as caught:
             deliver(handler)
     assert not isinstance(caught.value, RefusedError)
     assert caught.value.retry_after == MENDED_BY_A_PERSON
@@ -322,8 +314,7 @@ def test_some_recipients_refused(server, make, deliver, caplog):
         deliver(make(server, toaddrs=["gone@example.com", "ops@example.com"]))
     assert server.mails[0].recipients == ("ops@example.com",)
     assert any(
-        "Error reporter" in line and "gone@example.com: 550 5.1.1 no such user" in line
-        for line in caplog.messages
+        "Error reporter" in line and "gone@example.com: 550 5.1.1 no such user" in line for line in caplog.messages
     )
 
 
@@ -418,12 +409,27 @@ def test_tls_to_a_plain_port(server, make, deliver):
         deliver(make(server, secure="ssl"))
 
 
-def test_lease_lost(server, make, ledger):
-    """Who lost the right to deliver sends nothing."""
-    handler = make(server)
+def test_lease_lost_before(make, ledger):
+    """Who lost the right to deliver does not even connect."""
+    with silent() as listening:
+        handler = make(mailhost=list(listening.getsockname()))
     ledger.lease(handler.destination, "somebody else", NOW, 60.0)
     with pytest.raises(DeliveryError, match="taken over"):
         handler.deliver(Batch(ledger, "owner", [bug()], handler.destination, now=lambda: NOW))
+
+
+def test_lease_lost_on_the_way(server, make, ledger):
+    """Who loses the right to deliver while the server makes him wait sends nothing."""
+    handler = make(server)
+    batch = Batch(ledger, "owner", [bug()], handler.destination, now=lambda: NOW)
+
+    def take_over(_):
+        ledger.release(handler.destination, "owner")
+        ledger.lease(handler.destination, "somebody else", NOW, 60.0)
+
+    server.faults["EHLO"] = take_over
+    with pytest.raises(DeliveryError, match="taken over"):
+        handler.deliver(batch)
     assert server.mails == []
 
 

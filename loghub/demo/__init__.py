@@ -1,0 +1,1 @@
+"""The application that ``loghub demo`` runs; it knows logging, and nothing of loghub."""
