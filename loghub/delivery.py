@@ -177,6 +177,7 @@ class Home:
         self._handlers: dict[int, Destination | None] = {}
         self._lock = threading.RLock()
         self._folding = threading.RLock()
+        self._rounds = threading.Lock()  # the lease keeps other processes off, this our own threads
         self._journal: journal.Journal | None = None
         self._reader: journal.Reader | None = None
         self._ledger: Ledger | None = None
@@ -331,6 +332,10 @@ class Home:
         Returns:
             Whether all is delivered that this process's handlers can deliver.
         """
+        with self._rounds:
+            return self._round(closing=closing, everything=everything)
+
+    def _round(self, *, closing: bool, everything: bool) -> bool:
         try:
             self.changed = False
             self.fold(release=closing)
@@ -471,6 +476,7 @@ class Home:
         self._reader = None
         self._lock = threading.RLock()
         self._folding = threading.RLock()
+        self._rounds = threading.Lock()
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._said.clear()
         self.changed = False
@@ -655,7 +661,7 @@ def flush(timeout: float) -> bool:
     """
     global _failed_at  # noqa: PLW0603 - one per process, as the thread
     pending = [home for home in homes() if home.changed or home.look_at != float("inf")]
-    if not pending:
+    if not pending and not _thread_busy():  # a round under way has taken the marks of what it works on
         return True
     if _logging_is_locked():
         for home in pending:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -210,18 +211,21 @@ def _by_message(event: Mapping[str, Any], error: _Error) -> Iterator[tuple[str, 
 
 
 def _member_keys(event: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
-    """Return the set of a group's members, sorted; groups within groups are opened."""
-    waiting = list(islice(_dicts(event.get("exceptions")), _MAX_MEMBERS))
-    keys = set()
+    """Return the set of a group's members, sorted."""
+    return sorted({_member_key(member) for member in _members(event)})
+
+
+def _members(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the members of a group; groups within groups are opened."""
+    waiting = deque(islice(_dicts(event.get("exceptions")), _MAX_MEMBERS))
     for _ in range(_MAX_MEMBERS):
         if not waiting:
-            break
-        member = waiting.pop(0)
+            return
+        member = waiting.popleft()
         inner = list(islice(_dicts(member.get("exceptions")), _MAX_MEMBERS))
         waiting += inner
         if not inner:
-            keys.add(_member_key(member))
-    return sorted(keys)
+            yield member
 
 
 def _member_key(member: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -335,8 +339,8 @@ def _codes(error: _Error) -> list[str]:
 
 
 def _may_have_code(event: Mapping[str, Any]) -> bool:
-    errors = [event, *_dicts(event.get("causes")), *_dicts(event.get("exceptions"))]
-    return any(_last(_text(error, "error_type")) in _HAVE_CODES for error in errors)
+    errors = [_read(event), *_causes(event), *map(_read, _members(event))]
+    return any(_last(error.kind) in _HAVE_CODES or _codes(error) for error in errors)
 
 
 # -------------------------------------------------------------------------------------- reading an event
@@ -657,7 +661,7 @@ def normalize(text: str) -> str:
     text = text[:MAX_TEXT]
     for _ in range(_ROUNDS):
         before = text
-        text = " ".join(_VALUE.sub(_placeholder, _COLOUR.sub("", text)).split())[:MAX_TEXT].rstrip()
+        text = _VALUE.sub(_placeholder, " ".join(_COLOUR.sub("", text).split()))[:MAX_TEXT].rstrip()
         if text == before:
             break
     return text
@@ -692,8 +696,11 @@ _KINDS = {
     "kept": r"<(?:NAMES)>",
     "url": r"(?<![a-z0-9])[a-z][a-z0-9+.-]{1,15}://[^\s'\"<>`]*[^\s'\"<>`.,;:!?)\]}]",
     "bytes": r"(?<!\w)b(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")",
-    "str": r"(?<!\w)'(?:[^'\\\n]|\\.|'(?=\w))*+'|\"(?:[^\"\\\n]|\\.)*\"|`[^`\n]+`|“[^”\n]{0,300}”|«[^»\n]{0,300}»",
-    "data": r"\{\s*(?:\}|['\"<\d\[{](?:.*\}|.*$))|\[\s*(?:\]|\[.*\]|['\"({<\d-][^\[\]]*(?:\]|\[.*\])|\w[^\[\],]*,[^\[\]]*\])",
+    "str": r"(?<!\w)'(?:[^'\\]|\\.|'(?=\w))*+'|\"(?:[^\"\\]|\\.)*\"|`[^`]+`|“[^”]{0,300}”|«[^»]{0,300}»",
+    "data": (
+        r"\{\s*(?:\}|['\"<\d\[{](?:.*\}|.*$))"
+        r"|\[\s*(?:\]|\[.*\]|['\"({<\d-][^\[\]]*(?:\]|\[.*\])|\w[^\[\],]*,[^\[\]]*\])"
+    ),
     "object": r"<(?=[a-z_][\w.]*[\s:(])[^<>]*(?:>|<.*>)",
     "email": r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
     "uuid": r"(?<![0-9a-z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-z])",
@@ -710,7 +717,7 @@ _KINDS = {
         r"|(?:[0-9a-f]{1,4}:){1,7}:|::(?:[0-9a-f]{1,4}:){0,5}[0-9a-f]{1,4})(?![\w:])(?:%\w+)?(?:\]:\d{1,5})?"
     ),
     "path": (
-        r"(?<!\w)[a-z]:[\\/](?:[^\\/:*?\"<>|\n]{1,99}[\\/])*[^\s\\/:*?\"<>|',;)\]]*|\\\\[\w.$-]+(?:\\[\w.$ -]+)+"
+        r"(?<!\w)[a-z]:[\\/](?:[^\\/:*?\"<>|]{1,99}[\\/])*[^\s\\/:*?\"<>|',;)\]]*|\\\\[\w.$-]+(?:\\[\w.$ -]+)+"
         r"|(?<![\w<>/.~])(?:~\w*|\.\.?)?/[\w.@%+~-]+(?:/[\w.@%+~-]*)*"
         r"|(?<![\w.@%+/-])(?:[\w.@%+-]+/)+[\w@%+-]+\.[a-z]\w{0,4}\b"
         r"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:SUFFIXES)\b"
@@ -734,10 +741,16 @@ _SUFFIXES = (
     "|sock|pem|crt|key"
 )
 _PLACEHOLDER = re.compile(rf"<(?:{'|'.join(list(_KINDS)[1:])})>")
+# Nothing below begins at a blank, within a word, or with a plain word; to say so at once makes it three times as fast.
+_SKIPPED = (
+    r"\s|(?<=\w)[^\W\d]"
+    r"|(?<!=)(?!jan|feb|mar|apr|may|ju[nl]|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|localhost)[a-z]+(?:[\s,;!?]|$)"
+)
 _VALUE = re.compile(
-    "|".join(
-        f"(?P<{kind}>{pattern.replace('NAMES', '|'.join(list(_KINDS)[1:])).replace('SUFFIXES', _SUFFIXES)})"
-        for kind, pattern in _KINDS.items()
-    ),
+    f"(?!{_SKIPPED})(?:"
+    + "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items())
+    .replace("NAMES", "|".join(list(_KINDS)[1:]))
+    .replace("SUFFIXES", _SUFFIXES)
+    + ")",
     re.IGNORECASE,
 )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from loghub.ledger.protocol import Item
 
 MOST_BUGS = 100
-"""How many bugs one mail holds without growing beyond its bounds."""
+"""How many bugs one mail can tell of in detail."""
 
 SUBJECT_NAMES = ("component", "type", "module", "errors", "occurrences", "level", "environment", "release")
 """What a subject template can name; type, module, level and the rest are those of the gravest bug."""
@@ -91,7 +91,7 @@ def compose(
     twice can be recognized as one.
 
     Args:
-        items: What waits; at least one, at most `MOST_BUGS` if the mail is to stay under 200 KB.
+        items: What waits; at least one. Beyond `MOST_BUGS` a bug is only listed, without details.
         fromaddr: The sender, as it stands in ``From``.
         toaddrs: The recipients, as they stand in ``To``.
         subject: A template with `SUBJECT_NAMES`, checked by `subject_fault`; None for the default.

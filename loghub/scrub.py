@@ -58,6 +58,7 @@ MAX_INT_BITS = 128  # longer whole numbers become text: not every reader of JSON
 CUT_MARGIN_CHARS = 8_192  # scrubbed beyond a cut and thrown away, so that no half of a secret stays
 ENVIRONMENT_SECONDS = 30.0  # how long the environment is trusted not to have changed
 MIN_SECRET_CHARS = 8  # a shorter value in the environment is no secret worth the damage
+MAX_PASSES = 8  # until nothing changes; two are the rule
 MAX_REMEMBERED = 4_096  # clean short texts and judged names
 
 # While the rules work the placeholder is one character that no text can hold: lone surrogates are escaped first.
@@ -67,8 +68,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+_SURROGATES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
+_ESCAPES = _SURROGATES | {
+    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -211,7 +214,7 @@ _CARD = re.compile(
 )
 _NEAR = re.compile(
     r"(?<![a-z])(?P<word>api[ _-]?key|key|token|secret|password|passphrase|credentials?|bearer|aws)(?![a-z])"
-    r"[^\w\n]{1,4}(?:[a-z]{1,12}[^\w\n]{1,4}){0,3}?(?P<value>[a-z0-9+/_=-]{16,512}+)"
+    r"[^\w\n\udcff]{1,4}(?:[a-z]{1,12}[^\w\n\udcff]{1,4}){0,3}?(?P<value>[a-z0-9+/_=-]{16,512}+)"
 )
 _SECRET_KEY_BEFORE = re.compile(r"(?:access|account|api|auth|encryption|master|private|secret|signing)[ _-]?\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -295,7 +298,8 @@ def _basic_or_bearer(found: re.Match[str]) -> str:
 
 # ------------------------------------------------------------------------------------- a name and its value
 
-_COLOUR = r"(?:\x1b\[[0-9;]{0,9}m)*"
+_COLOUR = r"(?:(?:\x1b|\\x1b|\\033|\\u001b)\[[0-9;]{0,9}m)*"
+_COLOUR_END = re.compile(r"[0-9]{0,3}m")
 _AFTER_NAME = (
     r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|%5d)" + _COLOUR + r"(?P<op>[ \t]{0,8}(?:"
     r":[ \t]{0,4}(?:str|bytes|int|any|object|optional\[\w{1,20}\]|\w{0,20}secret\w{0,20})"
@@ -305,21 +309,22 @@ _AFTER_NAME = (
 _QUOTED = re.compile(
     r"[bBrRuUfF]{0,2}(?:(\"\"\"|''')(?P<triple>.*?)(?:\1|\Z)"
     r"|(\\{1,3}[\"'])(?P<escaped>(?:(?!\3)[^\n])*+)"
-    r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n])*+))",
+    r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n]|(?<=\\\\)\5(?=\w))*+))",
     re.DOTALL,
 )
 # Closing and parting characters belong to a bare value only where it goes on behind them.
 _BARE = re.compile(
     r"(?:(?!%2[26])[^\s,;&\"'<>()\[\]{}|\\\x1b]"
-    r"|(?!\\[nrt])[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=))++"
+    rf"|(?<!{_MARK})(?!\\[nrt])"
+    r"[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=))++"
 )
 _SCHEME = re.compile(
     r"(?:(?P<whole>digest|oauth|hawk|signature|aws4-hmac-sha256)"
     r"|bearer|basic|token|negotiate|ntlm|api-?key|key|bot|jwt|googlelogin)(?:[ \t]{1,4}|%20)",
     re.IGNORECASE,
 )
-_TO_LINE_END = re.compile(r"[^\n\r\"'\\]+")
-_COOKIES = re.compile(r"[\w.%-]{1,128}=[^\n\r\"'\\]*+")
+_TO_LINE_END = re.compile(r"[^\n\r\\]+")
+_COOKIES = re.compile(r"[\w.%-]{1,128}(?:=\"[^\"\n\r\\]*\"|[^\n\r\"'\\])*+")
 _OPTION = re.compile(
     r"(?P<before>--(?P<name>[A-Za-z][\w-]{0,62}+)(?:[ \t]{1,4}|[\"'],[ \t]{0,4}[bu]?(?=[\"']))[\"']?)"
     r"(?P<value>(?<=\")[^\"\n]+|(?<=')[^'\n]+|[^\s\"',\]-][^\s\"',\]]*)"
@@ -329,7 +334,7 @@ _MASKED = re.compile(
     r"[*•.#_-]+|[xX]{3,}|<[A-Za-z _-]{0,40}>|\{[\w.!:\[\]]{0,80}\}|\$\{?\w{1,64}\}?"
     rf"|%(?:\(\w{{1,64}}\))?[sdr]|\?|:\w{{1,64}}|{_MARK}+"
 )
-_NO_VALUE = _listed("none null true false undefined nil nan")
+_NO_VALUE = _listed("none null true false undefined nil nan [] {} ()")
 _PROSE = _listed(
     """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
     found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
@@ -340,22 +345,25 @@ _FILE_LINE = re.compile(r"[ |+]*File \"")
 _CODE_OPS = _listed("= == != : :=")
 
 
-def _name_start(low: str, at: int) -> int:
-    least = max(0, at - 64)
+def _name_start(low: str, last: int) -> int:
+    """Return where the name begins of which a part begins at `last`; the end of a colour is no part of it."""
+    at, least = last, max(0, last - 64)
     while at > least and (low[at - 1].isalnum() or low[at - 1] in "_-"):
         at -= 1
-    return at
+    colour = _COLOUR_END.match(low, at, last) if low[at - 1 : at] in {"[", ";"} else None
+    return colour.end() if colour else at
 
 
 def _is_code(text: str, at: int) -> bool:
-    """Tell whether `at` is in a traceback's source line, outside of any string literal there."""
-    start = text.rfind("\n", 0, at) + 1
-    before = text.rfind("\n", 0, max(0, start - 1)) + 1
-    return bool(start and _FILE_LINE.match(text, before)) and _outside_quotes(text[start:at])
+    """Tell whether `at` is in the source line of a frame in a traceback."""
+    start = text.rfind("\n", max(0, at - MAX_VALUE_CHARS), at)
+    before = text.rfind("\n", max(0, start - MAX_VALUE_CHARS), max(0, start)) + 1
+    return start > 0 and bool(_FILE_LINE.match(text, before))
 
 
-def _outside_quotes(left: str) -> bool:
-    left = left.rstrip("\"'")
+def _outside_quotes(text: str, at: int, *, name_is_quoted: bool) -> bool:
+    """Tell whether the name at `at` of a source line is outside of any string literal but its own."""
+    left = text[text.rfind("\n", 0, at) + 1 : at - name_is_quoted]
     return not (left.count('"') % 2 or left.count("'") % 2)
 
 
@@ -393,7 +401,8 @@ class _Named:
             return None
         else:
             start, end = self._bare(at)
-        return None if self._innocent(self.text[start:end], quoted=quoted is not None) else (start, end)
+        loose = not quoted and self.op == ":"
+        return None if self._innocent(self.text[start:end], loose=loose, scheme=start > at + 1) else (start, end)
 
     def _joined(self) -> bool:
         """Tell whether what stands between name and value joins them."""
@@ -410,12 +419,16 @@ class _Named:
     def _bare(self, at: int) -> tuple[int, int]:
         opener = self.text[at : at + 1]
         if opener in {"[", "{"} or (self.op == "=" and opener == "("):
-            return at, _container_end(self.text, at)
+            return at, self._bare_end(_container_end(self.text, at))
         cookies = _COOKIES.match(self.text, at) if "cookie" in self.name else None
-        if cookies:
-            return cookies.span()
+        if cookies and "=" in cookies[0]:
+            return at, self._bare_end(cookies.end())
         bare = _BARE.match(self.text, at)
         return self._without_scheme(*bare.span(), quoted=False) if bare else (at, at)
+
+    def _bare_end(self, at: int) -> int:
+        more = _BARE.match(self.text, at)
+        return more.end() if more else at
 
     def _without_scheme(self, start: int, end: int, *, quoted: bool) -> tuple[int, int]:
         """Leave ``Bearer`` and its kind readable."""
@@ -427,16 +440,17 @@ class _Named:
         rest = (_TO_LINE_END if scheme["whole"] else _BARE).match(self.text, scheme.end())
         return rest.span() if rest else (end, end)
 
-    def _innocent(self, value: str, *, quoted: bool) -> bool:
+    def _innocent(self, value: str, *, loose: bool, scheme: bool) -> bool:
+        """Tell whether `value` is no secret; after a `loose` colon, and no `scheme`, prose may stand."""
         low = value.strip().lower()
         if not low or low in _NO_VALUE or _MASKED.fullmatch(value):
             return True
         strong = bool(_STRONG.search(self.name))
         if low.isdigit() and len(low) <= 5 and not strong and "pin" not in self.name:
             return True  # a count or a place
-        if quoted or self.op != ":":
+        if not loose:
             return False
-        return low.rstrip(".,!") in _PROSE or (not strong and low.isalpha() and len(low) <= 12)
+        return low.rstrip(".,!") in _PROSE or not (strong or scheme or len(low) > 12 or not low.isalpha())
 
 
 # ------------------------------------------------------------------------------------------------ by value
@@ -619,7 +633,7 @@ class _Tree:
     def _repeat(self, argument: Any, follows: list[Any]) -> None:
         least, most, body = argument
         low, high = body.getwidth()
-        if most > 1 and (low != high or self._has(body, "BRANCH", "REPEAT", "GROUPREF", "ASSERT")):
+        if most > 1 and (low != high or self._has(body, "BRANCH", "GROUPREF", "ASSERT")):
             self.nested = True
         self._walk(list(body), follows)
         if least == most or not follows:
@@ -779,18 +793,29 @@ class Scrubber:
 
     def scrub(self, text: str, values: _Values, found: list[str], *, code: bool = False) -> str:
         """Replace the secrets of `text`; values that stand beside names, or in URLs, are added to `found`."""
-        hints = set(_HINTS.findall(_lower(text)))
-        if self._extra_hints and self._extra_hints.search(_lower(text)):
-            hints.add("key")
         if not text.isascii() and _SURROGATE.search(text):
-            text = _SURROGATE.sub(_escape, text)
-        marked = text.replace(PLACEHOLDER, _MARK) if PLACEHOLDER in text else text
-        result = values.replace(marked)
+            text = text.translate(_SURROGATES)
+        before = text.replace(PLACEHOLDER, _MARK) if PLACEHOLDER in text else text
+        after = self._once(before, values, found, code=code)
+        if after == before:
+            return text
+        for _ in range(MAX_PASSES):  # what is gone may uncover what stood against it
+            before, after = after, self._once(after, values, found, code=code)
+            if after == before:
+                break
+        return after.replace(_MARK, PLACEHOLDER)
+
+    def _once(self, text: str, values: _Values, found: list[str], *, code: bool) -> str:
+        low = _lower(text)
+        hints = set(_HINTS.findall(low))
+        if self._extra_hints and self._extra_hints.search(low):
+            hints.add("key")
+        text = values.replace(text)
         if hints:
-            result = self._apply(result, {_kind(hint) for hint in hints}, found, code=code)
+            text = self._apply(text, {_kind(hint) for hint in hints}, found, code=code)
         for pattern in self._patterns:
-            result = _replace_pattern(pattern, result)
-        return text if result == marked else result.replace(_MARK, PLACEHOLDER)
+            text = _replace_pattern(pattern, text)
+        return text
 
     def _apply(self, text: str, kinds: set[str], found: list[str], *, code: bool) -> str:
         for kind, rule in _RULES:
@@ -814,9 +839,12 @@ class Scrubber:
         done = 0
         for match in self._named.finditer(low):
             start = _name_start(low, match.start())
-            if match.start() < done or not self._names_secret(text, low, start, match.end("rest")):
+            filtered = match.start() < done or text.startswith(_MARK, match.end())
+            if filtered or not self._names_secret(text, low, start, match.end("rest")):
                 continue
-            in_code = _outside_quotes(text[:start]) if code else _is_code(text, start)
+            in_code = (code or _is_code(text, start)) and _outside_quotes(
+                text, start, name_is_quoted=match["end"][:1] in {"'", '"'}
+            )
             span = _Named(text, match, start).value(code=in_code)
             if span:
                 kept += [text[done : span[0]], _MARK]
@@ -963,7 +991,7 @@ class _Copy:
 
     def field(self, key: str, value: Any) -> Any:
         if key in _KEPT and type(value) is str and len(value) <= MAX_KEY_CHARS:
-            return value if value.isprintable() else _CONTROL.sub(_escape, value)
+            return value if value.isprintable() else value.translate(_ESCAPES)
         if key in _CHARS:
             return self.text(_as_text(value), _CHARS[key], 0.25 if key == "traceback" else 0.5)
         if key == "frames":
@@ -978,7 +1006,8 @@ class _Copy:
         if text in self.known[code]:
             self.chars -= len(text)
             return text
-        limit = max(100, min(limit, self.chars))
+        if self.chars <= 0 and len(text) > _SHORT_CHARS:
+            return f"{_CUT} ({len(text)} characters cut) {_CUT}"
         clean = self.long(text, limit, head_share) if len(text) > limit else self.clean(text, code=code)
         if len(clean) > limit:
             clean = cut(clean, limit, head_share)
@@ -987,8 +1016,8 @@ class _Copy:
 
     def clean(self, text: str, *, code: bool = False) -> str:
         clean = self.scrubber.scrub(text, self.values, self.found, code=code)
-        if not clean.isprintable():
-            clean = _CONTROL.sub(_escape, clean)
+        if not clean.isprintable() and _CONTROL.search(clean):
+            clean = clean.translate(_ESCAPES)
         if clean == text and len(text) <= _SHORT_CHARS:
             self.remember(text, code=code)
         return clean

@@ -62,6 +62,7 @@ CASES = [
     ("no key 'it's' x", "no key <str> x"),
     ("got {'a': {'b': [1, 2]}} back", "got <data> back"),
     ('got {"a": 1, "b": "cut off he', "got <data>"),
+    ('got {\n  "a": 1,\n  "b": {}\n} back', "got <data> back"),
     ("got [1, 2, 3] back", "got <data> back"),
     ("got [[1], [2]] back", "got <data> back"),
     ("got [] and {}", "got <data> and <data>"),

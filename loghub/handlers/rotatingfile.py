@@ -59,6 +59,7 @@ else:
 
 _PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
 _DAY_SECONDS = 86400
+_monotonic = time.monotonic
 # How often a writer follows a file that is replaced under it before it takes the one that it has got: on a
 # file system whose inode numbers change by themselves it would follow for ever.
 _PURSUITS = 100
@@ -179,15 +180,56 @@ class _State:
     def _get(self, size: int, offset: int) -> bytes | None:
         if self._file is None:
             return None
-        with contextlib.suppress(OSError):
+        try:
             raw = os.pread(self._file.fileno(), size, offset)
-            return raw if len(raw) == size else None
-        return None
+        except OSError:
+            return None
+        return raw if len(raw) == size else None
 
     def _put(self, raw: bytes, offset: int) -> None:
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                os.pwrite(self._file.fileno(), raw, offset)
+        if self._file is None:
+            return
+        try:  # noqa: SIM105 - contextlib.suppress would cost more than the write
+            os.pwrite(self._file.fileno(), raw, offset)
+        except OSError:
+            pass
+
+
+class _Folder:
+    """Tells by one cheap question that no name in the folder of the log changed: not made, moved or deleted.
+
+    To ask the path costs twice as much, and makes the next write dearer too (since Linux 6.13 a file whose times
+    were asked for gets exact ones at its next change). A folder's ctime changes with its names, but by the
+    ticks of a clock: it is trusted once it has stood still for longer than a tick.
+    """
+
+    _TICK_SECONDS = 0.02
+    _COARSE_TICK_SECONDS = 2.1  # file systems that keep whole seconds
+    _TRUST_SECONDS = 0.25  # a folder further up may be moved away
+
+    def __init__(self, path: str) -> None:
+        self.fd = -1
+        self.ctime = -1
+        self.quiet_until = 0.0
+        self._look_at = 0.0
+        with contextlib.suppress(OSError):  # then `look` never finds it quiet
+            self.fd = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+    def look(self, *, anew: bool = False) -> None:
+        """Find out whether the folder is quiet, if it is time to; before the path is asked."""
+        now = _monotonic()
+        if self.fd < 0 or (now < self._look_at and not anew):
+            return
+        ctime = os.fstat(self.fd).st_ctime_ns
+        if ctime == self.ctime:
+            self.quiet_until = self._look_at = now + self._TRUST_SECONDS
+        else:
+            self.ctime, self.quiet_until = ctime, 0.0
+            self._look_at = now + (self._TICK_SECONDS if ctime % 1000 else self._COARSE_TICK_SECONDS)
 
 
 class _Numbered:
@@ -353,6 +395,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     _depth = 0
     _rolling = False
     _state: _State | None = None
+    _folder: _Folder | None = None
     _background: _Background | None = None
     _gzip_fd = -1
 
@@ -468,10 +511,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         finally:
             self.release()
         super().close()
-        self._lockable = False
-        if self._state is not None:
-            self._state.close()
-            self._state = None
+        self._leave()
         if self._background is not None:
             self._background.wait(_CLOSE_SECONDS)
 
@@ -479,9 +519,6 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     def _encoded(self, record: logging.LogRecord) -> bytes:
         """Return the record's line as bytes; the one place that formats."""
-        pending, data = self._pending
-        if pending is record:
-            return data
         line = self.format(record)
         if self._scrub is not None:
             line = self._scrub(line)
@@ -499,8 +536,10 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             ):
                 self._make_room(record, data)
             self._write(data)
-        finally:
-            self._let_go()
+        finally:  # as _let_go, without its call
+            self._depth -= 1
+            if not self._depth and self._lockable:
+                _flock(self._fd, _FREE)
 
     def _make_room(self, record: logging.LogRecord, data: bytes) -> None:
         """Roll over until `record` fits: others may fill a new file before this process has its lock."""
@@ -524,20 +563,17 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         if not start:
             data = self._byte_order_mark + data
         end = start + len(data)
-        if self._state is None or start // _PAGE == (end - 1) // _PAGE:
-            self._put(data)
-            return
-        self._state.announce(self._inode, start, end)
+        crosses = self._state is not None and start // _PAGE != (end - 1) // _PAGE
+        if crosses:
+            self._state.announce(self._inode, start, end)  # type: ignore[union-attr]
         try:
-            self._put(data)
+            written = os.write(self._fd, data)
+            if written != len(data):
+                self._put_rest(data, written)
+            self._size = end
         finally:
-            self._state.finished()
-
-    def _put(self, data: bytes) -> None:
-        written = os.write(self._fd, data)
-        if written != len(data):
-            self._put_rest(data, written)
-        self._size += len(data)
+            if crosses:
+                self._state.finished()  # type: ignore[union-attr]
 
     def _put_rest(self, data: bytes, written: int) -> None:
         """Write what a short write left, or take back its beginning: never half a line."""
@@ -587,24 +623,42 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         Counting `_depth` before locking, and locking anew at each depth, keeps this right for a record that
         is logged while another is being written in the same thread: by a signal handler, or by a rotator.
         """
+        folder = self._folder
+        if folder is not None and _monotonic() < folder.quiet_until and not self.stream.closed:
+            _flock(self._fd, _EXCLUSIVE)
+            if os.fstat(folder.fd).st_ctime_ns == folder.ctime:
+                size = os.lseek(self._fd, 0, os.SEEK_END)
+                if size != self._size:
+                    self._catch_up(size)
+                return
+            folder.look(anew=True)
+        self._find()
+
+    def _find(self) -> None:
+        """Do what `_take` says by asking the path itself."""
         for _ in range(_PURSUITS):
-            stream = self.stream
-            if stream is None or stream.closed:
+            if self.stream is None or self.stream.closed:
                 self._reopen()
             if self._lockable:
                 _flock(self._fd, _EXCLUSIVE)
-            try:
-                found = os.stat(self.baseFilename)
-            except OSError:
-                self._shut()
-                continue
-            if found.st_ino == self._inode and found.st_dev == self._device:
-                if found.st_size != self._size:
-                    self._catch_up(found)
+            if self._folder is not None:
+                self._folder.look()
+            if self._is_at_path():
                 return
             self._shut()
         self._reopen()
         self._size = os.fstat(self._fd).st_size
+
+    def _is_at_path(self) -> bool:
+        try:
+            found = os.stat(self.baseFilename)
+        except OSError:
+            return False
+        if found.st_ino != self._inode or found.st_dev != self._device:
+            return False
+        if found.st_size != self._size:
+            self._catch_up(found.st_size)
+        return True
 
     def _let_go(self) -> None:
         self._depth -= 1
@@ -612,40 +666,50 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             _flock(self._fd, _FREE)
 
     def _reopen(self) -> None:
-        if self._state is not None:
-            self._state.close()
-            self._state = None
         self.stream = self._open()
         self._fd = self.stream.fileno()
         opened = os.fstat(self._fd)
         self._device, self._inode, self._size = opened.st_dev, opened.st_ino, -1
         self._lockable = _try_lock(self._fd)
+        if _POSIX and stat.S_ISREG(opened.st_mode):
+            self._state = _State(self._state_path, self._mode_bits)
+            if self._lockable and not os.path.islink(self.baseFilename):
+                self._folder = _Folder(os.path.dirname(self.baseFilename))
 
     def _shut(self) -> None:
         """Close the log, which also lets go of its lock."""
         stream, self.stream = self.stream, None
-        self._lockable = False
+        self._leave()
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):  # what somebody else left in its buffer
                 stream.close()
 
-    def _catch_up(self, found: os.stat_result) -> None:
+    def _leave(self) -> None:
+        """Forget what goes with an open log."""
+        self._lockable = False
+        self._folder = None
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+
+    def _catch_up(self, size: int) -> None:
         """Learn what others did to the log since this process wrote."""
         fresh = self._size < 0
-        self._size = found.st_size
-        if self._state is None:
-            if not _POSIX or not stat.S_ISREG(found.st_mode):
-                return
-            self._state = _State(self._state_path, self._mode_bits)
-        unfinished = self._state.unfinished()
-        if unfinished is not None:
-            inode, start, end = unfinished
-            if inode == self._inode and start < self._size < end:
-                os.ftruncate(self._fd, start)
-                self._size = start
-            self._state.finished()
+        self._size = size
+        if self._state is not None:
+            unfinished = self._state.unfinished()
+            if unfinished is not None:
+                self._cut_off(*unfinished)
         if fresh and self._schedule is not None:
             self._agree_on_time(self._schedule)
+
+    def _cut_off(self, inode: int, start: int, end: int) -> None:
+        """Take away the beginning of a line whose writer was killed."""
+        assert self._state is not None
+        if inode == self._inode and start < self._size < end:
+            os.ftruncate(self._fd, start)
+            self._size = start
+        self._state.finished()
 
     def _open(self) -> Any:
         """Open the log for appending, with its directory and its permissions."""
@@ -687,7 +751,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
                 nothing = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nothing, self._fd, inheritable=False)
                 os.close(nothing)
-        self._inode, self._lockable = -1, False
+        self._inode = -1
+        self._lockable, self._folder = False, None
 
     # Rollover -------------------------------------------------------------------------------------
 
@@ -698,7 +763,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     def _is_too_big(self, record: logging.LogRecord) -> bool:
         if self.maxBytes <= 0 or not self._keeps_backups():
             return False
-        return self._size + len(self._encoded(record)) >= self.maxBytes
+        pending, data = self._pending
+        return self._size + len(data if pending is record else self._encoded(record)) >= self.maxBytes
 
     def _is_late(self, schedule: _Schedule) -> bool:
         if time.time() < self.rolloverAt:
@@ -723,21 +789,13 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         if not _POSIX:  # an open file cannot be renamed there
             self._shut()
         self.rotate(self.baseFilename, backup)
-        if self.stream is not None and not self._is_at_path():
+        if self.stream is not None and not self._is_at_path():  # a rotator may have copied and emptied it
             self._shut()
-        self._take()
+        self._find()
         if schedule is not None:
             self._agree_on_time(schedule)
         self._complaints.clear()
         self._tidy()
-
-    def _is_at_path(self) -> bool:
-        """Tell whether the log is where it was: the user's rotator may have copied and emptied it."""
-        try:
-            found = os.stat(self.baseFilename)
-        except OSError:
-            return False
-        return (found.st_dev, found.st_ino) == (self._device, self._inode)
 
     @property
     def _backups(self) -> _Numbered | _Dated:

@@ -248,8 +248,10 @@ class _Server:
     def words(self, *answer: int | bytes | str) -> str:
         """Return the server's answer as one line, without the password should it repeat it."""
         texts = [part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in answer]
-        line = " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", " ".join(texts)).split())[:300]
-        return line.replace(self.credentials[1], "***") if self.credentials else line
+        line = " ".join(texts)
+        if self.credentials:
+            line = line.replace(self.credentials[1], "***")
+        return " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", line).split())[:300]
 
     def _connect(self) -> smtplib.SMTP:
         # smtplib would ask the resolver for this host's full name, for which no timeout holds.

@@ -252,6 +252,11 @@ def test_code_and_fence(text):
     assert "".join(fenced.code).strip("\n") == issue.visible(text).strip("\n")
 
 
+def test_fence_of_many_backticks():
+    """A run of backticks does not make fences without end, and what is left out is said."""
+    assert issue.fence("a" + "`" * 1000) == "\n".join(["`" * 51, "a" + "`" * 50 + "[... 950 more]", "`" * 51])
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -396,8 +401,9 @@ def test_permalinks():
         LINK + "x" * 500,
     ]
 
-    text = issue.body(an_event(), a_group(), STATE, permalinks=[*bad, *many, *many])
+    text = issue.body(an_event(), a_group(), STATE, permalinks=[*many, *many, *bad])
 
+    assert "javascript:" not in text
     assert [line for line in text.split("\n") if "://" in line] == many[4:]
     assert all(f"\n\n{link}\n\n" in text for link in many[4:])
     assert "octocat" not in text
@@ -478,6 +484,16 @@ def test_long_payloads_fit(event, times, fragment):
     assert_harmless(text, ["loghub:begin", "loghub:state", "loghub:end"])
 
 
+def test_long_source_line():
+    """A source line without end (minified, generated) does not push the frames out."""
+    traceback = "\n".join(f'  File "f{n}.py", line 1, in f\n    {"x" * 40_000}' for n in range(5))
+
+    text = issue.body(an_event(traceback=traceback), a_group(), STATE)
+
+    assert all(f'File "f{n}.py"' in text for n in range(5))
+    assert "x [... 39,004 characters cut here]" in text
+
+
 # Title and labels
 
 
@@ -537,6 +553,11 @@ def test_refused_title(template):
 def test_inert_title(message, title):
     """What would be live in a title stays readable."""
     assert issue.title("{message}", a_group(), an_event(error_message=message)) == title
+
+
+def test_cut_bares_no_commit():
+    """Where the cut makes a commit out of the start of a word, that is not live either."""
+    assert issue.title("x" * 240 + " deadbeefdeadbeefs", a_group(), {}) == "x" * 240 + " deadbe……"
 
 
 @pytest.mark.parametrize(
@@ -691,7 +712,7 @@ def test_missing_key(key):
         "1",
         "null",
         "[" * 20_000,
-        '{"v":' * 20_000,
+        '{"v":' * 100_000 + "1" + "}" * 100_000,
         "{" + "9" * 5000 + "}",
         '{"v": ' + "9" * 5000 + "}",
     ],

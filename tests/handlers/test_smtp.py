@@ -162,7 +162,7 @@ def test_through_logging(server, tmp_path):
         assert "Error Type: ValueError" in text
         assert "Error Message: no such card" in text
         assert "test_through_logging" in text
-        assert mail.message["Subject"].endswith("Error: ValueError in test_smtp")
+        assert mail.message["Subject"] == f"shop Error: ValueError in {__name__}"
     finally:
         logger.removeHandler(handler)
         handler.close()

@@ -1,0 +1,478 @@
+import logging
+import sys
+
+import pytest
+
+from loghub import delivery
+from loghub.github.client import GitHubClient
+from loghub.github.issue import read_state
+from loghub.handlers.github import GitHubIssueHandler
+from tests.fakes.github import FakeGitHub, Token
+
+REPO = "acme/shop"
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_770_000_000.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class Bench:
+    """One handler, one home, one stand-in; rounds are made by the test, not by the thread."""
+
+    def __init__(self, fake, folder, **options) -> None:
+        self.clock = Clock()
+        self.fake = fake
+        self.folder = folder
+        self.handler = self.make(**options)
+        self.log = logging.Logger("shop.cart")  # noqa: LOG001 - one that no other test sees
+        self.log.addHandler(self.handler)
+
+    def make(self, **options):
+        given = {"repo": REPO, "token": self.fake.token, "api_url": self.fake.url, "home": str(self.folder)}
+        handler = GitHubIssueHandler(**given | options)
+        handler._client = GitHubClient(
+            handler.repo or "", handler.token, handler.api_url, timeout=(2, 1), clock=self.clock, sleep=self.clock.sleep
+        )
+        handler.home.now = self.clock
+        return handler
+
+    def fail(self, kind=ValueError, times=1, text="bad price"):
+        for _ in range(times):
+            try:
+                raise kind(text)
+            except kind:
+                record = self.log.makeRecord(
+                    "shop.cart", logging.ERROR, __file__, 1, "failed", (), sys.exc_info(), "fail"
+                )
+                record.created = self.clock.now
+                self.log.handle(record)
+
+    def round(self, **how):
+        return self.handler.home.round(**how)
+
+    def outbox(self):
+        return self.handler.home.ledger().outbox()
+
+    def issues(self):
+        return self.fake.issues(REPO)
+
+    def count(self, number=1):
+        return read_state(self.fake.issue(REPO, number)["body"]).count
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """Return a maker of benches; the stand-in must have seen nothing that GitHub would not take."""
+    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    made = []
+    with FakeGitHub(REPO) as fake:
+
+        def make(folder="home", **options):
+            made.append(Bench(fake, tmp_path / folder, **options))
+            return made[-1]
+
+        make.fake = fake
+        yield make
+        for one in made:
+            one.handler.close()
+        assert fake.violations == []
+
+
+def writes(fake):
+    """Return the requests that change something."""
+    return [(one.method, one.path) for one in fake.requests if one.method != "GET"]
+
+
+def test_one_issue(bench):
+    """Many occurrences of one bug open one issue with their count."""
+    one = bench()
+    one.fail(times=250)
+    assert one.round()
+    assert [issue["title"] for issue in one.issues()] == ["[Auto] ValueError: shop"]
+    assert one.count() == 250
+    assert {label["name"] for label in one.issues()[0]["labels"]} == {"bug", "automated-report", "shop"}
+
+
+def test_two_bugs(bench):
+    """Two bugs open two issues, at least a second apart."""
+    one = bench()
+    one.fail(ValueError)
+    one.fail(KeyError)
+    started = one.clock.now
+    assert one.round()
+    assert len(one.issues()) == 2
+    assert one.clock.now - started >= 1.0
+
+
+def test_count_is_edited_later(bench):
+    """Repeats change the count in the block, not at once but when its rest is over, without a new issue."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fail(times=4)
+    assert not one.round()
+    assert one.count() == 1
+    one.clock.now += 61
+    assert one.round()
+    assert one.count() == 5
+    assert len(one.issues()) == 1
+
+
+def test_closing_does_not_wait(bench):
+    """What waits for an interval is told when the process goes."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fail(times=4)
+    assert one.round(closing=True)
+    assert one.count() == 5
+
+
+def test_milestone_comment(bench):
+    """A comment says when a power of ten is passed, once."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fail(times=11)
+    one.round(closing=True)
+    one.fail(times=3)
+    one.round(closing=True)
+    assert len(one.fake.comments(REPO, 1)) == 1
+
+
+def test_comment_limit(bench):
+    """No comment is added beyond comment_limit."""
+    one = bench(comment_limit=0)
+    one.fail()
+    one.round()
+    one.fail(times=20)
+    one.round(closing=True)
+    assert one.fake.comments(REPO, 1) == []
+    assert one.count() == 21
+
+
+def test_found_by_marker(bench):
+    """A ledger that knows nothing finds the issue by its marker and adds its own count."""
+    first = bench("one")
+    first.fail(times=3)
+    first.round()
+    second = bench("two")
+    second.fail(times=2)
+    second.round()
+    assert len(first.issues()) == 1
+    assert first.count() == 5
+
+
+def test_people_text_survives(bench):
+    """What people write outside the block stays byte for byte when the count is edited."""
+    one = bench()
+    one.fail()
+    one.round()
+    body = one.fake.issue(REPO, 1)["body"]
+    one.fake.edit(REPO, 1, body="My note, line one\r\n\r\n" + body + "\n\nPS: it is the **cache**.")
+    one.fail(times=2)
+    one.round(closing=True)
+    after = one.fake.issue(REPO, 1)["body"]
+    assert after.startswith("My note, line one\r\n\r\n## Automated Error Report")
+    assert after.endswith("\n\nPS: it is the **cache**.")
+    assert one.count() == 3
+
+
+@pytest.mark.parametrize("kind", ["drop", "cut", "truncate", "html", "hang"])
+def test_lost_reply(bench, kind):
+    """An issue whose reply was lost is found at the next attempt, and not opened twice."""
+    one = bench()
+    one.fake.fault("POST */issues", kind, when="after", seconds=1.5)
+    one.fail(times=2)
+    assert not one.round()
+    assert len(one.issues()) == 1
+    row = one.outbox()[0]
+    assert row["state"] == "waiting"
+    assert row["attempts"] == 1
+    assert row["reason"]
+    one.clock.now += 10
+    assert one.round(closing=True)
+    assert len(one.issues()) == 1
+    assert one.count() == 2
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_server_error(bench, status):
+    """A failing server is tried again later, and then told everything."""
+    one = bench()
+    one.fake.fault("POST */issues", str(status))
+    one.fail()
+    assert not one.round()
+    one.fail(times=6)
+    one.clock.now += 10
+    assert one.round()
+    assert one.count() == 7
+
+
+def test_backoff_spares_the_server(bench):
+    """While a destination rests after a failure, new bugs do not make it be asked again."""
+    one = bench()
+    one.fake.fault("* *", "500", times=99)
+    one.fail(ValueError)
+    one.round()
+    asked = len(one.fake.requests)
+    one.fail(KeyError)
+    one.fail(TypeError)
+    assert not one.round()
+    assert len(one.fake.requests) == asked
+    one.fake.heal()
+    one.clock.now += 10
+    assert one.round()
+    assert len(one.issues()) == 3
+
+
+def test_bad_token(bench):
+    """A token that GitHub refuses is said in one sentence, and a mended one delivers what waited."""
+    one = bench(token="wrong")
+    one.fail(times=3)
+    assert not one.round()
+    assert "401" in one.outbox()[0]["reason"]
+    assert "wrong" not in one.outbox()[0]["reason"]
+    one.handler._token = one.fake.token
+    one.clock.now += 10
+    assert one.round()
+    assert one.count() == 3
+
+
+def test_forbidden(bench):
+    """A token without the permission waits with a reason that names it."""
+    one = bench()
+    one.fake.tokens["reader"] = Token(push=False, issues="read")
+    one.handler._token = "reader"
+    one.fake.repo(REPO).private = True
+    one.fail()
+    assert not one.round()
+    assert "403" in one.outbox()[0]["reason"]
+    assert "issues" in one.outbox()[0]["reason"]
+
+
+def test_wrong_repository(bench):
+    """A repository that does not exist is said with its name."""
+    one = bench(repo="acme/nothing")
+    one.fail()
+    assert not one.round()
+    assert "acme/nothing" in one.outbox()[0]["reason"]
+    assert "404" in one.outbox()[0]["reason"]
+
+
+def test_issues_disabled(bench):
+    """A repository without issues is said so."""
+    one = bench()
+    one.fake.repo(REPO).has_issues = False
+    one.fail()
+    assert not one.round()
+    assert "410" in one.outbox()[0]["reason"]
+
+
+def test_deleted_issue(bench):
+    """A deleted issue is opened anew when the bug is seen again."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fake.delete(REPO, 1)
+    one.fail()
+    one.round(closing=True)
+    assert [issue["number"] for issue in one.issues()] == [2]
+    assert one.count(2) == 2
+
+
+def test_refused(bench):
+    """An issue that GitHub will never take becomes a dead letter with its words; the next bug is delivered."""
+    one = bench()
+    one.fake.fault("POST */issues", "422")
+    one.fail(ValueError)
+    one.fail(KeyError)
+    one.round()
+    dead = [row for row in one.outbox() if row["state"] == "dead"]
+    assert len(dead) == 1
+    assert "422" in dead[0]["reason"]
+    assert len(one.issues()) == 1
+    assert one.handler.home.ledger().retry() == 1
+    assert one.round()
+    assert len(one.issues()) == 2
+
+
+def test_refused_connection(bench):
+    """Nobody listening is an attempt that failed, with a reason."""
+    one = bench(api_url="http://127.0.0.1:9")
+    one.fail()
+    assert not one.round()
+    assert one.outbox()[0]["attempts"] == 1
+    assert "127.0.0.1" in one.outbox()[0]["reason"]
+
+
+def test_rate_limit(bench):
+    """Nothing is asked while GitHub wants to be left alone; afterwards all is delivered."""
+    one = bench()
+    one.fake.fault("POST */issues", "secondary", headers={"Retry-After": "90"})
+    one.fail()
+    one.round()
+    asked = len(one.fake.requests)
+    one.clock.now += 60
+    one.round(closing=True)
+    assert len(one.fake.requests) == asked
+    one.clock.now += 60
+    assert one.round()
+    assert one.count() == 1
+
+
+def test_issues_per_hour(bench):
+    """Above issues_per_hour bugs wait for the next hour; none is lost, and waiting is no failure."""
+    one = bench(issues_per_hour=2)
+    for kind in (ValueError, KeyError, TypeError):
+        one.fail(kind)
+    assert not one.round()
+    assert len(one.issues()) == 2
+    assert one.outbox()[0]["attempts"] == 0
+    assert "issues_per_hour" in one.outbox()[0]["reason"]
+    one.clock.now += 3601
+    assert one.round()
+    assert len(one.issues()) == 3
+
+
+def test_regression(bench):
+    """A bug that is seen after its issue was closed as completed reopens it, with label and comment."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fake.clock = one.clock
+    one.fake.close(REPO, 1, "completed")
+    one.clock.now += 100
+    one.fail()
+    one.round(closing=True)
+    issue = one.fake.issue(REPO, 1)
+    assert issue["state"] == "open"
+    assert "regression" in {label["name"] for label in issue["labels"]}
+    assert len(one.fake.comments(REPO, 1)) == 1
+
+
+@pytest.mark.parametrize("how", ["not_planned", "wontfix", "loghub:mute"])
+def test_silent(bench, how):
+    """An issue closed as not planned or labelled so is left alone; occurrences are counted."""
+    one = bench()
+    one.fail()
+    one.round()
+    if how == "not_planned":
+        one.fake.close(REPO, 1, how)
+    else:
+        one.fake.add_label(REPO, how)
+        one.fake.edit(REPO, 1, labels=[how])
+    before = writes(one.fake)
+    one.fail(times=50)
+    assert one.round(closing=True)
+    assert writes(one.fake) == before
+    group = one.handler.home.ledger().groups()[0]
+    assert (group.count, group.status) == (51, "muted")
+
+
+def test_labels_dropped(bench):
+    """Where GitHub drops labels, the issue is still found by a ledger that knows nothing."""
+    one = bench("one")
+    one.fake.tokens[one.fake.token] = Token(push=False)
+    one.fail()
+    one.round()
+    assert one.issues()[0]["labels"] == []
+    one.fake.edit(REPO, 1, title="renamed by a person")
+    one.handler.home.ledger()._db.execute("UPDATE outbox SET memory = '{}'")
+    one.fail()
+    one.round(closing=True)
+    assert len(one.issues()) == 1
+    assert one.count() == 2
+
+
+def test_no_token(bench):
+    """Without a token errors are counted; once there is one, the next occurrence opens with the full count."""
+    one = bench(token=None)
+    one.fail(times=7)
+    assert one.round()
+    assert one.handler.destination is None
+    assert one.outbox() == []
+    one.log.removeHandler(one.handler)
+    one.handler.close()
+    one.handler = one.make()
+    one.log.addHandler(one.handler)
+    one.fail()
+    assert one.round()
+    assert one.count() == 8
+
+
+def test_token_file(bench, tmp_path):
+    """The token is read from its file anew for each use."""
+    path = tmp_path / "token"
+    path.write_text("old")
+    one = bench(token=None, token_file=str(path))
+    one.fail()
+    assert not one.round()
+    path.write_text(one.fake.token + "\n")
+    one.clock.now += 10
+    assert one.round()
+    assert one.count() == 1
+
+
+def test_public_not_allowed(bench):
+    """With allow_public: false nothing is sent to a public repository, and it is said."""
+    one = bench(allow_public=False)
+    one.fail()
+    assert not one.round()
+    assert writes(one.fake) == []
+    assert "allow_public" in one.outbox()[0]["reason"]
+    one.fake.repo(REPO).private = True
+    one.clock.now += 4000
+    assert one.round()
+    assert one.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("repo", "acme"),
+        ("repo", "https://github.com/acme/shop"),
+        ("repo", ""),
+        ("token", 7),
+        ("api_url", "api.github.com"),
+        ("labels", 3),
+        ("auto_label", "perhaps"),
+        ("comment_limit", -1),
+        ("issues_per_hour", "many"),
+        ("title", "{nothing}"),
+        ("shutdown_timeout", "soon"),
+    ],
+)
+def test_malformed_option(option, value):
+    """A malformed value is a ValueError that names handler, option and what is right."""
+    with pytest.raises(ValueError) as caught:
+        GitHubIssueHandler(**{option: value})
+    assert "GitHubIssueHandler" in str(caught.value)
+    assert option in str(caught.value)
+    assert "must be" in str(caught.value)
+
+
+def test_unknown_option():
+    """An unknown option is a TypeError that names the nearest right one."""
+    with pytest.raises(TypeError, match=r"GitHubIssueHandler has no option 'label'; did you mean 'labels'\?"):
+        GitHubIssueHandler(label=["bug"])
+
+
+def test_environment(monkeypatch):
+    """Repository and token come from the seed documents' variables, then from GitHub's own."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/second")
+    monkeypatch.setenv("GH_TOKEN", "t2")
+    assert GitHubIssueHandler().destination == "github:acme/second"
+    monkeypatch.setenv("GITHUB_REPO", "acme/first")
+    monkeypatch.setenv("GITHUB_TOKEN", "t1")
+    handler = GitHubIssueHandler()
+    assert (handler.destination, handler.token()) == ("github:acme/first", "t1")
