@@ -1,37 +1,45 @@
-"""A LogRecord becomes an event, and the same bug again in this process is one dict hit.
+"""The same bug again in this process is one dict hit: the hot half, which comes before any description.
 
 `Capture.sight` walks the frames of the exception once and makes a key of their code objects and instruction
 offsets. A key seen before leads to its `Kind` (fingerprint and what belongs to it) without rendering, reading
-source or hashing text. Only an occurrence that is kept in full becomes an event.
+source or hashing text. Only an occurrence that is kept in full becomes an event (`loghub.description`).
 
-What was found is cached on the record as ``_loghub_event``, a `Sighting`: a str to everybody else (it pickles
-as a plain str, so a record may travel to a process that has no loghub), so that five handlers do it once.
+What was found is cached on the record as ``_loghub_event``, a `Sighting`: an empty str to everybody else, and
+pickled as a plain str, so a record may travel to a process that has no loghub. In one that has it, what was
+said about the record holds: its fingerprint, that it is not to be reported, who has counted it.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import itertools
-import linecache
 import logging
 import os
-import socket
+import re
 import sys
 import threading
-import traceback
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loghub import fingerprint
-from loghub.event import Event, iso
+from loghub.description import (
+    TRACEBACK_HEAD,
+    Describer,
+    exception_of,
+    in_app_rule,
+    in_order,
+    message_of,
+    reachable,
+    steps,
+    text_of,
+)
 from loghub.scrub import Scrubber
-from loghub.traceback_text import parse_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Iterator
 
-    from loghub.event import ErrorPart, Frame
+    from loghub.event import Event
+
+__all__ = ["MAX_KEYS", "OWN_LOGGER", "Capture", "Kind", "Sighting", "in_app_rule", "muted_threads", "text_of"]
 
 OWN_LOGGER = "loghub"
 """The logger of loghub's own life; its records are never fed back in."""
@@ -39,14 +47,9 @@ OWN_LOGGER = "loghub"
 MAX_KEYS = 4096
 """Code paths remembered per Capture; the older half goes when there are more."""
 
-_MAX_MEMBERS = 64  # members of an ExceptionGroup that make up the key
-_LONG_KEY = 256  # longer keys (recursion) are kept as a hash with both ends
-_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
-    "message", "asctime", "taskName", "_loghub_event", "loghub_skip", "fingerprint", "component",
-    "loghub_mechanism",
-}  # fmt: skip
-_MECHANISMS = {"loghub.uncaught": "uncaught", "loghub.browser": "browser", "loghub.process": "process"}
-_HEAD = "Traceback (most recent call last):"
+_LONG = 256  # longer keys (recursion, big texts) are kept as their hash
+_NOT_REPORTED = "-"
+_CARRIED = re.compile(rf"({_NOT_REPORTED}|{fingerprint.VERSION}:[0-9a-f]{{16}}|)(?:^| )([0-9a-f ]*)")
 
 muted_threads: set[int] = set()
 """Idents of threads that deliver: what they log is never reported."""
@@ -64,32 +67,34 @@ class Kind:
         self.component = component
 
 
+_BY_MESSAGE = Kind("", "", 0, "")  # stands for a code path whose bugs only their messages tell apart
+
+
 class Sighting(str):
     """What loghub knows of one record, carried by the record itself.
 
     Attributes:
         kind: None if the record is not to be reported (ignored, sampled out, dropped by before_send).
+        carried: The fingerprint that the process where it was logged gave it; ``-``: not to be reported.
         counted: Tokens of the journals that have counted the record, separated by spaces.
         routed: Destinations that were counted with it, by the journal.
         kept: Number of this occurrence among those its group keeps in full in this hour; -1: not kept.
         event: The whole event, once somebody asked for it.
     """
 
-    __slots__ = ("capture", "counted", "event", "kept", "kind", "routed")
+    __slots__ = ("capture", "carried", "counted", "event", "kept", "kind", "routed")
 
     capture: Capture
     kind: Kind | None
+    carried: str
     counted: str
     routed: frozenset[str]
     kept: int
     event: Event | None
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        return str, (self.counted,)
-
-
-class _ByMessage(dict[str, Kind]):
-    """Kinds on one code path that only their messages tell apart."""
+        said = self.kind.fingerprint if self.kind is not None else _NOT_REPORTED
+        return str, (f"{said} {self.counted}".rstrip(),)
 
 
 class Capture:
@@ -101,7 +106,8 @@ class Capture:
         release: What is deployed.
         is_in_app: Whether a frame of this file and module is the application's.
         scrubber: Takes secrets out.
-        ignored: Whether records of this logger with this exception (or None) are not reported.
+        ignored: Whether records of this logger, with this exception (or None) or a class that only a text
+            names (or ""), are not reported.
         before_send: Called with every event; returns it, changed or not, or None to drop it.
         sample: Draws whether an occurrence is taken; None takes all.
         system: What is said about the machine, or None.
@@ -116,466 +122,297 @@ class Capture:
         release: str | None = None,
         is_in_app: Callable[[str, str], bool] | None = None,
         scrubber: Scrubber | None = None,
-        ignored: Callable[[str, BaseException | None], bool] | None = None,
+        ignored: Callable[[str, BaseException | None, str], bool] | None = None,
         before_send: Callable[[Event], Event | None] | None = None,
         sample: Callable[[], bool] | None = None,
         system: dict[str, Any] | None = None,
         include_locals: bool = False,
     ) -> None:
-        self.component = component
-        self.environment = environment
-        self.release = release
-        self.is_in_app = is_in_app or in_app_rule()
+        self.describer = Describer(
+            component, environment, release, is_in_app or in_app_rule(), system, include_locals=include_locals
+        )
         self.scrubber = scrubber or Scrubber()
         self.ignored = ignored
         self.before_send = before_send
         self.sample = sample
-        self.system = system
-        self.include_locals = include_locals
-        self._by_key: dict[Any, tuple[Kind | _ByMessage | None, Any]] = {}
+        self._by_key: dict[Any, tuple[Kind | None, Any]] = {}
         self._kinds: dict[tuple[str, str, int, str], Kind] = {}
+        self._asking = threading.local()
+        self._complaints: set[Any] = set()
 
     def sight(self, record: logging.LogRecord) -> Sighting:
-        """Return what is known of `record`, remembered on the record."""
+        """Return what is known of `record`, remembered on the record; never raises."""
         fields = record.__dict__
         seen = fields.get("_loghub_event")
         if type(seen) is Sighting and seen.capture is self:
             return seen
-        sighting = Sighting()
-        sighting.capture = self
-        sighting.routed = frozenset()
-        sighting.kept = -1
-        sighting.event = None
-        sighting.counted = "" if seen is None else seen.counted if type(seen) is Sighting else str(seen)
-        sighting.kind = self._find(record, fields, sighting)
+        sighting = self._first_look(seen)
+        try:
+            sighting.kind = self._find(record, fields, sighting)
+        except Exception:  # objects of the application may do anything when they are looked at
+            sighting.kind = self._find_bare(record, sighting)
         fields["_loghub_event"] = sighting
         return sighting
 
     def keep(self, sighting: Sighting, record: logging.LogRecord) -> Event:
         """Return the whole event of `record`, scrubbed; made once, whoever asks."""
-        event = sighting.event
-        if event is None:
-            event = self.scrubber.event(self._describe(record))
+        if sighting.event is None:
             assert sighting.kind is not None
-            event["fingerprint"] = sighting.kind.fingerprint
-            sighting.event = event
-        return event
+            sighting.event = self._clean(self._described(record), sighting.kind.fingerprint)
+        return sighting.event
+
+    def fingerprint_of(self, record: logging.LogRecord) -> str:
+        """Return the fingerprint of `record`, also if it is not to be reported; nothing is remembered."""
+        seen = record.__dict__.get("_loghub_event")
+        if type(seen) is Sighting and seen.kind is not None:
+            return seen.kind.fingerprint
+        return self._fingerprint(self._described(record), record)
+
+    def _first_look(self, seen: object) -> Sighting:
+        sighting = Sighting()
+        sighting.capture = self
+        sighting.kind = None
+        sighting.carried = sighting.counted = ""
+        sighting.routed = frozenset()
+        sighting.kept = -1
+        sighting.event = None
+        if type(seen) is Sighting:  # another EventFilter's: what it says does not bind this one
+            sighting.counted, sighting.kept = seen.counted, seen.kept
+        elif isinstance(seen, str) and (read := _CARRIED.fullmatch(seen)):
+            sighting.carried, sighting.counted = read[1], read[2]
+        return sighting
+
+    # Finding the kind ---------------------------------------------------------------------------------------
 
     def _find(self, record: logging.LogRecord, fields: dict[str, Any], sighting: Sighting) -> Kind | None:
         if (
             record.name == OWN_LOGGER
             or fields.get("loghub_skip")
-            or record.thread in muted_threads
+            or sighting.carried == _NOT_REPORTED
+            or (muted_threads and _is_delivery(record))
             or (self.sample is not None and not self.sample())
         ):
             return None
         if self.before_send is not None:
             return self._ask(record, sighting)
-        key, exc = _key(record, fields)
+        exc = exception_of(record)
+        if sighting.carried:
+            return None if self._ignores(record, exc) else self._kind(sighting.carried, record)
+        key: Any = _key(record, fields, exc)
         hit = self._by_key.get(key)
-        if hit is None:
-            return self._learn(key, exc, record)
-        kind = hit[0]
-        if type(kind) is _ByMessage:
-            return kind.get(_messages(exc, record)) or self._learn(key, exc, record)
-        return kind  # type: ignore[return-value]
+        if hit is not None and hit[0] is _BY_MESSAGE:
+            key = (key, _words(record, exc))
+            hit = self._by_key.get(key)
+        return hit[0] if hit is not None else self._learn(key, record, exc)
 
-    def _learn(self, key: Any, exc: BaseException | None, record: logging.LogRecord) -> Kind | None:
+    def _learn(self, key: Any, record: logging.LogRecord, exc: BaseException | None) -> Kind | None:
         """Find the fingerprint of a code path (or of a message on it) that was not seen before."""
+        held = [] if exc is None else _identified(exc)
         found: Kind | None = None
-        by_message = False
-        if not (self.ignored is not None and self.ignored(record.name, exc)):
-            event = self._outline(record)
-            found = self._kind(self._fingerprint(event, record), record, event)
-            by_message = exc is not None and fingerprint.depends_on_message(event)
-        held = list(_code_objects(exc)) if exc is not None else ()
-        if by_message and found is not None:
-            known = self._by_key.get(key)
-            table = known[0] if known and type(known[0]) is _ByMessage else _ByMessage()
-            _make_room(table, 256)
-            table[_messages(exc, record)] = found
-            self._by_key[key] = (table, held)
-        else:
-            _make_room(self._by_key, MAX_KEYS)
-            self._by_key[key] = (found, held)
+        if not self._ignores(record, exc):
+            event = self.describer.outline(record)
+            if exc is not None or not self._ignores(record, None, _class_name(event)):
+                found = self._kind(self._fingerprint(event, record), record)
+            if type(key[0]) is not tuple and _needs_words(event, record, exc):
+                self._remember(key, _BY_MESSAGE, held)
+                key = (key, _words(record, exc))
+        self._remember(key, found, held)
         return found
 
-    def _ask(self, record: logging.LogRecord, sighting: Sighting) -> Kind | None:
-        """Let before_send see the event, and take the kind from what it returned."""
-        exc = _exception(record)
-        if self.ignored is not None and self.ignored(record.name, exc):
-            return None
-        event = self._describe(record)
-        print_before = self._fingerprint(event, record)
-        event = self.scrubber.event(event)
-        event["fingerprint"] = print_before
-        assert self.before_send is not None
-        try:
-            answer = self.before_send(event)
-        except Exception:
-            # It may have been there to take something out: nothing that it has not seen may leave.
-            _complain(record)
-            answer = _withhold(event)
-        if answer is None:
-            return None
-        event = self.scrubber.event(answer)
-        chosen = event.get("fingerprint") or print_before
-        if chosen != print_before:
-            chosen = fingerprint.custom(chosen, print_before)
-        event["fingerprint"] = chosen
-        sighting.event = event
-        return self._kind(chosen, record, event)
+    def _remember(self, key: Any, kind: Kind | None, held: list[Any]) -> None:
+        _make_room(self._by_key)
+        self._by_key[key] = (kind, held)
+
+    def _ignores(self, record: logging.LogRecord, exc: BaseException | None, named: str = "") -> bool:
+        return self.ignored is not None and self.ignored(record.name, exc, named)
+
+    def _find_bare(self, record: logging.LogRecord, sighting: Sighting) -> Kind:
+        """Find the kind of a record that cannot be looked at: it is reported with what can be said."""
+        event = self.describer.bare(record)
+        mark = fingerprint.of_event(event)
+        sighting.event = self._clean(_withhold(event) if self.before_send is not None else event, mark)
+        return self._kind(mark, record)
+
+    def _kind(self, mark: str, record: logging.LogRecord, component: str | None = None) -> Kind:
+        said = self.describer.component_of(record) if component is None else component
+        key = (mark, record.name or "root", record.levelno or 0, said)
+        kind = self._kinds.get(key)
+        if kind is None:
+            _make_room(self._kinds)
+            kind = self._kinds.setdefault(key, Kind(*key))
+        return kind
 
     def _fingerprint(self, event: Event, record: logging.LogRecord) -> str:
         default = fingerprint.of_event(event)
         asked = record.__dict__.get("fingerprint")
         return default if asked is None else fingerprint.custom(asked, default)
 
-    def _kind(self, mark: str, record: logging.LogRecord, event: Event) -> Kind:
-        key = (mark, record.name, record.levelno, event.get("component", ""))
-        kind = self._kinds.get(key)
-        if kind is None:
-            _make_room(self._kinds, MAX_KEYS)
-            kind = self._kinds.setdefault(key, Kind(*key))
-        return kind
+    # Making the event ---------------------------------------------------------------------------------------
 
-    def _outline(self, record: logging.LogRecord) -> Event:
-        """Return the part of the event that makes its fingerprint."""
-        message = message_of(record)
-        template = text_of(record.msg)
-        exc = _exception(record)
-        event: Event = {
-            "level": record.levelname,
-            "logger": record.name,
-            "message": message,
-            "template": template,
-            "component": self._component(record),
-            "platform": "python",
-        }
-        if exc is not None:
-            assert record.exc_info
-            event.update(self._part(exc, record.exc_info[2], set()))  # type: ignore[typeddict-item]
-        elif text := _traceback_within(record, message):
-            event.update(self._from_text(text))  # type: ignore[typeddict-item]
-            if record.msg is message or _HEAD in template:
-                event["message"] = event["template"] = message.partition(_HEAD)[0].rstrip("\n")
-        else:
-            event |= {
-                "error_type": record.levelname,
-                "error_module": "",
-                "error_message": message,
-                "frames": [],
-                "traceback": "",
-            }
-        last = next((f for f in reversed(event["frames"]) if f.get("in_app")), None)
-        last = last or (event["frames"][-1] if event["frames"] else None)
-        event["module"] = last.get("module", "") if last else record.module
-        event["function"] = last.get("function", "") if last else record.funcName or ""
-        return event
+    def _described(self, record: logging.LogRecord) -> Event:
+        try:
+            return self.describer.whole(record)
+        except Exception:  # as in sight
+            return self.describer.bare(record)
 
-    def _describe(self, record: logging.LogRecord) -> Event:
-        """Return the whole event, not yet scrubbed."""
-        outline = self._outline(record)
-        exc = _exception(record)
-        event: Event = {"timestamp": iso(record.created)}
-        event |= {key: outline[key] for key in ("error_type", "error_message", "module", "function")}  # type: ignore[typeddict-item]
-        event["traceback"] = outline.get("traceback") or (render(record, exc) if exc is not None else "")
-        event["additional_info"] = context_of(record)
-        event["id"] = uuid.uuid4().hex
-        event |= outline
-        event["traceback"] = event["traceback"] or ""
-        event |= {
-            "args": _args(record.args),
-            "environment": self.environment,
-            "release": self.release,
-            "server": server_name(),
-            "process": {"id": record.process, "name": record.processName},
-            "thread": {"id": record.thread, "name": record.threadName},
-            "task": _task_name(record),
-            "mechanism": record.__dict__.get("loghub_mechanism") or _MECHANISMS.get(record.name, "logging"),
-            "breadcrumbs": [],
-        }
-        for absent in ("causes", "exceptions", "notes"):
-            event.setdefault(absent, [])  # type: ignore[misc]
-        if record.stack_info:
-            event["additional_info"]["stack_info"] = record.stack_info
-        if self.system is not None:
-            event["system"] = self.system
-        return event
+    def _clean(self, event: Event, mark: str) -> Event:
+        event["fingerprint"] = mark
+        return self.scrubber.event(in_order(event))
 
-    def _component(self, record: logging.LogRecord) -> str:
-        asked = record.__dict__.get("component")
-        return str(asked) if asked else self.component or record.name.partition(".")[0]
+    # before_send --------------------------------------------------------------------------------------------
 
-    def _part(self, exc: BaseException, tb: TracebackType | None, seen: set[int]) -> ErrorPart:
-        """Return `exc` with its frames, causes (nearest first) and members."""
-        seen.add(id(exc))
-        part: ErrorPart = {
-            "error_type": type(exc).__name__,
-            "error_module": type(exc).__module__,
-            "error_message": text_of(exc),
-            "frames": self._frames(tb),
-        }
-        if notes := getattr(exc, "__notes__", None):
-            part["notes"] = [text_of(note) for note in notes] if isinstance(notes, list) else [text_of(notes)]
-        if causes := list(self._causes(exc, seen)):
-            part["causes"] = causes
-        if isinstance(exc, BaseExceptionGroup):
-            part["exceptions"] = [
-                self._part(member, member.__traceback__, seen)
-                for member in exc.exceptions[:_MAX_MEMBERS]
-                if id(member) not in seen
-            ]
-        return part
+    def _ask(self, record: logging.LogRecord, sighting: Sighting) -> Kind | None:
+        """Let before_send see the event, and take the kind from what it returned."""
+        if self._ignores(record, exception_of(record)):
+            return None
+        event = self._described(record)
+        if self._ignores(record, None, _class_name(event)):
+            return None
+        default = sighting.carried or self._fingerprint(event, record)
+        event = self._clean(event, default)
+        answer = self._answer(event, record)
+        if answer is None:
+            return None
+        chosen = answer.get("fingerprint") or default
+        mark = default if chosen == default else fingerprint.custom(chosen, default)
+        answer.setdefault("id", uuid.uuid4().hex)
+        sighting.event = self._clean(answer, mark)
+        return self._kind(mark, record, str(sighting.event.get("component") or ""))
 
-    def _causes(self, exc: BaseException, seen: set[int]) -> Iterator[ErrorPart]:
-        while True:
-            relation, nearer = _reason(exc)
-            if nearer is None or id(nearer) in seen:
-                return
-            seen.add(id(nearer))
-            part: ErrorPart = {
-                "error_type": type(nearer).__name__,
-                "error_module": type(nearer).__module__,
-                "error_message": text_of(nearer),
-                "frames": self._frames(nearer.__traceback__),
-                "relation": relation,  # type: ignore[typeddict-item]
-            }
-            if isinstance(nearer, BaseExceptionGroup):
-                part["exceptions"] = [
-                    self._part(member, member.__traceback__, seen)
-                    for member in nearer.exceptions[:_MAX_MEMBERS]
-                    if id(member) not in seen
-                ]
-            yield part
-            exc = nearer
+    def _answer(self, event: Event, record: logging.LogRecord) -> Event | None:
+        """Return what before_send says; where it fails, only what cannot be a secret."""
+        assert self.before_send is not None
+        if getattr(self._asking, "now", False):
+            return _withhold(event)  # it logs an error itself: asking again would not end
+        self._asking.now = True
+        bare = _withhold(event)
+        try:
+            answer: Any = self.before_send(event)
+            if answer is not None and not isinstance(answer, dict):
+                raise TypeError(f"before_send must return the event or None, not {type(answer).__name__}")
+            return cast("Event | None", answer)
+        except Exception:
+            # It may have been there to take something out: nothing that it has not seen may leave.
+            self.complain(record)
+            return bare
+        finally:
+            self._asking.now = False
 
-    def _frames(self, tb: TracebackType | None) -> list[Frame]:
-        steps = list(_steps(tb))
-        if len(steps) > 250:
-            steps = steps[:50] + steps[-200:]
-        return [self._frame(step) for step in steps]
-
-    def _frame(self, tb: TracebackType) -> Frame:
-        code = tb.tb_frame.f_code
-        names = tb.tb_frame.f_globals
-        module = names.get("__name__")
-        module = module if isinstance(module, str) else ""
-        frame: Frame = {
-            "file": code.co_filename,
-            "module": module,
-            "function": code.co_qualname,
-            "line": tb.tb_lineno or 0,
-            "column": _column(tb),
-            "code": linecache.getline(code.co_filename, tb.tb_lineno or 0, names).strip(),
-            "in_app": self.is_in_app(code.co_filename, module),
-        }
-        if self.include_locals:
-            frame["locals"] = {name: text_of(value, repr) for name, value in _locals(tb)}
-        return frame
-
-    def _from_text(self, text: str) -> ErrorPart:
-        part: ErrorPart = parse_traceback(text)  # type: ignore[assignment]
-        for frame in _all_frames(part):
-            frame.setdefault("in_app", self.is_in_app(frame.get("file", ""), frame.get("module", "")))
-        return part | {"traceback": text[text.index(_HEAD) :]}  # type: ignore[return-value]
+    def complain(self, record: logging.LogRecord) -> None:
+        """Do what logging does about a handler that fails, once for each cause."""
+        cause = current_cause()
+        if cause not in self._complaints and logging.lastResort is not None:
+            self._complaints.add(cause)
+            logging.lastResort.handleError(record)
 
 
-def in_app_rule(
-    project_root: str | None = None, in_app: Sequence[str] = (), not_in_app: Sequence[str] = ()
-) -> Callable[[str, str], bool]:
-    """Return the rule that says whether a frame (file, module) is the application's.
-
-    Named modules decide first (with what is below them), the longer name over the shorter; then library
-    folders are out; then, if `project_root` is given, only files below it are in.
-    """
-    root = os.path.join(os.path.abspath(project_root), "") if project_root else None
-    named = sorted(
-        [(name, True) for name in in_app] + [(name, False) for name in not_in_app],
-        key=lambda pair: -len(pair[0]),
-    )
-
-    def rule(file: str, module: str) -> bool:
-        for name, verdict in named:
-            if module == name or module.startswith(name + ".") or fnmatch.fnmatchcase(module, name):
-                return verdict
-        if fingerprint.is_library_path(file):
-            return False
-        return root is None or os.path.abspath(file).startswith(root)
-
-    return rule
+def current_cause() -> tuple[Any, ...]:
+    """Return what tells the exception that is being handled from others: its class and where it was raised."""
+    kind, _, tb = sys.exc_info()
+    *_, last = (None, *steps(tb))
+    return (kind, last.tb_frame.f_code.co_filename, last.tb_lineno) if last is not None else (kind,)
 
 
-def text_of(value: object, how: Callable[[Any], str] = str) -> str:
-    """Return ``str(value)``, whatever `value` does."""
-    try:
-        return how(value)
-    except Exception:
-        return f"<unprintable {type(value).__name__} object>"
+def _is_delivery(record: logging.LogRecord) -> bool:
+    """Whether it was logged by a thread that delivers; another process may have the same idents."""
+    here = record.process is None or record.process == os.getpid()
+    return threading.get_ident() in muted_threads or (record.thread in muted_threads and here)
 
 
-def message_of(record: logging.LogRecord) -> str:
-    """Return the record's message; where the arguments do not fit the template, both."""
-    try:
-        return record.getMessage()
-    except Exception:
-        return f"{text_of(record.msg)} {text_of(record.args, repr)}"
+# The key of a code path -------------------------------------------------------------------------------------
 
 
-def context_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what the caller gave as ``extra``."""
-    return {name: value for name, value in record.__dict__.items() if name not in _RECORD_FIELDS}
-
-
-def render(record: logging.LogRecord, exc: BaseException) -> str:
-    """Return the traceback as Python prints it."""
-    assert record.exc_info
-    try:
-        return "".join(traceback.format_exception(type(exc), exc, record.exc_info[2])).rstrip("\n")
-    except Exception:  # an exception class can break traceback (a property that raises, a broken __str__)
-        lines = traceback.format_tb(record.exc_info[2])
-        return f"{_HEAD}\n{''.join(lines)}{type(exc).__name__}: {text_of(exc)}"
-
-
-def server_name() -> str:
-    """Return this host's name, or an empty text."""
-    try:
-        return socket.gethostname()
-    except OSError:
-        return ""
-
-
-def _exception(record: logging.LogRecord) -> BaseException | None:
-    info = record.exc_info
-    return info[1] if isinstance(info, tuple) and len(info) == 3 else None
-
-
-def _key(record: logging.LogRecord, fields: dict[str, Any]) -> tuple[Any, BaseException | None]:
-    """Return the key of the record's code path, and its exception."""
-    info = record.exc_info
-    exc = info[1] if info else None
-    name = record.name
-    asked = fields.get("fingerprint")
-    extra = (fields.get("component"), None if asked is None else repr(asked))
+def _key(record: logging.LogRecord, fields: dict[str, Any], exc: BaseException | None) -> tuple[Any, ...]:
+    """Return the key of the record's code path."""
+    extra: Any = None
+    if "component" in fields or "fingerprint" in fields:
+        extra = text_of(fields.get("component")), repr(fields.get("fingerprint"))
     if exc is None:
-        # Only a template with arguments is the same text for many messages.
-        place = (record.pathname, record.lineno, record.funcName, text_of(record.msg)[:2000])
-        return (name, record.levelno, extra, place, bool(record.exc_text)), None
+        place = (record.pathname, record.lineno, record.funcName)
+        told = record.exc_text and _short(text_of(record.exc_text))  # left by a QueueHandler
+        return record.name, record.levelno, extra, place, _short(text_of(record.msg)), told
     path: list[int] = [id(type(exc))]
     append = path.append
-    tb = info[2]  # type: ignore[index]
+    tb = record.exc_info[2] if isinstance(record.exc_info, tuple) else exc.__traceback__
     while tb is not None:
         append(id(tb.tb_frame.f_code))
         append(tb.tb_lasti)
         tb = tb.tb_next
     if exc.__cause__ is not None or exc.__context__ is not None or isinstance(exc, BaseExceptionGroup):
-        _extend(path, exc, {id(exc)})
-    steps = tuple(path)
-    if len(steps) > _LONG_KEY:
-        steps = (len(steps), hash(steps), *steps[:16], *steps[-16:])
-    return (name, record.levelno, extra, steps), exc
+        _extend(path, exc)
+    code_path: tuple[int, ...] = tuple(path)
+    if len(code_path) > _LONG:
+        code_path = (len(code_path), hash(code_path), *code_path[:16], *code_path[-16:])
+    return record.name, record.levelno, extra, code_path
 
 
-def _extend(path: list[int], exc: BaseException, seen: set[int]) -> None:
+def _extend(path: list[int], exc: BaseException) -> None:
     """Add the causes and members of `exc` to the key `path`."""
-    for part in _reachable(exc, seen):
+    for part in reachable(exc):
         path.append(-1)
         path.append(id(type(part)))
-        for step in _steps(part.__traceback__):
+        for step in steps(part.__traceback__):
             path.append(id(step.tb_frame.f_code))
             path.append(step.tb_lasti)
 
 
-def _reachable(exc: BaseException, seen: set[int]) -> Iterator[BaseException]:
-    """Yield the exceptions that a traceback of `exc` shows beside itself."""
-    waiting = [exc]
-    while waiting and len(seen) < 256:
-        one = waiting.pop()
-        _, reason = _reason(one)
-        near = [] if reason is None else [reason]
-        if isinstance(one, BaseExceptionGroup):
-            near.extend(one.exceptions[:_MAX_MEMBERS])
-        for other in near:
-            if id(other) not in seen:
-                seen.add(id(other))
-                yield other
-                waiting.append(other)
+def _short(text: str) -> Any:
+    return text if len(text) <= _LONG else (len(text), hash(text))
 
 
-def _reason(exc: BaseException) -> tuple[str, BaseException | None]:
-    if exc.__cause__ is not None:
-        return "cause", exc.__cause__
-    return "context", None if exc.__suppress_context__ else exc.__context__
-
-
-def _steps(tb: TracebackType | None) -> Iterator[TracebackType]:
-    while tb is not None:
-        yield tb
-        tb = tb.tb_next
-
-
-def _code_objects(exc: BaseException) -> set[Any]:
+def _identified(exc: BaseException) -> list[Any]:
     """Return what a key's ids stand for: while they are held, no other object can have these ids."""
-    parts = [exc, *_reachable(exc, {id(exc)})]
-    held: dict[int, Any] = {id(type(part)): type(part) for part in parts}
-    for part in parts:
-        for step in _steps(part.__traceback__):
+    held: dict[int, Any] = {}
+    for part in (exc, *reachable(exc)):
+        held[id(type(part))] = type(part)
+        for step in steps(part.__traceback__):
             held[id(step.tb_frame.f_code)] = step.tb_frame.f_code
-    return held.values()  # type: ignore[return-value]
+    return list(held.values())
 
 
-def _messages(exc: BaseException | None, record: logging.LogRecord) -> str:
-    """Return the texts that may tell bugs on one code path apart, without their variable values."""
+def _words(record: logging.LogRecord, exc: BaseException | None) -> tuple[Any, ...]:
+    """Return what messages may add to a fingerprint, so that other messages on one code path are told apart."""
     if exc is None:
-        return fingerprint.normalize(message_of(record))
-    parts = [exc, *itertools.islice(_reachable(exc, {id(exc)}), 8)]
-    return "\n".join(fingerprint.normalize(text_of(part)) for part in parts)
+        message = message_of(record)
+        if TRACEBACK_HEAD in message:
+            return (_short(message),)
+        return (fingerprint.of_event({"error_type": record.levelname, "level": record.levelname,
+                                      "logger": record.name, "message": message}),)  # fmt: skip
+    return tuple(
+        fingerprint.of_event(
+            {
+                "error_type": type(part).__name__,
+                "error_module": text_of(type(part).__module__),
+                "error_message": text_of(part),
+            }
+        )
+        for part in (exc, *reachable(exc))
+    )
 
 
-def _traceback_within(record: logging.LogRecord, message: str) -> str | None:
-    """Return the text of a traceback that a QueueHandler or a renderer left in the record, if any."""
-    for text in (record.exc_text, message):
-        if isinstance(text, str) and _HEAD in text:
-            return text
-    return None
+def _needs_words(event: Event, record: logging.LogRecord, exc: BaseException | None) -> bool:
+    """Whether another message on the code path of `event` could be another bug."""
+    if exc is None and not record.args:
+        return False  # the message is in the key
+    if event.get("traceback"):
+        return True  # it stood in an argument
+    return any(fingerprint.depends_on_message(part) for part in (event, *_deep_parts(event)))
 
 
-def _all_frames(part: ErrorPart) -> Iterator[Frame]:
-    yield from part.get("frames", [])
-    for inner in (*part.get("causes", []), *part.get("exceptions", [])):
-        yield from _all_frames(inner)
+def _deep_parts(event: Any) -> Iterator[Any]:
+    """Yield what stands behind the members of a group, which the fingerprint's own answer leaves out."""
+    waiting = list(event.get("exceptions", ()))
+    while waiting:
+        part = waiting.pop()
+        inner = (*part.get("causes", ()), *part.get("exceptions", ()))
+        yield from inner
+        waiting += inner
 
 
-def _column(tb: TracebackType) -> int | None:
-    if tb.tb_lasti < 0:
-        return None
-    positions = next(itertools.islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None), None)
-    return positions[2] if positions else None
-
-
-def _locals(tb: TracebackType) -> list[tuple[str, Any]]:
-    try:
-        return list(tb.tb_frame.f_locals.items())[:50]
-    except Exception:
-        return []
-
-
-def _args(args: Any) -> list[Any] | dict[str, Any]:
-    if isinstance(args, dict):
-        return args
-    return list(args) if isinstance(args, tuple) else [] if args is None else [args]
-
-
-def _task_name(record: logging.LogRecord) -> str | None:
-    name = getattr(record, "taskName", None)  # Python 3.12 has it on the record
-    asyncio = sys.modules.get("asyncio")
-    if name is None and asyncio is not None and record.thread == threading.get_ident():
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:
-            return None
-        name = task.get_name() if task else None
-    return name
+def _class_name(event: Event) -> str:
+    """Return the dotted class of an event that has one."""
+    module = event.get("error_module")
+    return f"{module}.{event.get('error_type')}" if module else ""
 
 
 def _withhold(event: Event) -> Event:
@@ -586,14 +423,12 @@ def _withhold(event: Event) -> Event:
     return bare
 
 
-def _complain(record: logging.LogRecord) -> None:
-    handler = logging.lastResort
-    if handler is not None and logging.raiseExceptions:
-        handler.handleError(record)
-
-
-def _make_room(cache: dict[Any, Any], limit: int) -> None:
+def _make_room(cache: dict[Any, Any]) -> None:
     """Drop the older half of a full cache."""
-    if len(cache) >= limit:
-        for key in list(itertools.islice(cache, limit // 2)):
+    if len(cache) >= MAX_KEYS:
+        try:
+            older = list(itertools.islice(cache, MAX_KEYS // 2))
+        except RuntimeError:  # another thread is at it
+            return
+        for key in older:
             cache.pop(key, None)

@@ -42,6 +42,10 @@ HOPELESS_SECONDS = 5.0
 """After a flush in vain another one returns at once, if nothing new came: handlers are flushed one by one."""
 
 LEASE_SECONDS = 60.0
+ORPHAN_SECONDS = 12.0
+"""How long the lease of a dead process of this host still holds after it was renewed: what it had sent may be
+under way (GitHub ends a request after ten seconds)."""
+
 UNEXPECTED_ATTEMPTS = 8
 """Failures of a handler's own code after which an item becomes a dead letter."""
 
@@ -125,8 +129,9 @@ class Batch:
         """Keep the right to deliver; call it before each slow step.
 
         Raises:
-            LeaseLostError: It took too long, and another process has taken over.
+            LeaseLostError: It took too long, and another process has taken over; or this one ends.
         """
+        pause(0)
         if not self._ledger.lease(self.destination, self._owner, self.now(), LEASE_SECONDS):
             raise LeaseLostError("another process has taken over")
 
@@ -168,7 +173,7 @@ class Home:
         self.path = path
         self.url = url
         self.now = now
-        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.owner = _new_owner()
         self.token = hashlib.blake2s(repr((socket.gethostname(), path, url)).encode(), digest_size=5).hexdigest()
         self.keep = journal.KEEP_PER_GROUP
         self.changed = False
@@ -371,7 +376,7 @@ class Home:
             self.look_at = min(self.look_at, rest_until)
             return False
         if handler.ready(waiting, self.now(), closing=closing):
-            if not ledger.lease(destination, self.owner, self.now(), LEASE_SECONDS):
+            if not self._lease(ledger, destination):
                 self.look_at = min(self.look_at, self.now() + 1)
                 return False
             try:
@@ -388,6 +393,16 @@ class Home:
             soonest = min(max(item.due_at, self.now() + 1) for item in waiting)
             self.look_at = min(self.look_at, soonest)
         return not waiting
+
+    def _lease(self, ledger: Ledger, destination: str) -> bool:
+        """Take the lease; that of a dead process of this host ends early."""
+        if ledger.lease(destination, self.owner, self.now(), LEASE_SECONDS):
+            return True
+        owner, until = ledger.leaseholder(destination)
+        if self.now() < until - LEASE_SECONDS + ORPHAN_SECONDS or not _is_dead(owner):
+            return False
+        ledger.release(destination, owner)
+        return ledger.lease(destination, self.owner, self.now(), LEASE_SECONDS)
 
     def _attempt(self, handler: Destination, batch: Batch) -> None:
         try:
@@ -477,10 +492,39 @@ class Home:
         self._lock = threading.RLock()
         self._folding = threading.RLock()
         self._rounds = threading.Lock()
-        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.owner = _new_owner()
         self._said.clear()
         self.changed = False
         self.look_at = float("inf")
+
+
+def pause(seconds: float) -> None:
+    """Wait, in the midst of a delivery.
+
+    Raises:
+        LeaseLostError: The process ends.
+    """
+    if _ending.wait(seconds):
+        raise LeaseLostError("the process ends")
+
+
+def _new_owner() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+def _is_dead(owner: str) -> bool:
+    """Return whether the owner of a lease was a process of this host that is gone."""
+    host, _, rest = owner.partition("/")
+    pid = rest.partition("/")[0]
+    if host != socket.gethostname() or not pid.isdigit() or os.name == "nt":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def open_ledger(path: str | None, url: str | None) -> Ledger:
@@ -536,6 +580,7 @@ _guard = threading.RLock()
 _thread: _Deliverer | None = None
 _orphans: list[Any] = []
 _failed_at = float("-inf")
+_ending = threading.Event()
 
 
 def home_of(path: str | None, url: str | None) -> Home:
@@ -575,8 +620,8 @@ class _Deliverer(threading.Thread):
             self._hurry.clear()
             self.busy = True
             rounds = [home.round(closing=asked != self._answered) for home in homes()]
-            self.busy = False
             with self._answer:
+                self.busy = False
                 self._answered, self._delivered = asked, all(rounds)
                 self._answer.notify_all()
             self._rest()
@@ -610,6 +655,11 @@ class _Deliverer(threading.Thread):
                 return False  # nothing more can be due in time
             time.sleep(max(0.02, rest))
         return False
+
+    def settle(self, deadline: float) -> None:
+        """Wait until it is between two rounds, at most until `deadline` (monotonic)."""
+        with self._answer:
+            self._answer.wait_for(lambda: not self.busy, max(0.0, deadline - time.monotonic()))
 
 
 def soonest() -> float:
@@ -672,9 +722,23 @@ def flush(timeout: float) -> bool:
     _start()
     if _thread is None or threading.current_thread() is _thread:
         return False
-    if _thread.ask(time.monotonic() + timeout):
+    if _ask(_thread, timeout):
         return True
     _failed_at = time.monotonic()
+    return False
+
+
+def _ask(thread: _Deliverer, timeout: float) -> bool:
+    """Ask for delivery; near the end of the time have it stop at the next step and give its leases back."""
+    spare = min(0.5, timeout / 4)
+    started = time.monotonic()
+    if thread.ask(started + timeout - spare):
+        return True
+    _ending.set()
+    try:
+        thread.settle(started + timeout)
+    finally:
+        _ending.clear()
     return False
 
 
@@ -684,7 +748,8 @@ def _logging_is_locked() -> bool:
 
 
 def _forked() -> None:
-    global _guard, _thread  # noqa: PLW0603 - the child has its own
+    global _guard, _thread, _ending  # noqa: PLW0603 - the child has its own
+    _ending = threading.Event()
     _guard = threading.RLock()
     _thread = None
     capture.muted_threads.clear()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
-import importlib
+import inspect
 import logging
 import os
+import pkgutil
 import random
 import sys
 from typing import TYPE_CHECKING, Any
 
 from loghub import env, options
 from loghub.capture import Capture, in_app_rule
+from loghub.errors import OptionValueError
 from loghub.release import find_release
 from loghub.scrub import Scrubber
 
@@ -77,7 +79,7 @@ class EventFilter(logging.Filter):
                 options.names(self, "in_app", in_app),
                 options.names(self, "not_in_app", not_in_app),
             ),
-            scrubber=Scrubber(options.names(self, "scrub", scrub), secrets=_own_secrets),
+            scrubber=Scrubber(_patterns(self, scrub), secrets=_own_secrets),
             ignored=_ignore_rule(options.names(self, "ignore", ignore)),
             before_send=_callable(self, "before_send", before_send),
             sample=_sampler(self, sample_rate),
@@ -89,7 +91,10 @@ class EventFilter(logging.Filter):
         """Look at the record once for all handlers; True unless a logger `name` was given and does not fit."""
         if self.nlen and not super().filter(record):
             return False
-        self.capture.sight(record)
+        try:
+            self.capture.sight(record)
+        except Exception:  # logging calls filters outside of every handler's own try
+            self.capture.complain(record)
         return True
 
 
@@ -133,16 +138,24 @@ def _text_or_none(owner: object, name: str, value: object) -> str | None:
     return None if value is None else options.text(owner, name, value)
 
 
+def _patterns(owner: object, scrub: Sequence[str]) -> list[str]:
+    """Read `scrub`; one pattern may have commas of its own."""
+    if isinstance(scrub, str) and scrub.startswith("/"):
+        return [scrub]
+    return options.names(owner, "scrub", scrub)
+
+
 def _callable(owner: object, name: str, value: Any) -> Callable[[Any], Any] | None:
-    if value is None or callable(value):
-        return value  # type: ignore[no-any-return]
-    module, _, attribute = options.text(owner, name, value).replace(":", ".").rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        options.refuse(owner, name, value, f"the dotted name of a function ({error})")
-    if not callable(found):
-        options.refuse(owner, name, value, "the dotted name of a function")
+    found = value
+    if value is not None and not callable(value):
+        try:
+            found = pkgutil.resolve_name(options.text(owner, name, value))
+        except OptionValueError:
+            raise
+        except Exception as error:  # whatever importing the module raises
+            options.refuse(owner, name, value, f"the dotted name of a function ({type(error).__name__}: {error})")
+    if found is not None and (not callable(found) or inspect.iscoroutinefunction(found)):
+        options.refuse(owner, name, value, "the dotted name of a function that is not async")
     return found  # type: ignore[no-any-return]
 
 
@@ -153,20 +166,30 @@ def _sampler(owner: object, rate: object) -> Callable[[], bool] | None:
     return None if share == 1 else lambda: random.random() < share  # noqa: S311 - a sample, no secret
 
 
-def _ignore_rule(names: Sequence[str]) -> Callable[[str, BaseException | None], bool] | None:
-    """Return the rule for `ignore`; a class is known by its name, so nothing has to be imported for it."""
+def _ignore_rule(names: Sequence[str]) -> Callable[[str, BaseException | None, str], bool] | None:
+    """Return the rule for `ignore`; a class is known by its names, so nothing is imported for it."""
     if not names:
         return None
     exact = set(names)
 
-    def rule(logger: str, exc: BaseException | None) -> bool:
+    def rule(logger: str, exc: BaseException | None, named: str) -> bool:
         if any(fnmatch.fnmatchcase(logger, name) for name in exact):
             return True
-        return exc is not None and any(not exact.isdisjoint(_class_names(cls)) for cls in type(exc).__mro__)
+        if exc is None:
+            return bool(named) and not exact.isdisjoint((named, named.removeprefix("builtins.")))
+        ours = [cls for name in exact if (cls := _loaded_class(name)) is not None]
+        return isinstance(exc, tuple(ours)) or any(not exact.isdisjoint(_names_of(cls)) for cls in type(exc).__mro__)
 
     return rule
 
 
-def _class_names(cls: type) -> tuple[str, ...]:
+def _loaded_class(name: str) -> type | None:
+    """Return the class of this name if its module is loaded: ``requests.Timeout`` was defined elsewhere."""
+    module, _, attribute = name.rpartition(".")
+    found = getattr(sys.modules.get(module), "__dict__", {}).get(attribute)
+    return found if isinstance(found, type) else None
+
+
+def _names_of(cls: type) -> tuple[str, ...]:
     dotted = f"{cls.__module__}.{cls.__qualname__}"
     return (dotted, cls.__qualname__) if cls.__module__ == "builtins" else (dotted,)

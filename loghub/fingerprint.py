@@ -125,9 +125,8 @@ def message_key(message: str) -> str:
     """Return all that `of_event` can take from an exception's message: equal keys, equal fingerprints."""
     line = _first_line(message)
     found = [shape(line), *_ERRNO.findall(line)]
-    found += [
-        match[0] for _, pattern in (*_CODES, ("", _CODE_NAME), ("", _BROKEN_FILE)) if (match := pattern.search(line))
-    ]
+    patterns = [*(pattern for _, pattern in _CODES), _CODE_NAME, _BROKEN_FILE]
+    found += [match[0] for pattern in patterns if (match := pattern.search(line))]
     return "\0".join(found)
 
 
@@ -161,7 +160,8 @@ def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     broken = _BROKEN_FILE.search(error.message) if _last(error.kind) in _SYNTAX_ERRORS else None
     if broken and not broken["file"].startswith("<"):
-        yield from (("type", error.kind), ("file", broken["file"]))
+        yield "type", error.kind
+        yield "file", broken["file"]
         yield "message", shape(error.message[: broken.start()])
         return
     causes = list(_causes(event))
@@ -243,11 +243,10 @@ def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     message = _text(event, "message") or _text(event, "error_message")
     warning = _WARNING.match(message) if _text(event, "logger") == "py.warnings" else None
     if warning:
-        yield from (("type", warning["category"]), ("file", _folders(warning["file"]).name))
-        yield from (
-            ("message", shape(_first_line(warning["message"]))),
-            ("line", _code(warning["code"] or "")),
-        )
+        yield "type", warning["category"]
+        yield "file", _folders(warning["file"]).name
+        yield "message", shape(warning["message"])
+        yield "line", _code(warning["code"] or "")
         return
     yield from _place(event)
     yield "template", shape(_template(event) or message)
@@ -300,24 +299,21 @@ _HAVE_CODES = _DATABASE_ERRORS | {
     "ImportError", "ModuleNotFoundError", "ClientError",
 }  # fmt: skip
 _ERRNO = re.compile(r"\[(?:Errno|WinError) (-?\d{1,9})\]")
-_CODES = (
-    ("ssl", re.compile(r"\[SSL: (\w+)")),
-    ("sqlstate", re.compile(r"SQLSTATE\W{0,3}([0-9A-Z]{5})\b|^\('([0-9A-Z]{5})',|^ERROR ([0-9A-Z]{5}):")),
-    ("database", re.compile(r"""^(?:\([\w.]+\) )?\((\d{4}), ["']|\b((?:ORA|PLS|TNS)-\d{5})\b""")),
-    ("module", re.compile(r"No module named '?([\w.]+)|([\w.+-]+\.so[.\d]*): cannot open shared object")),
-    ("name", re.compile(r"cannot import name '(\w+)' from [\w ]*'[\w.]+'")),
-    (
-        "table",
-        re.compile(r"no such (?:table|column|function|index): ([\w.]+)|Invalid object name '([\w.]+)'"),
-    ),
-    (
-        "table",
-        re.compile(r"""\b(?:relation|table|column|function|schema) "?([\w.]+)"? (?:of .{1,99} )?does not"""),
-    ),
-    ("table", re.compile(r"Table '(?:[^'.]*\.)?([^']+)' doesn't exist|Unknown column '([^']+)'")),
-    ("table", re.compile(r"\btable (\w+ has no column named \w+)")),
-    ("constraint", re.compile(r"""constraint failed: ([\w., ]+)|violates [\w -]+ constraint "([^"]+)\"""")),
-    ("aws", re.compile(r"An error occurred (\(\w+\) when calling the \w+) operation")),
+_CODES = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("ssl", r"\[SSL: (\w+)"),
+        ("sqlstate", r"SQLSTATE\W{0,3}([0-9A-Z]{5})\b|^\('([0-9A-Z]{5})',|^ERROR ([0-9A-Z]{5}):"),
+        ("database", r"^(?:\([\w.]+\) )?\((\d{4}), [\"']|\b((?:ORA|PLS|TNS)-\d{5})\b"),
+        ("module", r"No module named '?([\w.]+)|([\w.+-]+\.so[.\d]*): cannot open shared object"),
+        ("name", r"cannot import name '(\w+)' from [\w ]*'[\w.]+'"),
+        ("table", r"no such (?:table|column|function|index): ([\w.]+)|Invalid object name '([\w.]+)'"),
+        ("table", r"\b(?:relation|table|column|schema) \"?([\w.]+)\"? (?:of .{1,99} )?does not exist"),
+        ("table", r"Table '(?:[^'.]*\.)?([^']+)' doesn't exist|Unknown column '([^']+)'"),
+        ("table", r"\btable (\w+ has no column named \w+)"),
+        ("constraint", r"constraint failed: ([\w., ]+)|violates [\w -]+ constraint \"([^\"]+)\""),
+        ("aws", r"An error occurred (\(\w+\) when calling the \w+) operation"),
+    )
 )
 _CODE_NAME = re.compile(
     r"has no attribute '(\w+)'|(?:name|variable) '(\w+)' (?:is not|referenced|where)|keyword argument '(\w+)'"

@@ -13,13 +13,12 @@ from loghub.filters import shared_capture
 if TYPE_CHECKING:
     from loghub.capture import Capture
 
-_ADDED = ("fingerprint", "component", "environment", "release")
-
 
 class JsonFormatter(_JsonFormatter):
     """Adds ``component``, ``environment``, ``release``, and for errors ``fingerprint``.
 
-    Takes python-json-logger's options.
+    Takes python-json-logger's options; ``rename_fields`` renames these too, and ``reserved_attrs`` leaves them
+    out. What the caller gave as ``extra`` stands where it has the same name, but for the fingerprint.
     """
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
@@ -27,18 +26,22 @@ class JsonFormatter(_JsonFormatter):
         super().add_fields(log_data, record, message_dict)
         seen = record.__dict__.get("_loghub_event")
         capture = seen.capture if type(seen) is Sighting else shared_capture()
-        added = self._added(record, capture)
-        log_data.update({name: value for name, value in added.items() if value is not None})
+        for name, value in _added(record, capture).items():
+            field = self.rename_fields.get(name, name)
+            said = log_data.get(field) is not None and name != "fingerprint"
+            if value is not None and not said and name not in self.reserved_attrs:
+                log_data[field] = value
 
-    def _added(self, record: logging.LogRecord, capture: Capture) -> dict[str, Any]:
-        asked = record.__dict__.get("component")
-        added = {
-            "fingerprint": None,
-            "component": asked or capture.component or record.name.partition(".")[0],
-            "environment": capture.environment,
-            "release": capture.release,
-        }
-        if record.levelno >= logging.ERROR or record.exc_info:
-            kind = capture.sight(record).kind
-            added["fingerprint"] = kind.fingerprint if kind else None
-        return added
+
+def _added(record: logging.LogRecord, capture: Capture) -> dict[str, str | None]:
+    fingerprint = None
+    if record.levelno >= logging.ERROR or record.exc_info:
+        kind = capture.sight(record).kind
+        fingerprint = kind.fingerprint if kind else None
+    said = capture.describer
+    return {
+        "fingerprint": fingerprint,
+        "component": said.component_of(record),
+        "environment": said.environment,
+        "release": said.release,
+    }

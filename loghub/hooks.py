@@ -57,7 +57,7 @@ class Hooks:
 
     def _in_thread(self, before: Callable[..., Any]) -> Callable[..., Any]:
         def hook(args: Any) -> None:
-            if self._before and args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            if self._before and args.exc_value is not None and not _wanted_end(args.exc_value):
                 name = args.thread.name if args.thread is not None else "a thread"
                 report("thread", f"Uncaught exception in thread {name}", *args[:3])
             before(args)
@@ -66,7 +66,7 @@ class Hooks:
 
     def _unraisable(self, before: Callable[..., Any]) -> Callable[..., Any]:
         def hook(args: Any) -> None:
-            if self._before and args.exc_value is not None:
+            if self._before and args.exc_value is not None and not _wanted_end(args.exc_value):
                 text = args.err_msg or "Exception ignored"
                 report("unraisable", text, args.exc_type, args.exc_value, args.exc_traceback)
             before(args)
@@ -77,6 +77,9 @@ class Hooks:
 def report(mechanism: str, text: str, kind: Any, exc: BaseException, tb: TracebackType | None) -> None:
     """Log an exception that nobody caught; what goes wrong on the way is not raised."""
     try:
+        # dictConfig disables every logger that is there before it (this one, made while it looked for the
+        # handler's class, too) unless the configuration names it; who wants no reports takes the handler out.
+        log.disabled = False
         log.critical("%s", text, exc_info=(kind, exc, tb), extra={"loghub_mechanism": mechanism})
     except Exception:
         if logging.raiseExceptions and sys.stderr is not None:
@@ -84,6 +87,4 @@ def report(mechanism: str, text: str, kind: Any, exc: BaseException, tb: Traceba
 
 
 def _wanted_end(exc: BaseException) -> bool:
-    if isinstance(exc, KeyboardInterrupt):
-        return True
-    return isinstance(exc, SystemExit)
+    return isinstance(exc, KeyboardInterrupt | SystemExit)

@@ -37,8 +37,9 @@ def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
         name
         for cls in type(owner).__mro__
         if "__init__" in cls.__dict__ and cls is not object
-        for name in inspect.signature(cls.__dict__["__init__"]).parameters
-    } - {"self", "unknown", "rest", "now"}
+        for name, parameter in inspect.signature(cls.__dict__["__init__"]).parameters.items()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    } - {"self", "now"}
     name = next(iter(unknown))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(known))}."
@@ -71,7 +72,7 @@ def number(owner: object, name: str, value: object, minimum: float = 0.0) -> flo
     """Return a number that is at least `minimum`; digits in a string are taken too."""
     try:
         read = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         read = float("nan")
     if isinstance(value, bool) or not minimum <= read < float("inf"):
         refuse(owner, name, value, f"a number of at least {minimum:g}")

@@ -119,7 +119,7 @@ _GRANTING = _listed("access api auth refresh session")  # what makes `tokens` mo
 _ABOUT = _listed(
     """age alg algorithm at attempts audience backend budget class count counter counts dir disabled domain enabled
     endpoint error errors exception expiration expired expires expiry factory field fields file filename format
-    generator handler hasher hashers host in index invalid issuer kind left len length lifetime limit max method
+    generator handler hasher hashers host ids in index invalid issuer kind left len length lifetime limit max method
     methods middleware min mode model name names parser path policy port prefix provider reset required samesite
     scope scopes size status store strength suffix timeout total ttl type types uri url usage used user username
     valid validator validators version"""
@@ -301,10 +301,11 @@ def _basic_or_bearer(found: re.Match[str]) -> str:
 _COLOUR = r"(?:(?:\x1b|\\x1b|\\033|\\u001b)\[[0-9;]{0,9}m)*"
 _COLOUR_END = re.compile(r"[0-9]{0,3}m")
 _AFTER_NAME = (
-    r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|%5d)" + _COLOUR + r"(?P<op>[ \t]{0,8}(?:"
-    r":[ \t]{0,4}(?:str|bytes|int|any|object|optional\[\w{1,20}\]|\w{0,20}secret\w{0,20})"
-    r"(?:[ \t]?\|[ \t]?none)?[ \t]{0,4}=(?!=)"  # a name with its type
-    r"|=>|:=|[=!]=|=|:(?!//)|%3d|%3a)|,|>|[ \t]{1,4}(?=[\"']))[ \t]{0,8}" + _COLOUR
+    r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|(?:%5b)?%5d)" + _COLOUR + r"(?P<op>[ \t]{0,8}(?:"
+    # a name with its type
+    r":[ \t]{0,4}[\w.]{1,40}+(?:\[[\w., |]{0,40}\])?(?:[ \t]?\|[ \t]?none)?[ \t]{0,4}=(?=[ \t]{0,4}[\"'])"
+    r"|:[ \t]{0,4}(?:str|bytes|int|any)[ \t]{0,4}=(?!=)"
+    r"|=>|:=|[=!]=|=|:(?!//)|%3d|%3a)|,|>|[ \t]{1,4}(?=[\"']))[ \t]{0,8}(?:%22)?" + _COLOUR
 )
 _QUOTED = re.compile(
     r"[bBrRuUfF]{0,2}(?:(\"\"\"|''')(?P<triple>.*?)(?:\1|\Z)"
@@ -334,7 +335,7 @@ _MASKED = re.compile(
     r"[*•.#_-]+|[xX]{3,}|<[A-Za-z _-]{0,40}>|\{[\w.!:\[\]]{0,80}\}|\$\{?\w{1,64}\}?"
     rf"|%(?:\(\w{{1,64}}\))?[sdr]|\?|:\w{{1,64}}|{_MARK}+"
 )
-_NO_VALUE = _listed("none null true false undefined nil nan [] {} ()")
+_NO_VALUE = _listed("none null true false undefined nil nan [] {} () str bytes secretstr")
 _PROSE = _listed(
     """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
     found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
@@ -367,15 +368,14 @@ def _outside_quotes(text: str, at: int, *, name_is_quoted: bool) -> bool:
     return not (left.count('"') % 2 or left.count("'") % 2)
 
 
-def _container_end(text: str, at: int) -> int:
-    """Return where the bracket at `at` closes, or the end of what may belong to it."""
+def _container_end(text: str, at: int) -> int | None:
+    """Return where the bracket at `at` closes, or None where it does not close soon."""
     depth = 0
-    last = min(len(text), at + MAX_VALUE_CHARS)
-    for place in range(at, last):
+    for place in range(at, min(len(text), at + MAX_VALUE_CHARS)):
         depth += (text[place] in "[{(") - (text[place] in ")}]")
         if not depth:
             return place + 1
-    return last
+    return None
 
 
 class _Named:
@@ -419,12 +419,14 @@ class _Named:
     def _bare(self, at: int) -> tuple[int, int]:
         opener = self.text[at : at + 1]
         if opener in {"[", "{"} or (self.op == "=" and opener == "("):
-            return at, self._bare_end(_container_end(self.text, at))
+            return at, self._bare_end(_container_end(self.text, at) or at + MAX_VALUE_CHARS)
         cookies = _COOKIES.match(self.text, at) if "cookie" in self.name else None
         if cookies and "=" in cookies[0]:
             return at, self._bare_end(cookies.end())
-        bare = _BARE.match(self.text, at)
-        return self._without_scheme(*bare.span(), quoted=False) if bare else (at, at)
+        start, end = self._without_scheme(at, self._bare_end(at), quoted=False)
+        if end > start and self.text[end : end + 1] in {"(", "[", "{"}:  # Basic('bob', 'hunter2')
+            end = self._bare_end(_container_end(self.text, end) or end)
+        return start, end
 
     def _bare_end(self, at: int) -> int:
         more = _BARE.match(self.text, at)
@@ -443,7 +445,7 @@ class _Named:
     def _innocent(self, value: str, *, loose: bool, scheme: bool) -> bool:
         """Tell whether `value` is no secret; after a `loose` colon, and no `scheme`, prose may stand."""
         low = value.strip().lower()
-        if not low or low in _NO_VALUE or _MASKED.fullmatch(value):
+        if not low or low in _NO_VALUE or low.rstrip("):,") in _NO_VALUE or _MASKED.fullmatch(value):
             return True
         strong = bool(_STRONG.search(self.name))
         if low.isdigit() and len(low) <= 5 and not strong and "pin" not in self.name:
@@ -937,7 +939,7 @@ def _class_name(value: object) -> str:
 
 def _as_text(value: object) -> str:
     """Return a text as an exact str, and anything else as its repr."""
-    return str.__str__(value) if isinstance(value, str) else _printed(value)
+    return str.__str__(value) if issubclass(type(value), str) else _printed(value)
 
 
 def _printed(value: object) -> str:
@@ -1134,7 +1136,7 @@ class _Copy:
     # frames and parts
 
     def frames(self, frames: Any) -> Any:
-        if not isinstance(frames, list | tuple):
+        if not issubclass(type(frames), list | tuple):
             return self.value(frames, 0)
         inner = len(frames) - MAX_FRAMES_INNER
         if inner <= MAX_FRAMES_OUTER:
@@ -1153,7 +1155,7 @@ class _Copy:
         return copied
 
     def parts(self, parts: Any, depth: int) -> Any:
-        if not isinstance(parts, list | tuple):
+        if not issubclass(type(parts), list | tuple):
             return self.value(parts, depth)
         return self.inside(parts, depth, self.each_part)
 

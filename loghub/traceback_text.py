@@ -19,6 +19,7 @@ import ast
 import itertools
 import linecache
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _script_frame(line: str) -> dict[str, Any] | None:
 def qualify(frames: Sequence[dict[str, Any]], lines_of: Callable[[str], list[str]] = linecache.getlines) -> None:
     """Give each frame its qualified name (``Class.method``) where the source, as it is now, still agrees.
 
-    It reads and parses source files: for events that only a text tells of, never on the way of a record.
+    It reads and parses source files: for events that only a text tells of, never on the way of others.
     """
     known: dict[str, dict[tuple[str, int], str]] = {}
     for frame in frames:
@@ -225,6 +226,7 @@ def qualify(frames: Sequence[dict[str, Any]], lines_of: Callable[[str], list[str
         frame["function"] = known[file].get((function, line), function)
 
 
+@lru_cache(32)
 def _names_by_line(source: str) -> dict[tuple[str, int], str]:
     """Return the qualified name for every (function, line) of a source; the innermost function wins."""
     try:

@@ -94,6 +94,9 @@ SECRETS = {
     "yaml": ("smtp:\n  password: 'hunter2'\n  port: 25", "hunter2"),
     "yaml bare": ("  db_password: hunter2\n", "hunter2"),
     "keyword": ("connect(user='bob', passwd=b'hunter2')", "hunter2"),
+    "other type": ("SECRET_KEY: Final[str] = 'hunter2'", "hunter2"),
+    "call": ("auth=HTTPBasicAuth('bob', 'hunter2'), x=1", "hunter2"),
+    "encoded json": ("q=%7B%22password%22%3A%22hunter2%22%7D", "hunter2"),
     "typed": ("password: str = 'hunter2'", "hunter2"),
     "triple quotes": ('secret = """hunter2"""', "hunter2"),
     "xml": ("<user>bob</user><password>hunter2</password>", "hunter2"),
@@ -128,6 +131,8 @@ INNOCENTS = [
     "password=",
     "password=None",
     "passwords: []",
+    "def login(password: str, token: bytes):",
+    "token_ids=[1, 2]",
     "password='***'",
     "password=${DB_PASSWORD}",
     "password=%s",
@@ -674,6 +679,12 @@ class TestPlain:
         assert [clean[key] for key in ("id", "fingerprint", "timestamp")] == [
             event[key] for key in ("id", "fingerprint", "timestamp")
         ]
+
+    @pytest.mark.parametrize("key", [*scrub.KEYS, "more"])
+    def test_hostile_field(self, scrubber, key):
+        """A value that answers nothing but errors costs its own field, and no other."""
+        clean = scrubber.event(plain_event(**{key: Hostile()}))
+        assert clean == plain_event(**{key: "<unprintable Hostile>"})
 
     @pytest.mark.parametrize(
         "event", [None, 17, [], {"frames": 5, "causes": "x", "args": {1}}, {"error_message": None}]

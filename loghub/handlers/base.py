@@ -6,13 +6,14 @@ of one's own is a subclass of OutboxHandler with a `destination` and one method,
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import sys
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loghub import delivery, env, options
-from loghub.capture import Sighting
+from loghub.capture import Sighting, current_cause
 from loghub.filters import EventFilter, shared_capture
 
 if TYPE_CHECKING:
@@ -47,13 +48,16 @@ class ReportingHandler(logging.Handler):
         shutdown_timeout: float = 2.0,
         **unknown: object,
     ) -> None:
+        # All options first: logging would flush a handler that is not finished when the process ends.
         options.reject_unknown(self, unknown)
-        super().__init__(level)
         self.enabled = options.variable_flag("ERROR_REPORTING_ENABLED", default=True)
+        options.variable_flag("ERROR_REPORTING_INCLUDE_SYSTEM_INFO", default=True)  # else the first record says so
         self.shutdown_timeout = options.number(self, "shutdown_timeout", shutdown_timeout)
+        where = home_option(self, home), _ledger(self, ledger)
+        super().__init__(level)
         self._selective = False
-        self._complaints: set[tuple[type[BaseException] | None, int]] = set()
-        self.home = delivery.home_of(_home(self, home), _ledger(self, ledger))
+        self._complaints: set[Any] = set()
+        self.home = delivery.home_of(*where)
         if self.enabled:
             self.home.attach(id(self), self if isinstance(self, OutboxHandler) else None)
             if self.home.path is not None and os.path.isdir(self.home.path):
@@ -81,16 +85,18 @@ class ReportingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record down in this process's journal."""
+        if not self.enabled:
+            return
         try:
             sighting = record.__dict__.get("_loghub_event")
             if type(sighting) is not Sighting:
                 sighting = shared_capture().sight(record)
-            if sighting.kind is None or not self.enabled:
+            if sighting.kind is None:
                 return
             new = self.home.note(record, sighting, self.destination, selective=self._selective)
+            delivery.stir(soon=new)
             if sighting.kept >= 0:
                 self.kept(record, sighting)
-            delivery.stir(soon=new)
         except Exception:
             self.handleError(record)
 
@@ -99,13 +105,11 @@ class ReportingHandler(logging.Handler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Do what logging does, once for each cause."""
-        kind, _, tb = sys.exc_info()
-        while tb is not None and tb.tb_next is not None:
-            tb = tb.tb_next
-        cause = (kind, tb.tb_lineno if tb is not None else 0)
+        cause = current_cause()
         if cause not in self._complaints:
             self._complaints.add(cause)
-            super().handleError(record)
+            with contextlib.suppress(RecursionError):  # the application is at the end of its stack
+                super().handleError(record)
 
     def flush(self) -> None:
         """Deliver what waits, for at most `shutdown_timeout` seconds."""
@@ -153,7 +157,8 @@ class OutboxHandler(ReportingHandler):
         delivery.log.log(level, "Error reporter: %s", text)
 
 
-def _home(owner: object, value: str | None) -> str | None:
+def home_option(owner: object, value: str | None) -> str | None:
+    """Return the folder that option `home` names; None where the user has no home."""
     if value is None:
         return delivery.default_home()
     return os.path.abspath(os.path.expanduser(options.text(owner, "home", value)))
@@ -164,5 +169,6 @@ def _ledger(owner: object, value: str | None) -> str | None:
     if url is None or url == "sqlite":
         return None
     if not isinstance(url, str) or not url.startswith(("postgresql://", "postgres://")):
-        options.refuse(owner, "ledger", url, "'sqlite' or a postgresql:// URL")
+        shown = re.sub(r"//.*@", "//***@", str(url), flags=re.DOTALL)  # it may hold a password
+        options.refuse(owner, "ledger", shown, "'sqlite' or a postgresql:// URL")
     return url

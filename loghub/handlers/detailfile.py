@@ -1,35 +1,40 @@
-"""One JSON file per kept occurrence, on disk when the logging call returns."""
+"""JSONDetailHandler: one JSON file for each occurrence that is kept in full."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import options
+from loghub import delivery, options
 from loghub.event import dumps
 from loghub.handlers.base import ReportingHandler
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from loghub.capture import Sighting
     from loghub.event import Event
 
-PATTERN = re.compile(r"^error_\d{8}_\d{6}_[\w]+\.json$", re.ASCII)
+PATTERN = re.compile(r"error_\d{8}_\d{6}_[\w]+\.json", re.ASCII)
 """Names of detail files (seed B's pattern)."""
 
 SWEEP_EVERY = 500
-"""Files written between two looks at the limits."""
+"""The most files written between two looks at the limits; a small limit is looked at more often."""
+
+_HIDDEN = re.compile(r"\.error_.*\.tmp")
+_ABANDONED_SECONDS = 3600.0  # a file under its hidden name is finished in no time, unless its writer was killed
 
 
 class JSONDetailHandler(ReportingHandler):
     """Writes the event of each kept occurrence to a file of its own.
 
-    A file appears whole or not at all, with mode 0600, and none is ever overwritten.
+    A file appears whole or not at all, with mode 0600, and none is ever overwritten. Where a file cannot be
+    written, the occurrence is in the journal all the same, and logger ``loghub`` says so once.
 
     Args:
         directory: Where (``logs/errors``; made if need be). `log_path` is seed B's name for it.
@@ -42,9 +47,9 @@ class JSONDetailHandler(ReportingHandler):
 
     def __init__(
         self,
-        directory: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
         *,
-        log_path: str | None = None,
+        log_path: str | os.PathLike[str] | None = None,
         keep_per_group: int = 20,
         backupCount: int = 10_000,
         max_age_days: float = 30,
@@ -52,67 +57,87 @@ class JSONDetailHandler(ReportingHandler):
         now: Callable[[], float] = time.time,
         **rest: Any,
     ) -> None:
-        chosen = directory if directory is not None else log_path
-        self.directory = os.path.abspath(
-            "logs/errors" if chosen is None else options.text(self, "directory", os.fspath(chosen))
-        )
+        self.directory = _directory(self, directory, log_path)
         self.keep_per_group = options.whole(self, "keep_per_group", keep_per_group)
         self.backupCount = options.whole(self, "backupCount", backupCount)
         self.max_age_days = options.number(self, "max_age_days", max_age_days)
         self.max_total_bytes = options.whole(self, "max_total_bytes", max_total_bytes)
+        self._sweep_every = max(1, min(SWEEP_EVERY, self.backupCount // 10 if self.backupCount else SWEEP_EVERY))
         self._now = now
-        self._written = 0
-        self._sweeping = threading.Lock()
+        self._written = itertools.count()
+        self._sweeper: threading.Thread | None = None
+        self._trouble = ""
         super().__init__(**rest)
-        os.makedirs(self.directory, exist_ok=True)
-        self.home.keep_at_least(self.keep_per_group)
+        if self.enabled:
+            self._look_at_directory()
+            self.home.keep_at_least(self.keep_per_group)
 
     def kept(self, record: logging.LogRecord, sighting: Sighting) -> None:
         """Write the file."""
-        if sighting.kept < self.keep_per_group and sighting.event is not None:
-            write_detail(self.directory, sighting.event, record.created)
-            self._written += 1
-            if self._written % SWEEP_EVERY == 1 and not self._sweeping.locked():
-                threading.Thread(target=self.sweep, name="loghub-sweep", daemon=True).start()
+        if sighting.kept >= self.keep_per_group:
+            return
+        try:
+            write_detail(self.directory, sighting.capture.keep(sighting, record), record.created)
+        except OSError as error:
+            self._say(error)
+            return
+        self._trouble = ""
+        if next(self._written) % self._sweep_every == 0:
+            self._sweep_aside()
 
     def sweep(self) -> None:
         """Delete what is beyond the limits, oldest first; several processes may do so at once."""
-        if not self._sweeping.acquire(blocking=False):
-            return
+        oldest = self._now() - self.max_age_days * 86400 if self.max_age_days else 0.0
+        files, total = 0, 0
+        for path, at, size in sorted(detail_files(self.directory), key=lambda one: one[1], reverse=True):
+            files, total = files + 1, total + size
+            if (
+                at < oldest
+                or (self.backupCount and files > self.backupCount)
+                or (self.max_total_bytes and total > self.max_total_bytes)
+            ):
+                _remove(path)
+        for path, at, _ in _files(self.directory, _HIDDEN):
+            if at < self._now() - _ABANDONED_SECONDS:
+                _remove(path)
+
+    def _sweep_aside(self) -> None:
+        """Sweep in a thread: looking at thousands of files takes longer than logging may."""
+        if self._sweeper is None or not self._sweeper.is_alive():
+            self._sweeper = threading.Thread(target=self.sweep, name="loghub-sweep", daemon=True)
+            try:
+                self._sweeper.start()
+            except RuntimeError:  # the interpreter is going down: the next process sweeps
+                self._sweeper = None
+
+    def _look_at_directory(self) -> None:
         try:
-            oldest = self._now() - self.max_age_days * 86400 if self.max_age_days else 0.0
-            files, total = 0, 0
-            for path, at, size in sorted(detail_files(self.directory), key=lambda one: one[1], reverse=True):
-                files, total = files + 1, total + size
-                if (
-                    at < oldest
-                    or (self.backupCount and files > self.backupCount)
-                    or (self.max_total_bytes and total > self.max_total_bytes)
-                ):
-                    _remove(path)
-        finally:
-            self._sweeping.release()
+            os.makedirs(self.directory, exist_ok=True)
+            if not os.access(self.directory, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            self._say(error)
+
+    def _say(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if reason != self._trouble:
+            self._trouble = reason
+            delivery.log.warning(
+                "Error reporter: no detail files can be written to %s (%s); errors are kept in the journal until "
+                "option 'directory' names a folder that can be written.",
+                self.directory,
+                reason,
+            )
 
 
 def detail_files(directory: str) -> list[tuple[str, float, int]]:
     """Return path, time of writing and bytes of each detail file in `directory`."""
-    found = []
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if PATTERN.match(entry.name):
-                    seen = entry.stat()
-                    found.append((entry.path, seen.st_mtime, seen.st_size))
-    except OSError:
-        return found
-    return found
+    return list(_files(directory, PATTERN))
 
 
 def detail_name(event: Event, created: float) -> str:
     """Return ``error_YYYYmmdd_HHMMSS_Type_<id8>.json`` (UTC)."""
-    kind = re.sub(r"\W", "_", event.get("error_type") or "Error", flags=re.ASCII)[:80]
-    stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime(created))
-    return f"error_{stamp}_{kind}_{event['id'][:8]}.json"
+    return _name(event, created, 8)
 
 
 def write_detail(directory: str, event: Event, created: float) -> str:
@@ -121,8 +146,7 @@ def write_detail(directory: str, event: Event, created: float) -> str:
     Raises:
         OSError: It could not be written; nothing is left behind.
     """
-    name = detail_name(event, created)
-    hidden = os.path.join(directory, f".{name}.{os.getpid()}.tmp")
+    hidden = os.path.join(directory, f".{_name(event, created, 64)}.{threading.get_ident()}.tmp")
     data = dumps(event, indent=4).encode()
     try:
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -133,24 +157,73 @@ def write_detail(directory: str, event: Event, created: float) -> str:
         with open(fd, "wb", buffering=0) as file:
             while data:
                 data = data[file.write(data) :]
-        return _publish(hidden, directory, name, event["id"])
+        return _publish(hidden, directory, event, created)
     finally:
         _remove(hidden)
 
 
-def _publish(hidden: str, directory: str, name: str, whole_id: str) -> str:
+def _publish(hidden: str, directory: str, event: Event, created: float) -> str:
     """Give the file its name, unless another has it: then with more of the id."""
-    path = os.path.join(directory, name)
-    for longer in (name, name.replace(f"_{whole_id[:8]}.", f"_{whole_id}.")):
-        path = os.path.join(directory, longer)
+    path = ""
+    for digits in (8, 64):
+        path = os.path.join(directory, _name(event, created, digits))
+        if _gave_name(hidden, path) or _holds(path, event):
+            break
+    return path
+
+
+def _gave_name(hidden: str, path: str) -> bool:
+    try:
+        os.link(hidden, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if os.path.exists(path):
+            return False
+        os.rename(hidden, path)
+    return True
+
+
+def _holds(path: str, event: Event) -> bool:
+    """Whether this very event is there already: one record can come by two ways."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dumps(event.get("id", "")) in file.read()
+    except (OSError, ValueError):
+        return False
+
+
+def _name(event: Event, created: float, digits: int) -> str:
+    kind = _word(event.get("error_type"))[:80] or "Error"
+    stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime(created))
+    return f"error_{stamp}_{kind}_{_word(event.get('id'))[:digits]}.json"
+
+
+def _word(value: object) -> str:
+    return re.sub(r"\W", "_", str(value or ""), flags=re.ASCII)
+
+
+def _directory(owner: object, directory: object, log_path: object) -> str:
+    name = "directory" if directory is not None else "log_path"
+    chosen = directory if directory is not None else log_path
+    if chosen is None:
+        return os.path.abspath("logs/errors")
+    chosen = options.text(owner, name, os.fspath(chosen) if isinstance(chosen, os.PathLike) else chosen)
+    return os.path.abspath(os.path.expanduser(chosen))
+
+
+def _files(directory: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, float, int]]:
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return
+    for name in filter(pattern.fullmatch, names):
+        path = os.path.join(directory, name)
         try:
-            os.link(hidden, path)
-        except FileExistsError:
+            seen = os.stat(path)
+        except OSError:  # another process sweeps too
             continue
-        except OSError:  # a file system without hard links
-            os.rename(hidden, path)
-        return path
-    return path  # this very event is there already
+        yield path, seen.st_mtime, seen.st_size
 
 
 def _remove(path: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from loghub import env, options
+from loghub import delivery, env, options
 from loghub.errors import DeliveryError
 from loghub.github import issue as text
 from loghub.github import lifecycle
@@ -121,7 +121,7 @@ class GitHubIssueHandler(OutboxHandler):
         if self._client is None:
             from loghub.github.client import GitHubClient
 
-            self._client = GitHubClient(self.repo or "", self.token, self.api_url)
+            self._client = GitHubClient(self.repo or "", self.token, self.api_url, sleep=delivery.pause)
         return self._client
 
     def draft(self, item: Item, ledger_id: str) -> Draft:

@@ -8,7 +8,8 @@ import os
 import sys
 from typing import IO, Any
 
-from loghub import delivery, options
+from loghub import options
+from loghub.handlers.base import home_option
 from loghub.hooks import Hooks
 
 
@@ -36,31 +37,42 @@ class UncaughtHandler(logging.Handler):
         **unknown: object,
     ) -> None:
         options.reject_unknown(self, unknown)
-        super().__init__(level)
+        in_threads = options.flag(self, "threads", threads)
+        in_finalizers = options.flag(self, "unraisable", unraisable)
         dump = options.flag(self, "faulthandler", faulthandler)
-        self._hooks = Hooks(
-            threads=options.flag(self, "threads", threads),
-            unraisable=options.flag(self, "unraisable", unraisable),
-        )
-        folder = delivery.default_home() if home is None else os.path.abspath(os.path.expanduser(home))
+        folder = home_option(self, home)
+        super().__init__(level)
+        self._pid = os.getpid()
+        self._hooks = Hooks(threads=in_threads, unraisable=in_finalizers)
         self._faults = _dump_faults(folder) if dump else None
+        _open.add(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Do nothing: the hooks log, and other handlers handle."""
 
     def close(self) -> None:
         """Put the interpreter's hooks back."""
+        _open.discard(self)
         self._hooks.remove()
         faults, self._faults = self._faults, None
         if faults is not None:
             faulthandler.disable()
             faults.close()
-            try:
-                if not os.path.getsize(faults.name):
-                    os.unlink(faults.name)
-            except OSError:
-                pass  # somebody tidied up
+            if os.getpid() == self._pid:  # in a forked child the file is its parent's
+                _remove_empty(faults.name)
         super().close()
+
+
+_open: set[UncaughtHandler] = set()
+"""What is not closed: no logger need hold the handler, and its hooks must not outlive it unclosed."""
+
+
+def _remove_empty(path: str) -> None:
+    try:
+        if not os.path.getsize(path):
+            os.unlink(path)
+    except OSError:
+        pass  # somebody tidied up
 
 
 def _dump_faults(folder: str | None) -> IO[Any] | None:
@@ -69,7 +81,8 @@ def _dump_faults(folder: str | None) -> IO[Any] | None:
         return None
     try:
         os.makedirs(os.path.join(folder, "faults"), mode=0o700, exist_ok=True)
-        file = open(os.path.join(folder, "faults", f"{os.getpid()}.txt"), "w", encoding="utf-8")  # noqa: SIM115 - open as long as the handler
+        # Appending: in a container every process has the same number, and the last one's death is news.
+        file = open(os.path.join(folder, "faults", f"{os.getpid()}.txt"), "a", encoding="utf-8")  # noqa: SIM115 - open as long as the handler
     except OSError as error:
         print(f"loghub: stacks of fatal signals cannot be kept: {error}", file=sys.stderr)  # noqa: T201 - logging is being configured
         return None

@@ -102,6 +102,9 @@ class Ledger(Protocol):
     def lease(self, destination: str, owner: str, now: float, seconds: float) -> bool:
         """Take or renew the right to deliver to `destination`; False while another owner has it."""
 
+    def leaseholder(self, destination: str) -> tuple[str, float]:
+        """Return who has the lease of `destination`, and until when; ("", 0.0) if nobody has."""
+
     def release(self, destination: str, owner: str) -> None:
         """Give the lease back."""
 

@@ -282,6 +282,11 @@ class SQLiteLedger:
             )
             return taken.rowcount == 1
 
+    def leaseholder(self, destination: str) -> tuple[str, float]:
+        """Return who has the lease of `destination`, and until when; ("", 0.0) if nobody has."""
+        rows = self._rows("SELECT owner, leased_until FROM destinations WHERE name = ?", (destination,))
+        return rows[0] if rows else ("", 0.0)
+
     def release(self, destination: str, owner: str) -> None:
         """Give the lease back."""
         with self._transaction() as db:

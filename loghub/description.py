@@ -1,0 +1,467 @@
+"""A LogRecord described as an event, whatever it holds: the slow half of capture, for what was not seen before.
+
+`Describer.outline` says what makes the fingerprint, `Describer.whole` everything. Both look at objects of the
+application, which may do anything: `Describer.bare` is what can still be said when they raise.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+import linecache
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+import uuid
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from loghub import fingerprint
+from loghub.event import KEYS, Event, iso
+from loghub.traceback_text import parse_traceback, qualify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType, TracebackType
+
+    from loghub.event import ErrorPart, Frame
+
+MAX_MEMBERS = 64
+"""Members of an ExceptionGroup that are looked at."""
+
+MAX_REACHED = 256
+"""Exceptions behind one exception that are looked at."""
+
+TRACEBACK_HEAD = "Traceback (most recent call last):"
+"""How Python begins the text of a traceback."""
+
+_MAX_CAUSES = 50
+_MAX_DEPTH = 10  # groups within groups; Python prints as many
+_OUTER_FRAMES, _INNER_FRAMES = 50, 200
+_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message", "asctime", "taskName", "_loghub_event", "loghub_skip", "fingerprint", "component",
+    "loghub_mechanism",
+}  # fmt: skip
+_MECHANISMS = {"loghub.uncaught": "uncaught", "loghub.browser": "browser", "loghub.process": "process"}
+_GROUP_HEAD = "  + Exception Group "
+_STACK = "\nStack (most recent call last):\n"
+
+
+class Describer:
+    """Describes records, by what an EventFilter says about every event.
+
+    Args:
+        component: Which part of the system; None takes the logger's first name.
+        environment: production, staging, ...
+        release: What is deployed.
+        is_in_app: Whether a frame of this file and module is the application's.
+        system: What is said about the machine, or None.
+        include_locals: Whether frames carry their local variables.
+    """
+
+    def __init__(
+        self,
+        component: str | None,
+        environment: str,
+        release: str | None,
+        is_in_app: Callable[[str, str], bool],
+        system: dict[str, Any] | None,
+        *,
+        include_locals: bool,
+    ) -> None:
+        self.component = component
+        self.environment = environment
+        self.release = release
+        self.is_in_app = is_in_app
+        self.system = system
+        self.include_locals = include_locals
+
+    def component_of(self, record: logging.LogRecord) -> str:
+        """Return what the caller gave as ``extra={"component": ...}``, else what the filter or the logger says."""
+        asked = record.__dict__.get("component")
+        return text_of(asked) if asked else self.component or text_of(record.name or "root").partition(".")[0]
+
+    def outline(self, record: logging.LogRecord) -> Event:
+        """Return the part of the event that makes its fingerprint."""
+        event = self._head(record)
+        exc = exception_of(record)
+        if exc is not None:
+            event |= self._part(exc, _traceback_of(record), set())  # type: ignore[typeddict-item]
+        elif told := self._told(record, event["message"]):
+            event |= told
+        else:
+            event |= _plain(record, event["message"])
+        return _with_place(event, record)
+
+    def whole(self, record: logging.LogRecord) -> Event:
+        """Return the whole event, not yet scrubbed and without fingerprint."""
+        return self._complete(record, self.outline(record))
+
+    def bare(self, record: logging.LogRecord) -> Event:
+        """Return what can be said of a record whose exception or arguments break whoever looks at them."""
+        event = self._head(record)
+        exc = exception_of(record)
+        if exc is None:
+            event |= _plain(record, event["message"])
+        else:
+            event |= self._own(exc, _traceback_of(record))  # type: ignore[typeddict-item]
+        return self._complete(record, _with_place(event, record))
+
+    def _head(self, record: logging.LogRecord) -> Event:
+        return {
+            "level": record.levelname,
+            "logger": record.name,
+            "message": message_of(record),
+            "template": text_of(record.msg),
+            "component": self.component_of(record),
+            "platform": "python",
+        }
+
+    def _complete(self, record: logging.LogRecord, event: Event) -> Event:
+        exc = exception_of(record)
+        event |= {
+            "timestamp": _time_of(record),
+            "additional_info": context_of(record),
+            "id": uuid.uuid4().hex,
+            "args": _args(record.args),
+            "environment": self.environment,
+            "release": self.release,
+            "server": server_name(),
+            "process": {"id": record.process, "name": record.processName},
+            "thread": {"id": record.thread, "name": record.threadName},
+            "task": _task_name(record),
+            "mechanism": record.__dict__.get("loghub_mechanism") or _MECHANISMS.get(record.name, "logging"),
+            "breadcrumbs": [],
+        }
+        if exc is not None:
+            event["traceback"] = render(exc, _traceback_of(record))
+        for absent in ("causes", "exceptions", "notes"):
+            event.setdefault(absent, [])  # type: ignore[misc]
+        if record.stack_info:
+            event["additional_info"]["stack_info"] = record.stack_info
+        if self.system is not None:
+            event["system"] = self.system
+        return event
+
+    # Exceptions ---------------------------------------------------------------------------------------------
+
+    def _part(self, exc: BaseException, tb: TracebackType | None, seen: set[int], depth: int = 0) -> ErrorPart:
+        """Return `exc` with its causes (nearest first) and members."""
+        seen.add(id(exc))
+        part = self._own(exc, tb)
+        if notes := getattr(exc, "__notes__", None):
+            part["notes"] = [text_of(note) for note in notes] if isinstance(notes, list) else [text_of(notes)]
+        if causes := list(self._causes(exc, seen, depth)):
+            part["causes"] = causes
+        return self._with_members(part, exc, seen, depth)
+
+    def _own(self, exc: BaseException, tb: TracebackType | None) -> ErrorPart:
+        return {
+            "error_type": type(exc).__name__,
+            "error_module": text_of(type(exc).__module__),
+            "error_message": text_of(exc),
+            "frames": self._frames(tb),
+        }
+
+    def _causes(self, exc: BaseException, seen: set[int], depth: int) -> Iterator[ErrorPart]:
+        for _ in range(_MAX_CAUSES):
+            relation, nearer = reason(exc)
+            if nearer is None or id(nearer) in seen:
+                return
+            seen.add(id(nearer))
+            part = self._own(nearer, nearer.__traceback__)
+            part["relation"] = relation  # type: ignore[typeddict-item]
+            yield self._with_members(part, nearer, seen, depth)
+            exc = nearer
+
+    def _with_members(self, part: ErrorPart, exc: BaseException, seen: set[int], depth: int) -> ErrorPart:
+        if isinstance(exc, BaseExceptionGroup) and depth < _MAX_DEPTH:
+            part["exceptions"] = [
+                self._part(member, member.__traceback__, seen, depth + 1)
+                for member in exc.exceptions[:MAX_MEMBERS]
+                if id(member) not in seen and len(seen) < MAX_REACHED
+            ]
+        return part
+
+    # Frames -------------------------------------------------------------------------------------------------
+
+    def _frames(self, tb: TracebackType | None) -> list[Frame]:
+        found = list(steps(tb))
+        if len(found) > _OUTER_FRAMES + _INNER_FRAMES:
+            found = found[:_OUTER_FRAMES] + found[-_INNER_FRAMES:]
+        return [self._frame(step) for step in found]
+
+    def _frame(self, tb: TracebackType) -> Frame:
+        code = tb.tb_frame.f_code
+        module = tb.tb_frame.f_globals.get("__name__")
+        module = module if isinstance(module, str) else ""
+        frame: Frame = {
+            "file": code.co_filename,
+            "module": module,
+            "function": code.co_qualname,
+            "line": tb.tb_lineno or 0,
+            "column": _column(tb),
+            "code": _source_line(tb),
+            "in_app": self.is_in_app(code.co_filename, module),
+        }
+        if self.include_locals:
+            frame["locals"] = {name: text_of(value, repr) for name, value in _locals(tb.tb_frame)}
+        return frame
+
+    # Texts of tracebacks ------------------------------------------------------------------------------------
+
+    def _told(self, record: logging.LogRecord, message: str) -> Event | None:
+        """Return what the text of a traceback says, if a QueueHandler or a renderer left one in the record."""
+        for text in (record.exc_text, message):
+            if isinstance(text, str) and TRACEBACK_HEAD in text:
+                before, told = _split(text)
+                event = self._from_text(told)
+                if event.get("frames") or event.get("causes") or event.get("exceptions"):
+                    if text is message:
+                        event["message"] = event["template"] = before.rstrip("\n")
+                    return event
+        return None
+
+    def _from_text(self, text: str) -> Event:
+        part: Any = parse_traceback(text.partition(_STACK)[0])
+        for inner in _parts(part):
+            inner["error_module"], inner["error_type"] = _class_of(inner["error_module"], inner["error_type"])
+            for frame in inner["frames"]:
+                frame["in_app"] = self.is_in_app(frame["file"], "")
+            if at := _culprit(inner["frames"]):
+                # A text does not say the class around a method, which tells two bugs apart.
+                at["function"] = _qualified(at["file"], at["function"], at["line"])
+        return part | {"traceback": text}  # type: ignore[no-any-return]
+
+
+def in_app_rule(
+    project_root: str | None = None, in_app: Sequence[str] = (), not_in_app: Sequence[str] = ()
+) -> Callable[[str, str], bool]:
+    """Return the rule that says whether a frame (file, module) is the application's.
+
+    Named modules decide first (with what is below them), the longer name over the shorter; then library
+    folders are out; then, if `project_root` is given, only files below it are in, and what a person typed.
+    """
+    # A folder of releases is often reached by a link: frames know it by either name.
+    roots = tuple({os.path.join(real(project_root), "") for real in (os.path.abspath, os.path.realpath)}
+                  if project_root else ())  # fmt: skip
+    named = sorted(
+        [(name, True) for name in in_app] + [(name, False) for name in not_in_app],
+        key=lambda pair: -len(pair[0]),
+    )
+
+    def rule(file: str, module: str) -> bool:
+        for name, verdict in named:
+            if module == name or module.startswith(name + ".") or fnmatch.fnmatchcase(module, name):
+                return verdict
+        if fingerprint.is_library_path(file):
+            return False
+        return not roots or file.startswith("<") or _absolute(file).startswith(roots)
+
+    return rule
+
+
+def text_of(value: object, how: Callable[[Any], str] = str) -> str:
+    """Return ``str(value)``, whatever `value` does."""
+    try:
+        return how(value)
+    except Exception:
+        return f"<unprintable {type(value).__name__} object>"
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """Return the record's message; where the arguments do not fit the template, both."""
+    try:
+        return record.getMessage()
+    except Exception:
+        return f"{text_of(record.msg)} {text_of(record.args, repr)}"
+
+
+def context_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what the caller gave as ``extra``."""
+    return {name: value for name, value in record.__dict__.items() if name not in _RECORD_FIELDS}
+
+
+def exception_of(record: logging.LogRecord) -> BaseException | None:
+    """Return the record's exception, if it has one."""
+    info: Any = record.exc_info
+    if isinstance(info, tuple):
+        info = info[1] if len(info) == 3 else None
+    return info if isinstance(info, BaseException) else None
+
+
+def render(exc: BaseException, tb: TracebackType | None) -> str:
+    """Return the traceback as Python prints it."""
+    try:
+        return "".join(traceback.format_exception(type(exc), exc, tb)).rstrip("\n")
+    except Exception:  # an exception class can break traceback (a property that raises, a broken __str__)
+        codes = ((step.tb_frame.f_code, step.tb_lineno) for step in itertools.islice(steps(tb), _INNER_FRAMES))
+        lines = [f'  File "{code.co_filename}", line {line}, in {code.co_name}\n' for code, line in codes]
+        return f"{TRACEBACK_HEAD}\n{''.join(lines)}{type(exc).__name__}: {text_of(exc)}"
+
+
+def reason(exc: BaseException) -> tuple[str, BaseException | None]:
+    """Return what led to `exc`, with the relation that a traceback prints."""
+    if exc.__cause__ is not None:
+        return "cause", exc.__cause__
+    return "context", None if exc.__suppress_context__ else exc.__context__
+
+
+def reachable(exc: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions that a traceback of `exc` shows beside itself, each once."""
+    seen = {id(exc)}
+    waiting = [exc]
+    while waiting and len(seen) < MAX_REACHED:
+        one = waiting.pop()
+        _, behind = reason(one)
+        near = [] if behind is None else [behind]
+        if isinstance(one, BaseExceptionGroup):
+            near.extend(one.exceptions[:MAX_MEMBERS])
+        for other in near:
+            if id(other) not in seen:
+                seen.add(id(other))
+                yield other
+                waiting.append(other)
+
+
+def steps(tb: TracebackType | None) -> Iterator[TracebackType]:
+    """Yield the steps of a traceback, outermost first."""
+    while tb is not None:
+        yield tb
+        tb = tb.tb_next
+
+
+def in_order(event: Event) -> Event:
+    """Return `event` with its keys in the order in which they are written."""
+    rest = {key: value for key, value in event.items() if key not in KEYS}
+    return {key: event[key] for key in KEYS if key in event} | rest  # type: ignore[literal-required, return-value]
+
+
+def server_name() -> str:
+    """Return this host's name, or an empty text."""
+    try:
+        return socket.gethostname()
+    except OSError:
+        return ""
+
+
+def _plain(record: logging.LogRecord, message: str) -> Event:
+    return {
+        "error_type": record.levelname,
+        "error_module": "",
+        "error_message": message,
+        "frames": [],
+        "traceback": "",
+    }
+
+
+def _with_place(event: Event, record: logging.LogRecord) -> Event:
+    """Say where it happened: the innermost in-app frame, else the innermost, else the place of the call."""
+    at: Any = _culprit(event["frames"]) or next(reversed(event["frames"]), None)
+    if at is None:
+        event["module"], event["function"] = record.module, record.funcName or ""
+    else:
+        event["module"] = at.get("module") or os.path.splitext(os.path.basename(at["file"]))[0]
+        event["function"] = at["function"]
+    return event
+
+
+def _culprit(frames: Sequence[Any]) -> Any:
+    return next((frame for frame in reversed(frames) if frame["in_app"]), None)
+
+
+def _traceback_of(record: logging.LogRecord) -> TracebackType | None:
+    info: Any = record.exc_info
+    return info[2] if isinstance(info, tuple) else info.__traceback__  # type: ignore[no-any-return]
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    try:
+        return iso(record.created)
+    except (TypeError, ValueError, OverflowError, OSError):  # a record made by hand
+        return iso(time.time())
+
+
+def _column(tb: TracebackType) -> int | None:
+    if tb.tb_lasti < 0:
+        return None
+    positions = next(itertools.islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None), None)
+    return positions[2] if positions else None
+
+
+def _source_line(tb: TracebackType) -> str:
+    try:
+        frame = tb.tb_frame
+        return linecache.getline(frame.f_code.co_filename, tb.tb_lineno or 0, frame.f_globals).strip()
+    except Exception:  # a loader of the application's own, a file name that no file can have
+        return ""
+
+
+def _locals(frame: FrameType) -> list[tuple[str, Any]]:
+    try:
+        return list(frame.f_locals.items())[:50]
+    except Exception:
+        return []
+
+
+def _args(args: Any) -> list[Any] | dict[str, Any]:
+    if isinstance(args, dict):
+        return args
+    return list(args) if isinstance(args, tuple) else [] if args is None else [args]
+
+
+def _task_name(record: logging.LogRecord) -> str | None:
+    name: str | None = getattr(record, "taskName", None)  # Python 3.12 has it on the record
+    asyncio = sys.modules.get("asyncio")
+    if name is None and asyncio is not None and record.thread == threading.get_ident():
+        try:
+            task = asyncio.current_task()
+        except (RuntimeError, AttributeError):  # no loop runs here; asyncio is being imported
+            return None
+        name = task.get_name() if task else None
+    return name
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Split into what stands before a traceback, and the traceback."""
+    at = text.index(TRACEBACK_HEAD)
+    start = text.rfind("\n", 0, at) + 1
+    if text[start:at].strip() and text[start:at] != _GROUP_HEAD:
+        start = at
+    return text[:start], text[start:]
+
+
+def _parts(part: Any) -> Iterator[Any]:
+    waiting = [part]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += (*one.get("causes", ()), *one.get("exceptions", ()))
+
+
+def _class_of(module: str, kind: str) -> tuple[str, str]:
+    """Return module and name of a class that a traceback calls ``module.Outer.Name``."""
+    *outer, name = kind.split(".")
+    for part in outer:
+        if f"{module}.{part}" not in sys.modules:
+            break
+        module = f"{module}.{part}"
+    return module or "builtins", name
+
+
+@lru_cache(1024)
+def _qualified(file: str, function: str, line: int) -> str:
+    frame = {"file": file, "function": function, "line": line}
+    qualify([frame])
+    return str(frame["function"])
+
+
+def _absolute(file: str) -> str:
+    try:
+        return os.path.abspath(file)
+    except OSError:  # the working directory was removed
+        return file
