@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FIRST_SECONDS = 2.0
 LONGEST_SECONDS = 3600.0
+LONGEST_ASKED_SECONDS = 86_400.0
+"""A destination that asks for more is asked again after a day."""
 
 
 def delay(
@@ -21,9 +23,10 @@ def delay(
 ) -> float:
     """Return the seconds to wait after the `attempts`-th failure in a row (1 is the first).
 
-    `retry_after` is what the destination asked for; the wait is never shorter than that.
+    `retry_after` is what the destination asked for; the wait is never shorter than that, up to a day.
     """
     bound = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 30))
-    if retry_after is not None:
-        return retry_after + uniform(0.0, min(1.0, retry_after / 10))
+    if retry_after is not None and retry_after > 0:
+        asked = min(retry_after, LONGEST_ASKED_SECONDS)
+        return asked + uniform(0.0, min(1.0, asked / 10))
     return uniform(bound / 8, bound)

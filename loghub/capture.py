@@ -21,6 +21,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, cast
 
 from loghub import fingerprint
+from loghub.copies import Copies
 from loghub.description import (
     TRACEBACK_HEAD,
     Describer,
@@ -49,7 +50,7 @@ MAX_KEYS = 4096
 
 _LONG = 256  # longer keys (recursion, big texts) are kept as their hash
 _NOT_REPORTED = "-"
-_CARRIED = re.compile(rf"({_NOT_REPORTED}|{fingerprint.VERSION}:[0-9a-f]{{16}}|)(?:^| )([0-9a-f ]*)")
+_CARRIED = re.compile(rf"({_NOT_REPORTED}|{fingerprint.VERSION}:[0-9a-f]{{16}})(?: ([0-9a-f ]+))?")
 
 muted_threads: set[int] = set()
 """Idents of threads that deliver: what they log is never reported."""
@@ -75,6 +76,7 @@ class Sighting(str):
 
     Attributes:
         kind: None if the record is not to be reported (ignored, sampled out, dropped by before_send).
+        found: Whether the kind was found.
         carried: The fingerprint that the process where it was logged gave it; ``-``: not to be reported.
         counted: Tokens of the journals that have counted the record, separated by spaces.
         routed: Destinations that were counted with it, by the journal.
@@ -82,10 +84,11 @@ class Sighting(str):
         event: The whole event, once somebody asked for it.
     """
 
-    __slots__ = ("capture", "carried", "counted", "event", "kept", "kind", "routed")
+    __slots__ = ("capture", "carried", "counted", "event", "found", "kept", "kind", "routed")
 
     capture: Capture
     kind: Kind | None
+    found: bool
     carried: str
     counted: str
     routed: frozenset[str]
@@ -95,6 +98,9 @@ class Sighting(str):
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         said = self.kind.fingerprint if self.kind is not None else _NOT_REPORTED
         return str, (f"{said} {self.counted}".rstrip(),)
+
+
+_copies: Copies[Sighting] = Copies()
 
 
 class Capture:
@@ -146,11 +152,18 @@ class Capture:
         seen = fields.get("_loghub_event")
         if type(seen) is Sighting and seen.capture is self:
             return seen
-        sighting = self._first_look(seen)
-        try:
-            sighting.kind = self._find(record, fields, sighting)
-        except Exception:  # objects of the application may do anything when they are looked at
-            sighting.kind = self._find_bare(record, sighting)
+        if seen is None:
+            fresh = self._first_look(None)
+            seen = _copies.share(record, fresh)
+            sighting = seen if seen.capture is self else self._first_look(seen)
+        else:
+            sighting = self._first_look(seen)
+        if not sighting.found:
+            try:
+                sighting.kind = self._find(record, fields, sighting)
+            except Exception:  # objects of the application may do anything when they are looked at
+                sighting.kind = self._find_bare(record, sighting)
+            sighting.found = True
         fields["_loghub_event"] = sighting
         return sighting
 
@@ -158,7 +171,9 @@ class Capture:
         """Return the whole event of `record`, scrubbed; made once, whoever asks."""
         if sighting.event is None:
             assert sighting.kind is not None
-            sighting.event = self._clean(self._described(record), sighting.kind.fingerprint)
+            event = self._clean(self._described(record), sighting.kind.fingerprint)
+            if sighting.event is None:  # a record and its copy may be looked at by two threads at once
+                sighting.event = event
         return sighting.event
 
     def fingerprint_of(self, record: logging.LogRecord) -> str:
@@ -172,6 +187,7 @@ class Capture:
         sighting = Sighting()
         sighting.capture = self
         sighting.kind = None
+        sighting.found = False
         sighting.carried = sighting.counted = ""
         sighting.routed = frozenset()
         sighting.kept = -1
@@ -179,7 +195,7 @@ class Capture:
         if type(seen) is Sighting:  # another EventFilter's: what it says does not bind this one
             sighting.counted, sighting.kept = seen.counted, seen.kept
         elif isinstance(seen, str) and (read := _CARRIED.fullmatch(seen)):
-            sighting.carried, sighting.counted = read[1], read[2]
+            sighting.carried, sighting.counted = read[1], read[2] or ""
         return sighting
 
     # Finding the kind ---------------------------------------------------------------------------------------
@@ -378,16 +394,7 @@ def _words(record: logging.LogRecord, exc: BaseException | None) -> tuple[Any, .
             return (_short(message),)
         return (fingerprint.of_event({"error_type": record.levelname, "level": record.levelname,
                                       "logger": record.name, "message": message}),)  # fmt: skip
-    return tuple(
-        fingerprint.of_event(
-            {
-                "error_type": type(part).__name__,
-                "error_module": text_of(type(part).__module__),
-                "error_message": text_of(part),
-            }
-        )
-        for part in (exc, *reachable(exc))
-    )
+    return tuple(fingerprint.message_key(text_of(part)) for part in (exc, *reachable(exc)))
 
 
 def _needs_words(event: Event, record: logging.LogRecord, exc: BaseException | None) -> bool:

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import queue
 import socket
 import sys
 import threading
@@ -27,7 +28,7 @@ from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.ledger.protocol import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from loghub.capture import Sighting
     from loghub.ledger.protocol import Item, Ledger
@@ -39,9 +40,16 @@ IDLE_SECONDS = 30.0
 """The longest time between two rounds: how soon the journal of a dead process is adopted."""
 
 HOPELESS_SECONDS = 5.0
-"""After a flush in vain another one returns at once, if nothing new came: handlers are flushed one by one."""
+"""After a flush in vain another one returns at once, if nothing new came or the process ends: handlers are
+flushed one by one."""
 
 LEASE_SECONDS = 60.0
+TROUBLE_SECONDS = 5.0
+"""How long a ledger that cannot be used, or a handler that failed to look, is left alone."""
+
+FORK_SECONDS = 1.5
+"""The longest that a fork waits for a thread that is in the ledger; longer than that takes no call there."""
+
 ORPHAN_SECONDS = 12.0
 """How long the lease of a dead process of this host still holds after it was renewed: what it had sent may be
 under way (GitHub ends a request after ten seconds)."""
@@ -125,6 +133,11 @@ class Batch:
         for item in self.unsettled:
             self._settle(item, "later", reason, self.now() + wait, item.attempts + 1)
 
+    def answered(self) -> None:
+        """Forget earlier failures of the destination: it is there."""
+        self.memory.pop("rest_until", None)
+        self.memory.pop("failures", None)
+
     def renew(self) -> None:
         """Keep the right to deliver; call it before each slow step.
 
@@ -154,6 +167,10 @@ class Batch:
         """The items of which nothing was said yet."""
         return list(self._open.values())
 
+    def alone(self, item: Item) -> Batch:
+        """Return a batch with nothing but `item`."""
+        return Batch(self._ledger, self._owner, [item], self.destination, now=self.now, closing=self.closing)
+
     def _settle(self, item: Item, state: Any, reason: str, due_at: float, attempts: int) -> None:
         self._open.pop(item.group.fingerprint, None)
         told = item.total if state == "done" else 0
@@ -179,6 +196,8 @@ class Home:
         self.changed = False
         self.trouble = ""  # why the ledger cannot be used now
         self.look_at = float("inf")  # when there may be something to deliver
+        self.again_at = float("inf")  # when what failed is due again; the rest of what waits is for an interval
+        self.spoiled = False  # this process must not open the ledger's file
         self._handlers: dict[int, Destination | None] = {}
         self._lock = threading.RLock()
         self._folding = threading.RLock()
@@ -186,6 +205,8 @@ class Home:
         self._journal: journal.Journal | None = None
         self._reader: journal.Reader | None = None
         self._ledger: Ledger | None = None
+        self._held: Ledger | None = None
+        self._borrowed: set[int] = set()
         self._adopted_at = 0.0
         self._said: dict[str, str] = {}
 
@@ -195,10 +216,14 @@ class Home:
         """Add a handler of this process; None for one that delivers nothing."""
         with self._lock:
             self._handlers[key] = handler
+            # A round under way may not have seen it.
+            self.changed = self.changed or self._journal is not None or self._ledger is not None
 
     def detach(self, key: int) -> bool:
         """Remove a handler; True when it was the last."""
         with self._lock:
+            if self._journal is not None:
+                self._journal.forget_kinds()  # repeats would still be for its destination
             return self._handlers.pop(key, self) is not self and not self._handlers
 
     def keep_at_least(self, occurrences: int) -> None:
@@ -213,8 +238,9 @@ class Home:
         writer = self._journal
         if writer is None:
             writer = self._open_journal()
-        self.changed = True
-        return writer.note(record, sighting, destination, selective=selective)
+        new = writer.note(record, sighting, destination, selective=selective)
+        self.changed = True  # not before: a round that is under way would take the mark and miss the line
+        return new
 
     def _open_journal(self) -> journal.Journal:
         with self._lock:
@@ -226,7 +252,6 @@ class Home:
     def _make_journal(self) -> journal.Journal:
         if self.path is not None:
             try:
-                os.makedirs(self.journals, mode=0o700, exist_ok=True)
                 return journal.Journal(self.journals, self.token)
             except OSError as error:
                 self.say(
@@ -250,9 +275,12 @@ class Home:
         Raises:
             LedgerError: It cannot be used now.
         """
-        if self._ledger is None:
-            self._ledger = open_ledger(self.path, self.url)
-        return self._ledger
+        ledger = self._ledger
+        if ledger is None:
+            if self.spoiled:
+                raise LedgerError("This process was forked while its parent was busy in the ledger.")
+            ledger = self._ledger = open_ledger(self.path, self.url)
+        return ledger
 
     def fold(self, *, release: bool = False) -> None:
         """Take what this process wrote into the ledger; `release` lets go of the journal afterwards."""
@@ -291,33 +319,41 @@ class Home:
         with self._folding:
             self._adopted_at = self.now()
             for name, fd in journal.adopt(self.journals):
-                self._finish(journal.Reader(name, fd, self.ledger().offset(name)))
-            self.ledger().forget_journals(journal.names(self.journals))
+                try:
+                    self._finish(journal.Reader(name, fd))
+                except OSError as error:
+                    self.say(name, f"the journal {name} of a process that is gone cannot be read ({error}).")
 
     def _fold_all(self, reader: journal.Reader, *, ended: bool = False) -> None:
-        while True:
-            start = reader.offset
-            try:
-                fold = reader.read(ended=ended)
-                if fold is None:
-                    return
+        try:
+            while (fold := reader.read(ended=ended)) is not None:
                 if not self.ledger().fold(fold):
-                    raise LedgerError(f"journal {reader.name} was folded by another process")
-            except BaseException:
-                # The reader knows more than the ledger took: read it anew next time.
-                self._reader = None
-                reader.offset = start
-                raise
+                    reader.resume(self.ledger().offset(reader.name))  # the ledger's file was replaced meanwhile
+        except BaseException:
+            self._reader = None  # it knows more than the ledger took: read it anew next time
+            raise
 
     def _finish(self, reader: journal.Reader) -> None:
         """Fold a journal to its end and remove it; its descriptor is closed whatever happens."""
+        self._borrowed.add(reader.fd)
         try:
+            reader.resume(self.ledger().offset(reader.name))
             self._fold_all(reader, ended=True)
-            if self.path is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(self.journals, reader.name))
+            if self._remove(reader.name):
+                self.ledger().forget_journal(reader.name)
         finally:
+            self._borrowed.discard(reader.fd)
             os.close(reader.fd)
+
+    def _remove(self, name: str) -> bool:
+        """Return whether a journal is gone; one that is still there must not be counted again."""
+        try:
+            os.unlink(os.path.join(self.journals, name))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
 
     # Delivering -----------------------------------------------------------------------------------------
 
@@ -337,62 +373,83 @@ class Home:
         Returns:
             Whether all is delivered that this process's handlers can deliver.
         """
-        with self._rounds:
-            return self._round(closing=closing, everything=everything)
-
-    def _round(self, *, closing: bool, everything: bool) -> bool:
+        if not self._rounds.acquire(timeout=1.0):
+            self.look_at = self.again_at = min(self.look_at, self.now() + 1)  # another thread is at it
+            return False
         try:
             self.changed = False
-            self.fold(release=closing)
-            self.adopt(force=closing)
-            last = everything or (closing and (self.path is None or not journal.alive(self.journals)))
-            self._mend()
-            return self._deliver_all(closing=last)
+            return self._round(closing=closing, everything=everything)
         except LedgerError as error:
             self._give_up_ledger(error)
-        except OSError as error:
-            self.say("ledger", f"the home {self.path} cannot be used now ({error}); trying again.")
-            self.look_at = self.now() + 5
+        except Exception as error:  # a fault of our own must not end the thread
+            self.say("round", f"the home {self.path} cannot be used now ({_named(error)}); trying again.")
+            self.look_at = self.again_at = self.now() + TROUBLE_SECONDS
+        finally:
+            self._rounds.release()
         return False
+
+    def _round(self, *, closing: bool, everything: bool) -> bool:
+        self.fold(release=closing)
+        self.adopt(force=closing)
+        last = everything or (closing and (self.path is None or not journal.alive(self.journals)))
+        self._mend()
+        return self._deliver_all(closing=last)
 
     def _deliver_all(self, *, closing: bool) -> bool:
         with self._lock:
             handlers = [handler for handler in self._handlers.values() if handler is not None]
-        self.look_at = float("inf")
-        delivered = True
+        look_at = again_at = float("inf")
         for handler in handlers:
             if handler.destination is not None:
-                delivered &= self.deliver_to(handler, handler.destination, closing=closing)
-        return delivered
+                look, again = self._try_to_deliver(handler, handler.destination, closing=closing)
+                look_at, again_at = min(look_at, look), min(again_at, again)
+        self.look_at, self.again_at = look_at, again_at
+        return look_at == float("inf")
 
-    def deliver_to(self, handler: Destination, destination: str, *, closing: bool = False) -> bool:
-        """Deliver to one destination what its handler says is due; True if nothing is left waiting."""
+    def _try_to_deliver(self, handler: Destination, destination: str, *, closing: bool) -> tuple[float, float]:
+        try:
+            return self.deliver_to(handler, destination, closing=closing)
+        except LedgerError:
+            raise
+        except Exception as error:  # one handler's fault must not stop the others
+            self.say(destination, f"{destination} failed: {_named(error)}")
+            return self.now() + TROUBLE_SECONDS, float("inf")
+
+    def deliver_to(self, handler: Destination, destination: str, *, closing: bool = False) -> tuple[float, float]:
+        """Deliver to one destination what its handler says is due.
+
+        Returns:
+            When to look again, and when what failed is due again; infinity where nothing is left.
+        """
         ledger = self.ledger()
-        waiting = ledger.waiting(destination)
+        waiting = ledger.waiting(destination, self.now())
         if not waiting:
-            return True
+            return float("inf"), float("inf")
         rest_until = float(ledger.memory(destination).get("rest_until", 0.0))
         if rest_until > self.now():
-            self.look_at = min(self.look_at, rest_until)
-            return False
-        if handler.ready(waiting, self.now(), closing=closing):
+            return rest_until, rest_until
+        if self._due(handler, waiting, closing=closing):
             if not self._lease(ledger, destination):
-                self.look_at = min(self.look_at, self.now() + 1)
-                return False
+                return self.now() + 1, self.now() + 1
             try:
-                # Whoever had the lease before may have delivered meanwhile.
-                chosen = handler.ready(ledger.waiting(destination), self.now(), closing=closing)
-                if chosen:
-                    items = ledger.load(chosen)
-                    batch = Batch(ledger, self.owner, items, destination, now=self.now, closing=closing)
-                    self._attempt(handler, batch)
+                self._deliver_leased(handler, destination, closing=closing)
             finally:
                 ledger.release(destination, self.owner)
-            waiting = ledger.waiting(destination)
-        if waiting:
-            soonest = min(max(item.due_at, self.now() + 1) for item in waiting)
-            self.look_at = min(self.look_at, soonest)
-        return not waiting
+            waiting = ledger.waiting(destination, self.now())
+        return self._prospect(handler, waiting, closing=closing)
+
+    def _due(self, handler: Destination, waiting: Sequence[Item], *, closing: bool) -> Sequence[Item]:
+        now = self.now()
+        due = [item for item in waiting if item.due_at <= now]
+        return handler.ready(due, now, closing=closing) if due else ()
+
+    def _prospect(self, handler: Destination, waiting: Sequence[Item], *, closing: bool) -> tuple[float, float]:
+        now = self.now()
+        if self._due(handler, waiting, closing=closing):
+            return now, now  # more than one batch
+        again = min((item.due_at for item in waiting if item.due_at > now), default=float("inf"))
+        declined = any(item.due_at <= now for item in waiting)
+        return min(again, now + 1) if declined else again, again
 
     def _lease(self, ledger: Ledger, destination: str) -> bool:
         """Take the lease; that of a dead process of this host ends early."""
@@ -404,34 +461,54 @@ class Home:
         ledger.release(destination, owner)
         return ledger.lease(destination, self.owner, self.now(), LEASE_SECONDS)
 
-    def _attempt(self, handler: Destination, batch: Batch) -> None:
+    def _deliver_leased(self, handler: Destination, destination: str, *, closing: bool) -> None:
+        ledger = self.ledger()
+        # Whoever had the lease before may have delivered meanwhile.
+        chosen = self._due(handler, ledger.waiting(destination, self.now()), closing=closing)
+        if chosen:
+            items = ledger.load(chosen)
+            self._attempt(handler, Batch(ledger, self.owner, items, destination, now=self.now, closing=closing))
+
+    def _attempt(self, handler: Destination, batch: Batch) -> bool:
+        """Deliver one batch; True if the destination can be told more now."""
         try:
             handler.deliver(batch)
             for item in batch.unsettled:
                 batch.done(item)
-            batch.memory.pop("rest_until", None)
-            batch.memory.pop("failures", None)
+            batch.answered()
             self._said.pop(batch.destination, None)
         except LeaseLostError:
-            return
+            if _ending.is_set():
+                batch.save_memory()  # the lease is still ours
+            return False
         except LedgerError:
             raise
         except RefusedError as error:
             for item in batch.unsettled:
                 batch.dead(item, str(error))
+            batch.answered()
             self.say(batch.destination, f"{batch.destination} refused: {error}")
         except DeliveryError as error:
             batch.rest(str(error), error.retry_after)
             self.say(batch.destination, f"{batch.destination} could not be told, trying again: {error}")
         except Exception as error:  # a channel's own fault must stop neither the thread nor the others
-            reason = f"{type(error).__name__}: {capture.text_of(error)}"
-            for item in batch.unsettled:
-                if item.attempts + 1 >= UNEXPECTED_ATTEMPTS:
-                    batch.dead(item, reason)
-                else:
-                    batch.later(item, reason)
-            self.say(batch.destination, f"{batch.destination} failed: {reason}")
+            return self._stumbled(handler, batch, _named(error))
         batch.save_memory()
+        return "rest_until" not in batch.memory
+
+    def _stumbled(self, handler: Destination, batch: Batch, reason: str) -> bool:
+        """Find the one item that a channel's own code fails on, so that the others are told."""
+        batch.save_memory()
+        left = batch.unsettled
+        if len(left) > 1:
+            return all(self._attempt(handler, batch.alone(item)) for item in left)
+        for item in left:
+            if item.attempts + 1 >= UNEXPECTED_ATTEMPTS:
+                batch.dead(item, reason)
+            else:
+                batch.later(item, reason)
+        self.say(batch.destination, f"{batch.destination} failed: {reason}")
+        return True
 
     # Trouble --------------------------------------------------------------------------------------------
 
@@ -452,42 +529,58 @@ class Home:
         from loghub.ledger.sqlite import CorruptLedgerError
 
         self.trouble = str(error)
-        self.look_at = self.now() + 5
-        with contextlib.suppress(Exception):
-            if self._ledger is not None:
-                self._ledger.close()
+        self.look_at = self.again_at = self.now() + TROUBLE_SECONDS
+        if self._ledger is not None:
+            self._ledger.close()
         self._ledger = None
         self._reader = None
+        text = f"{error} Errors are kept in the journal until then."
         if isinstance(error, CorruptLedgerError) and self.path is not None:
-            aside = set_aside(self.path)
+            aside = set_aside(self.path, error.inode)
             if aside:
-                self.say("ledger", f"{error} It was moved to {aside}, and a new one is begun.")
-                self.look_at = self.now()
-                return
-        self.say("ledger", f"{error} Errors are kept in the journal until then.")
+                text = f"{error} It was moved to {aside}, and a new one is begun."
+                self.look_at = self.again_at = self.now()
+        self.say("ledger", text)
 
     def close(self, timeout: float) -> None:
-        """Fold what is left and let go of journal and ledger, if the thread is not in the middle of them."""
-        if not self._folding.acquire(timeout=max(0.0, timeout)):
-            return
+        """Fold what is left and let go of journal and ledger, unless that takes longer than `timeout`."""
+        if self.trouble or not self._folding.acquire(timeout=max(0.0, timeout)):
+            return  # the journal stays for whoever comes next
         try:
             self.fold(release=True)
-            if self._ledger is not None and self.path is not None and not _thread_busy():
+            if self._ledger is not None and self.path is not None:
                 self._ledger.close()
-                self._ledger = None
         except (LedgerError, OSError) as error:
-            self.trouble = str(error)  # the journal stays for whoever comes next
+            self.trouble = str(error)
         finally:
             self._folding.release()
 
+    # Forking --------------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Before a fork: have nothing open that a child must not share."""
+        ledger = self._ledger
+        self._held = ledger if ledger is not None and ledger.hold(FORK_SECONDS) else None
+
+    def resume(self) -> None:
+        """After a fork, in the parent."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.resume()
+
     def forked(self) -> None:
-        """In a forked child: begin anew, and leave the parent's files alone."""
+        """After a fork, in the child: begin anew, and leave the parent's files alone."""
         if self._journal is not None:
             self._journal.forget()
             self._journal = None
+        for fd in self._borrowed:  # they would keep the locks of the journals that the parent is folding
+            os.close(fd)
+        self._borrowed = set()
         if self._ledger is not None:
-            _orphans.append(self._ledger)  # closing SQLite's files here would end the parent's locks
+            self.spoiled = self._held is None and self.path is not None and self.url is None
+            _orphans.append(self._ledger)  # closing a connection here would end the parent's
             self._ledger = None
+        self._held = None
         self._reader = None
         self._lock = threading.RLock()
         self._folding = threading.RLock()
@@ -495,7 +588,11 @@ class Home:
         self.owner = _new_owner()
         self._said.clear()
         self.changed = False
-        self.look_at = float("inf")
+        self.look_at = self.again_at = float("inf")
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {capture.text_of(error)}"
 
 
 def pause(seconds: float) -> None:
@@ -509,14 +606,24 @@ def pause(seconds: float) -> None:
 
 
 def _new_owner() -> str:
-    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    """Return a name for this process in leases."""
+    return f"{_place()} {os.getpid()} {uuid.uuid4().hex[:8]}"
+
+
+def _place() -> str:
+    """Name the processes among which a pid means something: one boot of a kernel, one pid namespace."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return f"{file.read().strip()}/{os.readlink('/proc/self/ns/pid')}"
+    except (OSError, ValueError):
+        return ""
 
 
 def _is_dead(owner: str) -> bool:
-    """Return whether the owner of a lease was a process of this host that is gone."""
-    host, _, rest = owner.partition("/")
-    pid = rest.partition("/")[0]
-    if host != socket.gethostname() or not pid.isdigit() or os.name == "nt":
+    """Return whether the owner of a lease is certainly gone; where that cannot be known, its lease must end."""
+    place, _, rest = owner.partition(" ")
+    pid = rest.partition(" ")[0]
+    if not place or place != _place() or not pid.isdigit():
         return False
     try:
         os.kill(int(pid), 0)
@@ -548,17 +655,43 @@ def open_ledger(path: str | None, url: str | None) -> Ledger:
     return SQLiteLedger(os.path.join(path, "ledger.db"))
 
 
-def set_aside(path: str) -> str | None:
-    """Rename a damaged ledger, so that a new one can begin; return its new name, None if others were first."""
+def set_aside(path: str, inode: int) -> str | None:
+    """Rename a damaged ledger, so that a new one can begin.
+
+    Args:
+        path: The home.
+        inode: Which file is damaged.
+
+    Returns:
+        The file's new name; None if another process was first, or it cannot be renamed.
+    """
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    aside = os.path.join(path, f"ledger.db.damaged-{stamp}")
-    for suffix in ("-wal", "-shm", ""):
-        try:
-            os.rename(os.path.join(path, "ledger.db" + suffix), aside + suffix)
-        except OSError:
-            if not suffix:
+    aside = os.path.join(path, f"ledger.db.damaged-{stamp}-{os.getpid()}")
+    try:
+        with _locked(path):
+            if os.stat(os.path.join(path, "ledger.db")).st_ino != inode:
                 return None
+            for suffix in ("-wal", "-shm"):
+                with contextlib.suppress(OSError):
+                    os.rename(os.path.join(path, "ledger.db" + suffix), aside + suffix)
+            os.rename(os.path.join(path, "ledger.db"), aside)
+    except OSError:
+        return None
     return aside
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Keep other processes of this home out for a moment."""
+    if journal.fcntl is None:
+        yield
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        journal.fcntl.flock(fd, journal.fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def default_home() -> str | None:
@@ -605,38 +738,52 @@ class _Deliverer(threading.Thread):
         super().__init__(name="loghub-delivery", daemon=True)
         self.idle = False
         self.busy = False
-        self._wake = threading.Event()
-        self._hurry = threading.Event()
+        # Not an Event: a signal handler may log while its own thread is in here, and only this may be entered twice.
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._hurry = False
         self._asked = 0
         self._answered = 0
         self._delivered = False
         self._answer = threading.Condition()
 
     def run(self) -> None:
-        assert self.ident is not None
-        capture.muted_threads.add(self.ident)
-        while True:
-            asked = self._asked
-            self._hurry.clear()
-            self.busy = True
-            rounds = [home.round(closing=asked != self._answered) for home in homes()]
-            with self._answer:
-                self.busy = False
-                self._answered, self._delivered = asked, all(rounds)
-                self._answer.notify_all()
-            self._rest()
+        ident = threading.get_ident()
+        capture.muted_threads.add(ident)
+        try:
+            while True:
+                self._go_round()
+                self._rest()
+        finally:
+            self.busy = False
+            capture.muted_threads.discard(ident)  # the next thread may get the same
+
+    def _go_round(self) -> None:
+        self._hurry = False
+        asked = self._asked
+        self.busy = True
+        rounds = [home.round(closing=asked != self._answered) for home in homes()]
+        with self._answer:
+            self.busy = False
+            self._answered, self._delivered = asked, all(rounds)
+            self._answer.notify_all()
 
     def _rest(self) -> None:
-        self._hurry.wait(PACE_SECONDS)
+        until = time.monotonic() + PACE_SECONDS
+        while not self._hurry and (left := until - time.monotonic()) > 0:
+            self._listen(left)
         self.idle = True
-        if not self._hurry.is_set() and not any(home.changed for home in homes()):
-            self._wake.wait(min(IDLE_SECONDS, max(0.0, soonest() - time.time())))
+        if not self._hurry and not any(home.changed for home in homes()):
+            self._listen(min(IDLE_SECONDS, max(0.0, soonest() - time.time())))
         self.idle = False
-        self._wake.clear()
+
+    def _listen(self, seconds: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._calls.get(timeout=seconds)
 
     def wake(self) -> None:
         """Make it look now, if it rests."""
-        self._wake.set()
+        self.idle = False
+        self._calls.put(None)
 
     def ask(self, deadline: float) -> bool:
         """Have everything delivered until `deadline` (monotonic); True if it was."""
@@ -644,13 +791,13 @@ class _Deliverer(threading.Thread):
             with self._answer:
                 self._asked += 1
                 mine = self._asked
-                self._hurry.set()
-                self._wake.set()
+                self._hurry = True
+                self.wake()
                 if not self._answer.wait_for(lambda: self._answered >= mine, left):  # noqa: B023 - waits here
                     return False
                 if self._delivered:
                     return True
-            rest = soonest() - time.time()
+            rest = min((home.again_at for home in homes()), default=float("inf")) - time.time()
             if rest > deadline - time.monotonic():
                 return False  # nothing more can be due in time
             time.sleep(max(0.02, rest))
@@ -679,14 +826,14 @@ def stir(*, soon: bool) -> None:
 def _start() -> None:
     global _thread  # noqa: PLW0603 - one thread per process
     with _guard:
-        if _thread is not None and _thread.is_alive():
-            return
-        thread = _Deliverer()
+        if _thread is not None and (_thread.is_alive() or _thread.ident is None):
+            return  # without an ident: a signal handler logs while its own thread starts it
+        thread = _thread = _Deliverer()
         try:
             thread.start()
         except RuntimeError:
-            return  # the interpreter is going down: the journal stays for whoever comes next
-        _thread = thread
+            _thread = None  # the interpreter is going down: the journal stays for whoever comes next
+            return
         _flush_in_child()
 
 
@@ -717,7 +864,8 @@ def flush(timeout: float) -> bool:
         for home in pending:
             home.close(timeout)
         return False
-    if not any(home.changed for home in pending) and time.monotonic() - _failed_at < HOPELESS_SECONDS:
+    news = any(home.changed for home in pending) and threading.main_thread().is_alive()
+    if not news and time.monotonic() - _failed_at < HOPELESS_SECONDS:
         return False
     _start()
     if _thread is None or threading.current_thread() is _thread:
@@ -747,15 +895,29 @@ def _logging_is_locked() -> bool:
     return bool(owned and owned())
 
 
+def _forking() -> None:
+    # Logging's lock first, as in dictConfig, which closes handlers under it; logging's own hook takes it later.
+    logging._lock.acquire()  # type: ignore[attr-defined]
+    for home in list(_homes.values()):
+        home.hold()
+
+
+def _forked_in_parent() -> None:
+    for home in list(_homes.values()):
+        home.resume()
+    logging._lock.release()  # type: ignore[attr-defined]
+
+
 def _forked() -> None:
-    global _guard, _thread, _ending  # noqa: PLW0603 - the child has its own
+    global _guard, _thread, _ending, _failed_at  # noqa: PLW0603 - the child has its own
     _ending = threading.Event()
     _guard = threading.RLock()
     _thread = None
+    _failed_at = float("-inf")
     capture.muted_threads.clear()
     for home in list(_homes.values()):
         home.forked()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(before=_forking, after_in_parent=_forked_in_parent, after_in_child=_forked)

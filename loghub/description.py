@@ -18,7 +18,7 @@ import time
 import traceback
 import uuid
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loghub import fingerprint
 from loghub.event import KEYS, Event, iso
@@ -48,7 +48,11 @@ _RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
 }  # fmt: skip
 _MECHANISMS = {"loghub.uncaught": "uncaught", "loghub.browser": "browser", "loghub.process": "process"}
 _GROUP_HEAD = "  + Exception Group "
+_LOCAL = "<locals>."
 _STACK = "\nStack (most recent call last):\n"
+
+
+T = TypeVar("T")
 
 
 class Describer:
@@ -161,7 +165,7 @@ class Describer:
 
     def _own(self, exc: BaseException, tb: TracebackType | None) -> ErrorPart:
         return {
-            "error_type": type(exc).__name__,
+            "error_type": type(exc).__qualname__.rpartition(_LOCAL)[2],
             "error_module": text_of(type(exc).__module__),
             "error_message": text_of(exc),
             "frames": self._frames(tb),
@@ -222,7 +226,7 @@ class Describer:
                 event = self._from_text(told)
                 if event.get("frames") or event.get("causes") or event.get("exceptions"):
                     if text is message:
-                        event["message"] = event["template"] = before.rstrip("\n")
+                        event["message"] = event["template"] = before.rstrip()
                     return event
         return None
 
@@ -278,7 +282,7 @@ def message_of(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:
-        return f"{text_of(record.msg)} {text_of(record.args, repr)}"
+        return f"{text_of(record.msg)} {text_of(record.args, repr)}" if record.args else text_of(record.msg)
 
 
 def context_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -297,7 +301,7 @@ def exception_of(record: logging.LogRecord) -> BaseException | None:
 def render(exc: BaseException, tb: TracebackType | None) -> str:
     """Return the traceback as Python prints it."""
     try:
-        return "".join(traceback.format_exception(type(exc), exc, tb)).rstrip("\n")
+        return "".join(_patiently(lambda: traceback.format_exception(type(exc), exc, tb))).rstrip("\n")
     except Exception:  # an exception class can break traceback (a property that raises, a broken __str__)
         codes = ((step.tb_frame.f_code, step.tb_lineno) for step in itertools.islice(steps(tb), _INNER_FRAMES))
         lines = [f'  File "{code.co_filename}", line {line}, in {code.co_name}\n' for code, line in codes]
@@ -394,9 +398,9 @@ def _column(tb: TracebackType) -> int | None:
 
 
 def _source_line(tb: TracebackType) -> str:
+    file, names = tb.tb_frame.f_code.co_filename, tb.tb_frame.f_globals
     try:
-        frame = tb.tb_frame
-        return linecache.getline(frame.f_code.co_filename, tb.tb_lineno or 0, frame.f_globals).strip()
+        return _patiently(lambda: linecache.getline(file, tb.tb_lineno or 0, names)).strip()
     except Exception:  # a loader of the application's own, a file name that no file can have
         return ""
 
@@ -445,19 +449,29 @@ def _parts(part: Any) -> Iterator[Any]:
 
 def _class_of(module: str, kind: str) -> tuple[str, str]:
     """Return module and name of a class that a traceback calls ``module.Outer.Name``."""
-    *outer, name = kind.split(".")
-    for part in outer:
-        if f"{module}.{part}" not in sys.modules:
-            break
-        module = f"{module}.{part}"
-    return module or "builtins", name
+    kind = kind.rpartition(_LOCAL)[2]
+    first, dot, rest = kind.partition(".")
+    while dot and f"{module}.{first}" in sys.modules:
+        module, kind = f"{module}.{first}", rest
+        first, dot, rest = kind.partition(".")
+    return module or "builtins", kind
 
 
 @lru_cache(1024)
 def _qualified(file: str, function: str, line: int) -> str:
     frame = {"file": file, "function": function, "line": line}
-    qualify([frame])
+    qualify([frame], lambda name: _patiently(lambda: linecache.getlines(name)))
     return str(frame["function"])
+
+
+def _patiently(read: Callable[[], T]) -> T:
+    """Return what `read` gets by linecache, which fails where another thread refreshes it at that moment."""
+    for _ in range(3):
+        try:
+            return read()
+        except KeyError:
+            continue
+    return read()
 
 
 def _absolute(file: str) -> str:

@@ -94,7 +94,10 @@ class EventFilter(logging.Filter):
         try:
             self.capture.sight(record)
         except Exception:  # logging calls filters outside of every handler's own try
-            self.capture.complain(record)
+            try:  # noqa: SIM105 - suppress needs stack of its own
+                self.capture.complain(record)
+            except RecursionError:  # the application is at the end of its stack
+                pass
         return True
 
 

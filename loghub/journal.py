@@ -10,7 +10,9 @@ One line is one of::
     {"journal": 1, ...}             the first line: who writes
     {"no": 3, "n": 1, "to": [...], "at": ..., "level": 40, "kept": true, "event": {...}}
                                     an occurrence in full; from here on, 3 stands for its kind, and repeats
-                                    of 3 are for the destinations in "to" (and those added since)
+                                    of 3 are for the destinations in "to" (and those added since); each
+                                    occurrence in full has a number of its own, so that destinations that
+                                    are gone are forgotten
     3                               one more of kind 3
     t 1770000000                    what follows happened at this second
     d 3 github:owner/repo           the occurrence before is for this destination too, as are all repeats
@@ -20,6 +22,7 @@ One line is one of::
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -58,6 +61,9 @@ SPILL_BYTES = 8 << 20
 MAX_KINDS = 4096
 """Kinds that repeats can refer to; a kind beyond that is written in full once more."""
 
+LAST_SECOND = 1e11
+"""A time beyond that (in the year 5138) is damage."""
+
 TORN = b"!\n"
 """Ends a line that was written only in part; a line that ends so is not read."""
 
@@ -66,7 +72,7 @@ KEEP_PER_GROUP = 20
 
 
 class _Entry:
-    """What the journal knows of one kind: its number in the file, and whom its repeats are for."""
+    """What the journal knows of one kind: its number in the file, and whom its repeats are for (as marks)."""
 
     __slots__ = ("line", "no", "route")
 
@@ -90,7 +96,6 @@ class Journal:
         self.token = token
         self.keep = KEEP_PER_GROUP
         self.dropped = 0
-        self.pid = os.getpid()
         self._write = write
         self._lock = threading.RLock()  # a signal handler may log while its own thread is in here
         self._spill: deque[bytes] = deque()
@@ -98,36 +103,42 @@ class Journal:
         self._torn = False
         self._kept: dict[str, tuple[int, int]] = {}
         self._fd = -1
-        self._begin()
+        self._last_no = 0
+        self.forget_kinds()
+        self._open(folder)
 
-    def _begin(self) -> None:
-        """Open a new file.
+    def _open(self, folder: str | None) -> None:
+        """Begin a new file.
 
         Raises:
             OSError: The folder cannot be written.
         """
-        self.name, self._fd = _create(self.folder)
+        if folder is not None:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        self.name, self._fd = _create(folder)
         self.size = 0
         self.folded = 0  # moved on by whoever folds; bounds what waits
-        self._entries: dict[Kind, _Entry] = {}
-        self._last_no = 0
-        self._second = 0
-        self._append(dumps({"journal": 1, "pid": self.pid, "at": time.time()}).encode() + b"\n", 0)
+        self._append(dumps({"journal": 1, "pid": os.getpid(), "at": time.time()}).encode() + b"\n", 0)
 
-    def _begin_again(self) -> None:
-        """Open a new file, with the folder made anew if somebody removed it, or else in memory."""
-        try:
-            if self.folder is not None:
-                os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            self._begin()
-        except OSError:
-            self.folder = None
-            self._begin()
+    def _open_again(self) -> None:
+        """Begin a new file, or one in memory until the next rotation; without either, lines are held back."""
+        for folder in (self.folder, None):
+            try:
+                return self._open(folder)
+            except OSError:
+                continue
+        return None
 
     @property
     def fd(self) -> int:
         """The open file, for reading with ``os.pread`` in the process that owns it."""
         return self._fd
+
+    def forget_kinds(self) -> None:
+        """Write each kind in full once more: the file is new, or who is told has changed."""
+        with self._lock:
+            self._entries: dict[Kind, _Entry] = {}
+            self._second = 0
 
     def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
         """Write down that `destination` wants this record, and count the record if nobody has.
@@ -137,23 +148,27 @@ class Journal:
         """
         kind = sighting.kind
         assert kind is not None
+        counted = self.token in sighting.counted
+        if counted and (destination is None or self.token + destination in sighting.routed):
+            return False
+        if kind not in self._entries or (not counted and self._may_keep(kind.fingerprint, record.created)):
+            sighting.capture.keep(sighting, record)  # runs the application's __repr__: not under our lock
         with self._lock:
+            counted = self.token in sighting.counted  # another thread may have the same record
             if self._fd < 0:
-                self._begin_again()
+                self._open_again()
+            if self.size - self.folded > MAX_BYTES:
+                self._drop(sighting, counted=counted)
+                return False
             entry = self._entries.get(kind)
-            counted = self.token in sighting.counted
-            if entry is None:
+            if entry is None or (not counted and self._may_keep(kind.fingerprint, record.created)):
                 self._note_in_full(record, sighting, destination, 0 if counted else 1, selective=selective)
-                return True
+                return entry is None
             if not counted:
-                if self._may_keep(kind.fingerprint, record.created):
-                    self._note_in_full(record, sighting, destination, 1, selective=selective)
+                self._count(sighting, entry.route)
+                if not self._append_at(record.created, entry.line):
                     return False
-                sighting.counted = f"{sighting.counted} {self.token}".strip()
-                sighting.routed = entry.route
-                if not self._append(self._tick(record.created) + entry.line, 1):
-                    return False
-            if destination is not None and destination not in sighting.routed:
+            if destination is not None and self.token + destination not in sighting.routed:
                 self._route(entry, sighting, destination, selective=selective)
         return False
 
@@ -171,14 +186,15 @@ class Journal:
         keep = n > 0 and self._may_keep(kind.fingerprint, record.created)
         if keep:
             sighting.kept = self._keep_number(kind.fingerprint, record.created)
+        told = [] if destination is None or selective else [destination]
+        marks = frozenset(self.token + one for one in told)
         if n:
-            sighting.counted = f"{sighting.counted} {self.token}".strip()
-        entry = self._entries.get(kind) or self._number()
-        routed = frozenset(() if destination is None else (destination,))
+            self._count(sighting, marks)
+        entry = self._number()
         line = {
             "no": entry.no,
             "n": n,
-            "to": [] if selective else list(routed),
+            "to": told,
             "at": record.created,
             "level": kind.level,
             "kept": keep,
@@ -187,26 +203,38 @@ class Journal:
         if not self._append(dumps(line).encode() + b"\n", n):
             return
         self._second = int(record.created)
-        self._entries[kind] = entry
-        if not selective:
-            entry.route |= routed
-        sighting.routed = entry.route if n else sighting.routed | (frozenset() if selective else routed)
+        entry.route = marks
+        sighting.routed |= marks
+        self._remember(kind, entry)
         if selective and destination is not None:
             self._route(entry, sighting, destination, selective=True)
 
+    def _count(self, sighting: Sighting, routed: frozenset[str]) -> None:
+        sighting.counted = f"{sighting.counted} {self.token}".strip()
+        sighting.routed = sighting.routed | routed if sighting.routed else routed
+
+    def _drop(self, sighting: Sighting, *, counted: bool) -> None:
+        if not counted:
+            self._count(sighting, frozenset())
+            self.dropped += 1
+
     def _number(self) -> _Entry:
-        """Return an entry for a kind that has none, and forget the oldest where there are many."""
-        if len(self._entries) >= MAX_KINDS:
-            self._entries.pop(next(iter(self._entries)))
         self._last_no += 1
         return _Entry(self._last_no)
+
+    def _remember(self, kind: Kind, entry: _Entry) -> None:
+        """Let repeats of `kind` be short, and forget the oldest kind where there are many."""
+        if kind not in self._entries and len(self._entries) >= MAX_KINDS:
+            self._entries.pop(next(iter(self._entries)))
+        self._entries[kind] = entry
 
     def _route(self, entry: _Entry, sighting: Sighting, destination: str, *, selective: bool) -> None:
         mark = b"s" if selective else b"d"
         if self._append(b"%s %d %s\n" % (mark, entry.no, destination.encode()), 0):
-            sighting.routed |= {destination}
+            routed = frozenset((self.token + destination,))
+            sighting.routed |= routed
             if not selective:
-                entry.route |= {destination}
+                entry.route |= routed
 
     def _may_keep(self, fingerprint: str, at: float) -> bool:
         hour, kept = self._kept.get(fingerprint, (0, 0))
@@ -221,23 +249,22 @@ class Journal:
         self._kept[fingerprint] = (int(at // 3600), kept + 1)
         return kept
 
-    def _tick(self, at: float) -> bytes:
+    def _append_at(self, at: float, line: bytes) -> bool:
+        """Append a line of one occurrence, with its second before it where that is another one."""
         second = int(at)
         if second == self._second:
-            return b""
+            return self._append(line, 1)
+        if not self._append(b"t %d\n%s" % (second, line), 1):
+            return False
         self._second = second
-        return b"t %d\n" % second
+        return True
 
     def _append(self, data: bytes, occurrences: int) -> bool:
         """Write `data`, or hold it in memory while that fails; False: dropped, and its occurrences counted."""
-        if not self._spill and not self._torn:
-            if self.size - self.folded > MAX_BYTES:
-                self.dropped += occurrences
-                return False
-            if self._put(data):
-                return True
-        else:
+        if self._spill or self._torn:
             self._catch_up()
+        elif self._put(data):
+            return True
         if self._spilled + len(data) > SPILL_BYTES:
             self.dropped += occurrences
             return False
@@ -255,23 +282,25 @@ class Journal:
 
     def _put(self, data: bytes) -> bool:
         try:
-            written = self._write(self._fd, data)
+            written = self._write(self._fd, data) if self._fd >= 0 else 0
         except OSError:
             return False
         self.size += written
-        self._torn = written < len(data)
-        return not self._torn
+        self._torn = 0 < written < len(data) or (self._torn and written < len(data))
+        return written == len(data)
 
     def tell_dropped(self) -> None:
-        """Write how many occurrences were dropped since the last time, if the disk takes it."""
+        """Write what was held back, and how many occurrences were dropped since the last time."""
         with self._lock:
+            if self._fd < 0 and (self._spill or self.dropped):
+                self._open_again()
             if self._spill or self._torn:
                 self._catch_up()
-            if self.dropped and not self._spill and self._put(b"x %d\n" % self.dropped):
+            if self.dropped and not self._spill and not self._torn and self._put(b"x %d\n" % self.dropped):
                 self.dropped = 0
 
     def rotate(self) -> int | None:
-        """Begin a new file if this one is long, or was deleted under us.
+        """Begin a new file if this one is long, was deleted under us, or is in memory for want of a folder.
 
         Returns:
             The old file's descriptor, still locked, for the caller to fold to its end; or None.
@@ -284,10 +313,10 @@ class Journal:
                 return None
             old = self._fd
             try:
-                self._begin()
+                self._open(self.folder)
             except OSError:
-                self._fd = old
                 return None
+            self.forget_kinds()
             return old
 
     def detach(self) -> int | None:
@@ -300,6 +329,7 @@ class Journal:
             if self._fd < 0 or self._spill or self._torn:
                 return None
             old, self._fd = self._fd, -1
+            self.forget_kinds()
             return old
 
     def forget(self) -> None:
@@ -316,7 +346,8 @@ def _create(folder: str | None) -> tuple[str, int]:
         if hasattr(os, "memfd_create"):
             return name, os.memfd_create("loghub")
         fd, path = tempfile.mkstemp(SUFFIX)
-        os.unlink(path)
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            os.unlink(path)
         return name, fd
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
     if fcntl is None:
@@ -429,7 +460,7 @@ class _Known:
     fingerprint: str
     level: int
     route: set[str]
-    release: str | None
+    release: str
     environment: str
     server: str
 
@@ -448,39 +479,45 @@ class Reader:
     def __init__(self, name: str, fd: int, offset: int = 0) -> None:
         self.name = name
         self.fd = fd
+        self.resume(offset)
+
+    def resume(self, offset: int) -> None:
+        """Go on from `offset`, and learn what the lines before it said."""
         self.offset = offset
-        self._known: dict[int, _Known] = {}
+        self._known: dict[bytes, _Known] = {}
         self._at = 0.0
         position = 0
-        while position < offset:
-            data = _pread(fd, min(self.CHUNK, offset - position), position)
-            data = data[: data.rfind(b"\n") + 1] or data
-            if not data:
-                break
+        while position < offset and (data := self._whole_lines(position)):
+            data = data[: offset - position]
             position += len(data)
-            self._parse(data, Fold(name, 0, 0))
+            self._parse(data, Fold(self.name, 0, 0))
 
     def read(self, *, ended: bool = False) -> Fold | None:
         """Return the next stretch of whole lines, or None where there is none.
 
         `ended` says that nobody writes any more: a last line without an end was torn by a kill.
         """
-        data = _pread(self.fd, self.CHUNK, self.offset)
-        whole = data[: data.rfind(b"\n") + 1]
-        while data and not whole and (more := _pread(self.fd, self.CHUNK, self.offset + len(data))):
-            data += more  # one line longer than a chunk
-            whole = data[: data.rfind(b"\n") + 1]
-        if not whole:
-            if not (ended and data):
-                return None
-            whole = data
-        self.offset += len(whole)
-        fold = Fold(self.name, self.offset - len(whole), self.offset)
-        if whole.endswith(b"\n"):
-            self._parse(whole, fold)
-        else:
+        data = self._whole_lines(self.offset)
+        fold = Fold(self.name, self.offset, self.offset)
+        if data:
+            self._parse(data, fold)
+        elif ended:
+            data = _pread(self.fd, self.CHUNK, self.offset)
             fold.torn = 1
+        if not data:
+            return None
+        self.offset = fold.end = fold.start + len(data)
         return fold
+
+    def _whole_lines(self, position: int) -> bytes:
+        """Return about a chunk of whole lines from `position` on; a line may be longer than a chunk."""
+        parts: list[bytes] = []
+        while data := _pread(self.fd, self.CHUNK, position + sum(map(len, parts))):
+            end = data.rfind(b"\n") + 1
+            if end:
+                return b"".join((*parts, data[:end]))
+            parts.append(data)
+        return b""
 
     def _parse(self, data: bytes, fold: Fold) -> None:
         repeats: Counter[bytes] = Counter()
@@ -493,13 +530,13 @@ class Reader:
                     repeats.clear()
                 try:
                     self._take(line, fold)
-                except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+                except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
                     fold.torn += 1
         self._count(repeats, fold)
 
     def _count(self, repeats: Counter[bytes], fold: Fold) -> None:
-        for line, n in repeats.items():
-            known = self._known.get(int(line))
+        for no, n in repeats.items():
+            known = self._known.get(no)
             if known is None:
                 fold.torn += n
                 continue
@@ -512,15 +549,15 @@ class Reader:
             raise ValueError("torn")
         mark = line[:2]
         if mark == b"t ":
-            self._at = float(line[2:])
+            self._at = _within(float(line[2:]), LAST_SECOND)
         elif mark in (b"d ", b"s "):
-            _, no, destination = line.decode().split(" ", 2)
-            known = self._known[int(no)]
+            _, no, name = line.split(b" ", 2)
+            known, destination = self._known[no], name.decode()
             self._tally(fold, known).routed[destination] += 1
             if mark == b"d ":
                 known.route.add(destination)
         elif mark == b"x ":
-            fold.dropped += int(line[2:])
+            fold.dropped += int(_within(float(line[2:]), 1e12))
         else:
             said = json.loads(line)
             if "journal" not in said:
@@ -528,26 +565,24 @@ class Reader:
 
     def _take_full(self, said: dict[str, Any], fold: Fold) -> None:
         event: Event = said["event"]
-        known = self._known.setdefault(
-            int(said["no"]),
-            _Known(
-                event["fingerprint"],
-                int(said["level"]),
-                set(),
-                event.get("release"),
-                event.get("environment") or "",
-                event.get("server") or "",
-            ),
+        # All that can fail comes first: a line is read as a whole or not at all.
+        known = _Known(
+            str(event["fingerprint"]),
+            int(_within(said["level"], 1e9)),
+            {str(destination) for destination in said["to"]},
+            str(event.get("release") or ""),
+            str(event.get("environment") or ""),
+            str(event.get("server") or ""),
         )
-        known.route.update(said["to"])
-        n, at = int(said["n"]), float(said["at"])
+        n, at = int(_within(said["n"], 1)), _within(said["at"], LAST_SECOND)
+        self._known[b"%d" % said["no"]] = known
+        self._at = at
         tally = self._add(fold, known, n, at)
         tally.event = event
-        if said["kept"]:
+        if said.get("kept"):
             tally.kept.append(event)
-        for destination in known.route if n else said["to"]:
+        for destination in known.route:
             tally.routed[destination] += 1
-        self._at = at
 
     def _tally(self, fold: Fold, known: _Known) -> Tally:
         tally = fold.groups.get(known.fingerprint)
@@ -565,6 +600,12 @@ class Reader:
             tally.hours[int(at // 3600)] += n
             tally.environments[known.environment] += n
             tally.servers[known.server] += n
-            if known.release:
-                tally.releases[known.release] += n
+            tally.releases[known.release] += n
         return tally
+
+
+def _within(value: float, most: float) -> float:
+    """Return a number from a line; raise where it cannot have been written by us."""
+    if not 0 <= value <= most:
+        raise ValueError("damaged")
+    return value

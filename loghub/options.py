@@ -48,7 +48,10 @@ def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
 
 def refuse(owner: object, name: str, value: object, right: str) -> NoReturn:
     """Raise OptionValueError: `owner`'s option `name` cannot be `value`; `right` says what it can be."""
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:
+        shown = f"<unprintable {type(value).__name__} object>"
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     owner_name = owner if isinstance(owner, str) else type(owner).__name__
     raise OptionValueError(f"{owner_name}: option {name!r} cannot be {shown}; it must be {right}.")

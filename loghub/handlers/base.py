@@ -6,7 +6,6 @@ of one's own is a subclass of OutboxHandler with a `destination` and one method,
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
@@ -98,7 +97,10 @@ class ReportingHandler(logging.Handler):
             if sighting.kept >= 0:
                 self.kept(record, sighting)
         except Exception:
-            self.handleError(record)
+            try:  # noqa: SIM105 - suppress needs stack of its own
+                self.handleError(record)
+            except RecursionError:  # the application is at the end of its stack
+                pass
 
     def kept(self, record: logging.LogRecord, sighting: Sighting) -> None:
         """Called for an occurrence that is kept in full, when it is in the journal."""
@@ -108,8 +110,7 @@ class ReportingHandler(logging.Handler):
         cause = current_cause()
         if cause not in self._complaints:
             self._complaints.add(cause)
-            with contextlib.suppress(RecursionError):  # the application is at the end of its stack
-                super().handleError(record)
+            super().handleError(record)
 
     def flush(self) -> None:
         """Deliver what waits, for at most `shutdown_timeout` seconds."""

@@ -29,6 +29,7 @@ import io
 import locale
 import logging
 import logging.handlers
+import math
 import os
 import re
 import shutil
@@ -86,27 +87,31 @@ class _Schedule:
     when: str
     interval: int
     utc: bool
-    at: dt.time
+    at: dt.time | None
 
     def next(self, now: float) -> float:
         """Return the first rollover after `now` (epoch seconds)."""
         seconds, _ = _PERIODS[self.when]
         if not self._by_calendar:
             return int(now) + seconds * self.interval
+        # Without a time of day it is the midnight at the end of the day, as in the standard library.
+        clock = (24, 0, 0) if self.at is None else (self.at.hour, self.at.minute, self.at.second)
         today = self._broken_down(now)
         first = next(
             days
             for days in range(9)
-            if self._at_day(today, days) > now and self.when in ("MIDNIGHT", f"W{(today.tm_wday + days) % 7}")
+            if self._epoch(today, days, clock) > now and self.when in ("MIDNIGHT", f"W{(today.tm_wday + days) % 7}")
         )
-        return self._at_day(today, first + (self.interval - 1) * seconds // _DAY_SECONDS)
+        return self._epoch(today, first + (self.interval - 1) * seconds // _DAY_SECONDS, clock)
 
     def suffix(self, rollover_at: float) -> str:
         """Name the period that ends at `rollover_at` by its beginning, as the standard library does."""
         seconds, form = _PERIODS[self.when]
         begin = rollover_at - seconds * self.interval
         if self._by_calendar:  # a day need not have 24 hours
-            begin = self._at_day(self._broken_down(rollover_at), -self.interval * seconds // _DAY_SECONDS)
+            end = self._broken_down(rollover_at)
+            clock = (end.tm_hour, end.tm_min, end.tm_sec)
+            begin = self._epoch(end, -self.interval * seconds // _DAY_SECONDS, clock)
         return time.strftime(form, self._broken_down(begin))
 
     @property
@@ -121,9 +126,8 @@ class _Schedule:
     def _broken_down(self, at: float) -> time.struct_time:
         return time.gmtime(at) if self.utc else time.localtime(at)
 
-    def _at_day(self, today: time.struct_time, days: int) -> float:
-        """Return the time of rollover on the day that is `days` from `today`."""
-        clock = (self.at.hour, self.at.minute, self.at.second)
+    def _epoch(self, today: time.struct_time, days: int, clock: tuple[int, int, int]) -> float:
+        """Return the time at which the clock shows `clock` on the day that is `days` from `today`."""
         moment = (today.tm_year, today.tm_mon, today.tm_mday + days, *clock, 0, 0, -1)
         return calendar.timegm(moment) if self.utc else time.mktime(moment)
 
@@ -393,7 +397,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     rolloverAt = 0.0
     _fd = -1
     _depth = 0
-    _rolling = False
+    _rolling = _rotator_logged = False
     _state: _State | None = None
     _folder: _Folder | None = None
     _background: _Background | None = None
@@ -455,11 +459,14 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._part_path = os.path.join(folder, f".{name}.gz.part")
         self._device = self._inode = self._size = -1
         self._lockable, self._first = False, True
-        self._is_overridden = type(self).shouldRollover is not RotatingFileHandler.shouldRollover
+        cls, ours = type(self), RotatingFileHandler
+        self._is_overridden = (cls.shouldRollover, cls.doRollover) != (ours.shouldRollover, ours.doRollover)
         self._pending: tuple[logging.LogRecord | None, bytes] = (None, b"")
         self._complaints: set[tuple[type, int | None]] = set()
+        self._due_since_start = math.inf
         if self._schedule is not None:
             self.rolloverAt = self._schedule.next(_last_change(self.baseFilename))
+            self._due_since_start = self.rolloverAt
         self._background = _Background(self._compress) if self._gzips else None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -545,18 +552,25 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         """Roll over until `record` fits: others may fill a new file before this process has its lock."""
         self._pending = (record, data)
         try:
-            while not self._rolling and self.shouldRollover(record):
-                before = self.stream
-                self.doRollover()
-                self.stream.flush()  # a subclass may have written a head line
-                self._size = os.fstat(self._fd).st_size
-                if self.stream is before or not self._size:
+            may_be_due = not self._rolling and (self._is_overridden or self._keeps_backups())
+            due = may_be_due and self.shouldRollover(record)
+            for _ in range(_PURSUITS):
+                if not due or not self._roll_over_once():
                     return
+                due = RotatingFileHandler.shouldRollover(self, record)  # a subclass's may say yes for ever
         except Exception as error:  # rather a file that is too long than a line that is lost
             self._complain(record, error)
             self._take()
         finally:
             self._pending = (None, b"")
+
+    def _roll_over_once(self) -> bool:
+        """Roll over; True if it may be due again, because another process has written the new file."""
+        before = self.stream
+        self.doRollover()
+        self.flush()  # a subclass may have written a head line, or may leave another file, or none
+        self._find()
+        return self._size > 0 and self.stream is not before and not self._rotator_logged
 
     def _write(self, data: bytes) -> None:
         start = self._size
@@ -638,6 +652,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         """Do what `_take` says by asking the path itself."""
         for _ in range(_PURSUITS):
             if self.stream is None or self.stream.closed:
+                self._shut()
                 self._reopen()
             if self._lockable:
                 _flock(self._fd, _EXCLUSIVE)
@@ -761,7 +776,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         return self._schedule is not None or bool(limits)
 
     def _is_too_big(self, record: logging.LogRecord) -> bool:
-        if self.maxBytes <= 0 or not self._keeps_backups():
+        if self.maxBytes <= 0:
             return False
         pending, data = self._pending
         return self._size + len(data if pending is record else self._encoded(record)) >= self.maxBytes
@@ -777,6 +792,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         now = time.time()
         latest = schedule.next(now)
         due_at = (self._state and self._state.due_at) or self.rolloverAt
+        due_at, self._due_since_start = min(due_at, self._due_since_start), math.inf
         if due_at > latest or (due_at <= now and not self._size):  # later than that: said for another `when`
             due_at = latest
         self.rolloverAt = due_at
@@ -788,7 +804,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         backup = self._backups.vacate("" if schedule is None else schedule.suffix(self.rolloverAt))
         if not _POSIX:  # an open file cannot be renamed there
             self._shut()
+        before = self.stream
         self.rotate(self.baseFilename, backup)
+        self._rotator_logged = self.stream is not before
         if self.stream is not None and not self._is_at_path():  # a rotator may have copied and emptied it
             self._shut()
         self._find()
@@ -969,7 +987,7 @@ def _mode(owner: object, value: object) -> str:
 
 
 def _codec(owner: object, value: Any) -> str | None:
-    if value is not None:
+    if value not in (None, "locale"):  # io.text_encoding's name for None
         try:
             "".encode(value)
         except (LookupError, TypeError):
@@ -998,9 +1016,9 @@ def _schedule(owner: object, when: object, interval: object, utc: object, at: ob
     return _Schedule(when.upper(), interval, utc, at)
 
 
-def _time_of_day(owner: object, value: object) -> dt.time:
+def _time_of_day(owner: object, value: object) -> dt.time | None:
     if value is None or isinstance(value, dt.time):
-        return value or dt.time()
+        return value
     try:
         return dt.time.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):  # YAML reads 03:30:00 without quotes as a number in base 60

@@ -96,8 +96,8 @@ class Ledger(Protocol):
     def fold(self, fold: Fold) -> bool:
         """Take in a stretch of a journal; False where the ledger is not at its start (another was first)."""
 
-    def forget_journals(self, present: Sequence[str]) -> None:
-        """Drop the offsets of journals that are gone."""
+    def forget_journal(self, journal: str) -> None:
+        """Drop the offset of a journal that was folded to its end and removed."""
 
     def lease(self, destination: str, owner: str, now: float, seconds: float) -> bool:
         """Take or renew the right to deliver to `destination`; False while another owner has it."""
@@ -108,8 +108,12 @@ class Ledger(Protocol):
     def release(self, destination: str, owner: str) -> None:
         """Give the lease back."""
 
-    def waiting(self, destination: str, limit: int = 500) -> list[Item]:
-        """Return what `destination` is still to be told, oldest first, without events and facts."""
+    def waiting(self, destination: str, now: float, limit: int = 500) -> list[Item]:
+        """Return what `destination` is still to be told, without events and facts.
+
+        Oldest first; where there is more than `limit`: what is due before what is not, and what was never told
+        or failed before mere repeats.
+        """
 
     def load(self, items: Sequence[Item]) -> list[Item]:
         """Return `items` as they stand now, with the newest kept event, releases, environments, servers."""
@@ -145,7 +149,7 @@ class Ledger(Protocol):
         """Return what waits or is dead, by destination and group (SPEC's keys)."""
 
     def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
-        """Make dead and delayed deliveries due now; return how many."""
+        """Make dead and delayed deliveries due now, and end their destinations' rest; return how many."""
 
     def discard(self, destination: str | None = None, fingerprint: str | None = None) -> int:
         """Give up dead deliveries; return how many."""
@@ -154,4 +158,10 @@ class Ledger(Protocol):
         """Return ``groups``, ``occurrences``, ``dropped`` and ``torn``."""
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of files and connections; the next call opens them again."""
+
+    def hold(self, seconds: float) -> bool:
+        """Before a fork: close, and keep every thread out until `resume`; False if that took too long."""
+
+    def resume(self) -> None:
+        """After a fork, in the parent: let the others in again."""

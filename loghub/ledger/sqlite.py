@@ -9,7 +9,6 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from loghub import event as events
@@ -17,6 +16,7 @@ from loghub.errors import LedgerError
 from loghub.ledger.protocol import Group, Item
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator, Sequence
 
     from loghub.event import Event
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from loghub.ledger.protocol import Outcome
 
 SCHEMA_VERSION = 1
+MAX_REASON_CHARS = 2000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -75,102 +76,165 @@ CREATE TABLE IF NOT EXISTS spent (name TEXT NOT NULL, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS spent_by_name ON spent (name, at);
 """
 
-_GROUP = """id, fingerprint, error_type, error_module, error_message, component, culprit, level, logger,
-    count, first_seen_at, last_seen_at, status, issue_url"""
+_GROUP = """g.id, g.fingerprint, g.error_type, g.error_module, g.error_message, g.component, g.culprit, g.level,
+    g.logger, g.count, g.first_seen_at, g.last_seen_at, g.status, g.issue_url"""
+
+_ITEM = f"""SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o.memory, {_GROUP}
+    FROM outbox o JOIN groups g ON g.id = o.group_id"""  # noqa: S608 - literals
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class CorruptLedgerError(LedgerError):
-    """The file is not a database, or a damaged one."""
+    """The file is not a database, or a damaged one.
+
+    Attributes:
+        inode: Which file it is: by now another process may have put a new one in its place.
+    """
+
+    def __init__(self, message: str, inode: int) -> None:
+        super().__init__(message)
+        self.inode = inode
 
 
 class SQLiteLedger:
-    """The ledger in the file `path`; None keeps it in memory, for as long as the process lives.
+    """The ledger in the file `path`; None keeps it in memory, until it is closed.
+
+    After `close`, and when the file was removed or replaced, the next call opens it anew.
+
+    Args:
+        path: The file.
+        timeout: Seconds to wait for other processes that write.
 
     Raises:
         CorruptLedgerError: The file is damaged.
         LedgerError: A newer loghub wrote it, or it cannot be opened.
     """
 
-    def __init__(self, path: str | None, *, timeout: float = 5.0) -> None:
+    def __init__(self, path: str | None, *, timeout: float = 1.0) -> None:
         self.path = path
+        self.id = ""
+        self._timeout = timeout
         self._lock = threading.RLock()
+        self._opened: sqlite3.Connection | None = None
+        self._inode = 0
+        self.offset("")  # what is wrong with the file is said now
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._opened is not None and self._was_replaced():
+                self.close()
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _was_replaced(self) -> bool:
+        return self.path is not None and _inode(self.path) != self._inode
+
+    def _open(self) -> sqlite3.Connection:
         with self._explained():
-            self._db = sqlite3.connect(
-                path or ":memory:", timeout=timeout, isolation_level=None, check_same_thread=False
+            db = sqlite3.connect(
+                self.path or ":memory:", timeout=self._timeout, isolation_level=None, check_same_thread=False
             )
-            if path:
-                with contextlib.suppress(OSError):
-                    os.chmod(path, 0o600)
-        try:
-            self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
+            try:
+                if self.path:
+                    self._inode = _inode(self.path)
+                    with contextlib.suppress(OSError):
+                        os.chmod(self.path, 0o600)
+                self._prepare(db)
+            except BaseException:
+                db.close()
+                raise
+            return db
 
-    def _prepare(self) -> None:
-        with self._explained():
-            self._db.execute("PRAGMA foreign_keys = ON")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise LedgerError(
-                    f"The ledger {self.path} was written by a newer loghub (schema {version}, this one knows "
-                    f"{SCHEMA_VERSION}): upgrade loghub-handlers, or give another home."
-                )
-            if version < SCHEMA_VERSION:
-                self._create()
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self.id: str = self._db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0]
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.text_factory = _decode
+        db.execute("PRAGMA foreign_keys = ON")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise LedgerError(
+                f"The ledger {self.path} was written by a newer loghub (schema {version}, this one knows "
+                f"{SCHEMA_VERSION}): upgrade loghub-handlers, or give another home."
+            )
+        if version < SCHEMA_VERSION:
+            self._create(db)
+        db.execute("PRAGMA synchronous = NORMAL")
+        self.id = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0]
 
-    def _create(self) -> None:
+    def _create(self, db: sqlite3.Connection) -> None:
         """Make the tables; of several processes that come first together, one does."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + self._timeout
         while True:
             try:
                 if self.path:
-                    self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("BEGIN IMMEDIATE")
+                    db.execute("PRAGMA journal_mode = WAL")
+                db.execute("BEGIN IMMEDIATE")
                 break
-            except sqlite3.OperationalError:  # changing to WAL does not wait for other processes by itself
-                if time.monotonic() > deadline:
+            except sqlite3.OperationalError as error:
+                # Changing to WAL does not wait for other processes by itself.
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
         for statement in _SCHEMA.split(";"):
-            self._db.execute(statement)
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex[:12],))
-        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        self._db.execute("COMMIT")
+            db.execute(statement)
+        db.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex[:12],))
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in _CORRUPT:
+        except sqlite3.Error as error:
+            if _code(error) in _CORRUPT:
                 raise CorruptLedgerError(
-                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun."
+                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun.", self._inode
                 ) from error
             raise LedgerError(f"The ledger {self.path} cannot be used now: {error}.") from error
-        except (ValueError, TypeError) as error:  # a row that loghub did not write
-            raise CorruptLedgerError(f"The ledger {self.path} holds what loghub cannot read: {error}.") from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._explained():
-            self._db.execute("BEGIN IMMEDIATE")
+            db = self._db
+            db.execute("BEGIN IMMEDIATE")
             try:
-                yield self._db
+                yield db
+                db.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
+                    db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock, self._explained():
             return self._db.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Let go of the file; the next call opens it again."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+            if opened is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    opened.close()
+
+    def hold(self, seconds: float) -> bool:
+        """Before a fork: have no file open, and keep every thread out until `resume`.
+
+        SQLite must not be carried into a child: it would take the parent's locks for its own.
+
+        Returns:
+            False if another thread did not come out within `seconds`; then nothing is held.
+        """
+        if not self._lock.acquire(timeout=seconds):
+            return False
+        if self.path:
+            self.close()
+        return True
+
+    def resume(self) -> None:
+        """After a fork, in the parent: let the others in again."""
+        self._lock.release()
 
     # Folding ------------------------------------------------------------------------------------------
 
@@ -216,7 +280,7 @@ class SQLiteLedger:
             "INSERT INTO facts VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (group_id, kind, value) DO UPDATE SET"
             " count = count + ?4, first_seen_at = min(first_seen_at, ?5), last_seen_at = max(last_seen_at, ?6)",
             [
-                (group_id, kind, value, n, tally.first_at, tally.last_at)
+                (group_id, kind, _text(value), n, tally.first_at, tally.last_at)
                 for kind, values in _facts(tally)
                 for value, n in values.items()
                 if value
@@ -225,7 +289,12 @@ class SQLiteLedger:
         db.executemany(
             "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)",
             [
-                (one.get("id", ""), group_id, events.epoch(one.get("timestamp")) or 0.0, events.dumps(one))
+                (
+                    _text(one.get("id") or uuid.uuid4().hex),
+                    group_id,
+                    events.epoch(one.get("timestamp")) or tally.last_at,
+                    events.dumps(one),
+                )
                 for one in tally.kept
             ],
         )
@@ -235,7 +304,7 @@ class SQLiteLedger:
             " since_at = CASE WHEN total > told THEN since_at ELSE ?5 END,"
             " level = CASE WHEN total > told THEN max(level, ?4) ELSE ?4 END,"
             " total = total + ?3",
-            [(name, group_id, n, tally.level, time.time()) for name, n in tally.routed.items()],
+            [(_text(name), group_id, n, tally.level, time.time()) for name, n in tally.routed.items()],
         )
 
     def _new_group(self, db: sqlite3.Connection, fingerprint: str, tally: Tally) -> int:
@@ -247,14 +316,14 @@ class SQLiteLedger:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
             (
                 fingerprint,
-                str(one.get("error_type") or "Error"),
-                str(one.get("error_module") or ""),
-                str(one.get("error_message") or ""),
-                str(one.get("component") or ""),
-                str(one.get("module") or ""),
-                events.culprit(one),
-                str(one.get("level") or ""),
-                str(one.get("logger") or ""),
+                _text(one.get("error_type") or "Error"),
+                _text(one.get("error_module")),
+                _text(one.get("error_message")),
+                _text(one.get("component")),
+                _text(one.get("module")),
+                _text(events.culprit(one)),
+                _text(one.get("level")),
+                _text(one.get("logger")),
                 at,
                 at,
             ),
@@ -262,12 +331,10 @@ class SQLiteLedger:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def forget_journals(self, present: Sequence[str]) -> None:
-        """Drop the offsets of journals that are gone."""
-        kept = set(present)
+    def forget_journal(self, journal: str) -> None:
+        """Drop the offset of a journal that was folded to its end and removed."""
         with self._transaction() as db:
-            gone = [row for row in db.execute("SELECT name FROM journals").fetchall() if row[0] not in kept]
-            db.executemany("DELETE FROM journals WHERE name = ?", gone)
+            db.execute("DELETE FROM journals WHERE name = ?", (journal,))
 
     # Delivering ---------------------------------------------------------------------------------------
 
@@ -295,15 +362,18 @@ class SQLiteLedger:
                 (destination, owner),
             )
 
-    def waiting(self, destination: str, limit: int = 500) -> list[Item]:
-        """Return what `destination` is still to be told, oldest first, without events and facts."""
+    def waiting(self, destination: str, now: float, limit: int = 500) -> list[Item]:
+        """Return what `destination` is still to be told, without events and facts.
+
+        Oldest first; where there is more than `limit`: what is due before what is not, and what was never told
+        or failed before mere repeats.
+        """
         rows = self._rows(
-            f"SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o.memory, {_columns('g')}"
-            " FROM outbox o JOIN groups g ON g.id = o.group_id"
-            " WHERE o.destination = ? AND o.total > o.told AND NOT o.dead ORDER BY o.since_at LIMIT ?",
-            (destination, limit),
+            f"{_ITEM} WHERE o.destination = ? AND o.total > o.told AND NOT o.dead"
+            " ORDER BY o.due_at > ?, o.told > 0 AND o.attempts = 0, o.since_at LIMIT ?",
+            (destination, now, limit),
         )
-        return [_item(destination, row) for row in rows]
+        return sorted((_item(destination, row) for row in rows), key=lambda item: item.since_at)
 
     def load(self, items: Sequence[Item]) -> list[Item]:
         """Return `items` as they stand now, with the newest kept event, releases, environments, servers."""
@@ -311,15 +381,14 @@ class SQLiteLedger:
 
     def _load(self, item: Item) -> Iterator[Item]:
         rows = self._rows(
-            f"SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o.memory, {_columns('g')}"
-            " FROM outbox o JOIN groups g ON g.id = o.group_id WHERE o.destination = ? AND g.fingerprint = ?",
+            f"{_ITEM} WHERE o.destination = ? AND g.fingerprint = ?",
             (item.destination, item.group.fingerprint),
         )
         for row in rows:
             one = _item(item.destination, row)
             one.group = self._with_facts(row[7], one.group)
             kept = self.events(1, one.group.fingerprint)
-            one.event = kept[0] if kept else _bare_event(one.group)
+            one.event = (kept and kept[0]) or _bare_event(one.group)
             yield one
 
     def settle(self, destination: str, outcomes: Sequence[Outcome], now: float) -> None:
@@ -338,7 +407,7 @@ class SQLiteLedger:
                         one.due_at,
                         one.attempts,
                         one.state == "dead",
-                        one.reason,
+                        _text(one.reason)[:MAX_REASON_CHARS],
                         events.dumps(one.memory),
                         destination,
                         one.fingerprint,
@@ -348,14 +417,13 @@ class SQLiteLedger:
                     if one.memory.get(column):
                         db.execute(
                             f"UPDATE groups SET {column} = ? WHERE fingerprint = ?",  # noqa: S608 - two literals
-                            (one.memory[column], one.fingerprint),
+                            (_text(one.memory[column]), one.fingerprint),
                         )
 
     def memory(self, destination: str) -> dict[str, Any]:
         """Return what the destination remembers over batches and processes."""
         rows = self._rows("SELECT memory FROM destinations WHERE name = ?", (destination,))
-        read = json.loads(rows[0][0]) if rows else {}
-        return read if isinstance(read, dict) else {}
+        return _read(rows[0][0]) if rows else {}
 
     def remember(self, destination: str, memory: dict[str, Any]) -> None:
         """Keep what the destination remembers."""
@@ -387,19 +455,19 @@ class SQLiteLedger:
             f"SELECT data FROM events {where}ORDER BY at DESC, rowid DESC LIMIT ?",  # noqa: S608 - a literal
             values,
         )
-        return [json.loads(row[0]) for row in rows]
+        return [_event(row[0]) for row in rows]
 
     def event(self, key: str) -> Event | None:
         """Return the kept event whose id is or begins with `key`."""
         rows = self._rows(
             "SELECT data FROM events WHERE id >= ? AND id < ? ORDER BY id LIMIT 1", (key, key + "\U0010ffff")
         )
-        return json.loads(rows[0][0]) if rows else None
+        return _event(rows[0][0]) if rows else None
 
     def groups(self, limit: int | None = None) -> list[Group]:
         """Return groups, last seen first."""
         rows = self._rows(
-            f"SELECT {_GROUP} FROM groups ORDER BY last_seen_at DESC, id DESC LIMIT ?",  # noqa: S608 - a literal
+            f"SELECT {_GROUP} FROM groups g ORDER BY last_seen_at DESC, id DESC LIMIT ?",  # noqa: S608 - a literal
             (-1 if limit is None else limit,),
         )
         return [_group(row) for row in rows]
@@ -408,7 +476,7 @@ class SQLiteLedger:
         """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
         whole = key if ":" in key else f"v1:{key}"
         rows = self._rows(
-            f"SELECT {_GROUP} FROM groups WHERE fingerprint >= ? AND fingerprint < ?"  # noqa: S608 - a literal
+            f"SELECT {_GROUP} FROM groups g WHERE fingerprint >= ? AND fingerprint < ?"  # noqa: S608 - a literal
             " ORDER BY fingerprint LIMIT 1",
             (whole, whole + "\U0010ffff"),
         )
@@ -457,7 +525,14 @@ class SQLiteLedger:
 
     def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
         """Make dead and delayed deliveries due now; return how many."""
-        return self._change("SET dead = 0, due_at = 0, attempts = 0", "", destination, fingerprint)
+        with self._transaction() as db:
+            found = db.execute("SELECT name, memory FROM destinations WHERE ?1 IS NULL OR name = ?1", (destination,))
+            for name, said in found.fetchall():
+                memory = _read(said)
+                if memory.pop("rest_until", None) is not None:  # it was to be left alone for a while
+                    db.execute("UPDATE destinations SET memory = ? WHERE name = ?", (events.dumps(memory), name))
+        change = "SET dead = 0, due_at = 0, attempts = 0"
+        return self._change(change, "", destination, fingerprint)
 
     def discard(self, destination: str | None = None, fingerprint: str | None = None) -> int:
         """Give up dead deliveries; return how many."""
@@ -485,20 +560,45 @@ class SQLiteLedger:
             "torn": int(said.get("torn", 0)),
         }
 
-    def close(self) -> None:
-        """Let go of the database."""
-        with self._lock:
-            self._db.close()
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary error code; 0 where Python found the fault."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _decode(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
+def _text(value: object) -> str:
+    """Return what SQLite takes as text: lone surrogates have no UTF-8."""
+    return str("" if value is None else value).encode(errors="backslashreplace").decode()
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Return a JSON object; an empty one where a row is damaged."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _event(text: str) -> Event:
+    return _read(text)  # type: ignore[return-value] # written by `fold`
 
 
 _PLAIN = (
     "fingerprint", "error_type", "error_module", "error_message", "component", "culprit", "level", "logger",
     "count", "first_seen_at", "last_seen_at", "status", "issue_url",
 )  # fmt: skip
-
-
-def _columns(table: str) -> str:
-    return ", ".join(f"{table}.{column.strip()}" for column in _GROUP.split(","))
 
 
 def _facts(tally: Tally) -> Iterator[tuple[str, Counter[str]]]:
@@ -523,7 +623,7 @@ def _item(destination: str, row: Sequence[Any]) -> Item:
         since_at=since_at,
         due_at=due_at,
         attempts=attempts,
-        memory=json.loads(memory),
+        memory=_read(memory),
     )
 
 

@@ -1,0 +1,43 @@
+"""Every test has a home, a working directory and an environment of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import pytest
+
+from loghub import delivery
+
+_SEEN_BY_LOGHUB = ("GITHUB_", "GH_TOKEN", "LOGHUB_", "ERROR_REPORTING_", "KUBERNETES_")
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path_factory, monkeypatch):
+    """Let no test see the user's settings, or what another test left behind."""
+    folder = tmp_path_factory.mktemp("user")
+    for name in list(os.environ):
+        if name.startswith(_SEEN_BY_LOGHUB):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    monkeypatch.setenv("LOGHUB_HOME", str(folder / "home"))
+    monkeypatch.chdir(folder)
+    yield
+    _forget_homes()
+
+
+def _forget_homes() -> None:
+    """Close what handlers of the test left open; the delivery thread goes on with no home to go round."""
+    left = delivery.homes()
+    delivery._homes.clear()
+    delivery._failed_at = float("-inf")
+    for home in left:
+        home.close(5.0)
+        if home._ledger is not None:
+            home._ledger.close()
+    for name in (None, "loghub", "loghub.uncaught"):
+        logger = logging.getLogger(name)
+        for handler in list(logger.handlers):
+            if type(handler).__module__.startswith("loghub."):
+                logger.removeHandler(handler)

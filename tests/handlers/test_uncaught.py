@@ -1,0 +1,218 @@
+"""UncaughtHandler in real interpreters: what nobody caught arrives, once, while it is configured."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from loghub.errors import OptionValueError, UnknownOptionError
+from loghub.handlers.uncaught import UncaughtHandler
+
+ROOT = Path(__file__).parents[2]
+
+START = """
+import json, logging, logging.config, sys, threading
+
+class Show(logging.Handler):
+    def emit(self, record):
+        sys.stdout.write(json.dumps({
+            "logger": record.name, "level": record.levelname, "message": record.getMessage(),
+            "mechanism": getattr(record, "loghub_mechanism", ""), "error": repr(record.exc_info[1]),
+        }) + "\\n")
+        sys.stdout.flush()
+
+def configure(**options):
+    logging.config.dictConfig({
+        "version": 1,
+        "handlers": {"uncaught": {"class": "loghub.UncaughtHandler", **options}, "show": {"()": Show}},
+        "root": {"handlers": ["show"]},
+    })
+
+configure()
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a function that runs a script in an interpreter of its own; records come as dicts."""
+
+    def runs(script, start=START):
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("LOGHUB_", "PYTHON"))}
+        env |= {"LOGHUB_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", start + script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        done.records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        return done
+
+    return runs
+
+
+def test_main_thread(run):
+    """An uncaught exception arrives at the root's handlers, Python prints it as ever, and exits with 1."""
+    done = run("1 / 0")
+    assert done.records == [
+        {
+            "logger": "loghub.uncaught", "level": "CRITICAL", "message": "Uncaught exception",
+            "mechanism": "uncaught", "error": "ZeroDivisionError('division by zero')",
+        }
+    ]  # fmt: skip
+    assert done.stderr.count("ZeroDivisionError: division by zero") == 1
+    assert done.returncode == 1
+
+
+def test_thread(run):
+    """An exception that ends a thread arrives with the thread's name; the process goes on."""
+    done = run("t = threading.Thread(target=lambda: 1 / 0, name='worker'); t.start(); t.join(); print('on')")
+    assert [record["message"] for record in done.records] == ["Uncaught exception in thread worker"]
+    assert done.records[0]["mechanism"] == "thread"
+    assert "on" in done.stdout
+    assert "Exception in thread worker" in done.stderr
+
+
+def test_unraisable(run):
+    """An exception in __del__ arrives."""
+    done = run("class A:\n    def __del__(self): 1 / 0\nA()\n")
+    assert [record["mechanism"] for record in done.records] == ["unraisable"]
+    assert "Exception ignored in" in done.stderr
+
+
+@pytest.mark.parametrize(("script", "code"), [("raise KeyboardInterrupt", -signal.SIGINT), ("sys.exit(3)", 3)])
+def test_wanted_ends(run, script, code):
+    """KeyboardInterrupt and SystemExit are left alone, also their exit code."""
+    done = run(script)
+    assert done.records == []
+    assert done.returncode == code
+
+
+def test_asyncio(run):
+    """What asyncio says about a task that nobody waited for arrives by logging alone, once."""
+    done = run(
+        "import asyncio\n"
+        "async def fail(): 1 / 0\n"
+        "async def main():\n    asyncio.create_task(fail()); await asyncio.sleep(0)\n"
+        "asyncio.run(main())\n"
+    )
+    assert [(record["logger"], record["error"]) for record in done.records] == [
+        ("asyncio", "ZeroDivisionError('division by zero')")
+    ]
+
+
+def test_previous_hook(run):
+    """A hook of the application's own is still called, after the report."""
+    done = run("1 / 0", "import sys\nsys.excepthook = lambda *args: print('own hook')\n" + START)
+    assert len(done.records) == 1
+    assert done.stdout.splitlines()[-1] == "own hook"
+    assert done.stderr == ""
+
+
+def test_configured_again(run):
+    """After a second dictConfig an exception is reported once; after one without the handler not at all."""
+    done = run("import gc; gc.collect(); configure(); configure(threads=False); 1 / 0")
+    assert len(done.records) == 1
+    done = run(
+        "before = sys.excepthook\n"
+        "show = {'version': 1, 'handlers': {'show': {'()': Show}}, 'root': {'handlers': ['show']}}\n"
+        "logging.config.dictConfig(show)\n"
+        "assert sys.excepthook is sys.__excepthook__ and threading.excepthook is threading.__excepthook__\n"
+        "1 / 0\n"
+    )
+    assert done.records == []
+
+
+def test_options_leave_out(run):
+    """threads and unraisable may be off."""
+    done = run(
+        "configure(threads='no', unraisable=False)\n"
+        "t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()\n"
+        "class A:\n    def __del__(self): 1 / 0\nA()\n"
+    )
+    assert done.records == []
+
+
+def test_fatal_signal(run, tmp_path):
+    """A crash leaves the stack in the home, and the file of an earlier crash of the same pid is kept."""
+    faults = tmp_path / "home" / "faults"
+    faults.mkdir(parents=True)
+    script = (
+        "import faulthandler, os\n"
+        f"path = os.path.join({str(faults)!r}, str(os.getpid()) + '.txt')\n"
+        "open(path, 'w').write('earlier\\n')\n"
+        "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n" + START
+    )  # fmt: skip
+    done = run("os.kill(os.getpid(), 11)", script)
+    assert done.returncode == -signal.SIGSEGV
+    (file,) = faults.iterdir()
+    text = file.read_text()
+    assert text.startswith("earlier\n")
+    assert "Fatal Python error: Segmentation fault" in text
+
+
+def test_no_crash_no_file(run, tmp_path):
+    """A process that ends well leaves no file; a forked child does not take its parent's away."""
+    done = run(
+        "import os, pathlib\n"
+        "faults = pathlib.Path(os.environ['LOGHUB_HOME'], 'faults')\n"
+        "assert len(list(faults.iterdir())) == 1\n"
+        "if not (pid := os.fork()):\n    logging.shutdown(); os._exit(0)\n"
+        "os.waitpid(pid, 0)\n"
+        "assert len(list(faults.iterdir())) == 1\n"
+        "print('still there')\n"
+    )
+    assert done.stdout.strip() == "still there", done.stderr
+    assert list((tmp_path / "home" / "faults").iterdir()) == []
+
+
+def test_faulthandler_of_the_application(run, tmp_path):
+    """Where the application has enabled faulthandler, or the option says no, nothing is done."""
+    run("print(1)", "import faulthandler; faulthandler.enable()\n" + START)
+    assert not (tmp_path / "home" / "faults").exists()
+    done = run(
+        "import faulthandler; print(faulthandler.is_enabled())",
+        START.replace("\nconfigure()", "\nconfigure(faulthandler=False)"),
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_home_that_cannot_be_made(run, tmp_path):
+    """Then stacks of crashes are not kept, which one sentence says; everything else works."""
+    (tmp_path / "home").write_text("in the way")
+    done = run("1 / 0")
+    assert len(done.records) == 1
+    assert "loghub: stacks of fatal signals cannot be kept" in done.stderr.splitlines()[0]
+
+
+def test_wrong_options(run, tmp_path, monkeypatch):
+    """Wrong options are refused, and the half-made handler leaves nothing behind, not even at exit."""
+    monkeypatch.setenv("LOGHUB_HOME", str(tmp_path / "home"))
+    before = sys.excepthook, threading.excepthook, sys.unraisablehook
+    with pytest.raises(UnknownOptionError, match=r"^UncaughtHandler has no option 'thread'; did you mean 'threads'\?$"):
+        UncaughtHandler(thread=True)
+    for name in ("threads", "unraisable", "faulthandler", "home"):
+        with pytest.raises(OptionValueError, match=f"UncaughtHandler: option '{name}' cannot be"):
+            UncaughtHandler(**{name: 7 if name == "home" else "perhaps"})
+    assert (sys.excepthook, threading.excepthook, sys.unraisablehook) == before
+    done = run("", START.replace("\nconfigure()", "\nconfigure(threads='perhaps')"))
+    assert "option 'threads' cannot be 'perhaps'" in done.stderr
+    assert "atexit" not in done.stderr
+    assert "AttributeError" not in done.stderr
+
+
+def test_held_until_closed(tmp_path):
+    """No logger need hold the handler: it is there until it is closed."""
+    UncaughtHandler(faulthandler=False, home=str(tmp_path))
+    gc.collect()
+    ours = sys.excepthook
+    found = [one() for one in logging._handlerList if isinstance(one(), UncaughtHandler)]
+    assert len(found) == 1
+    found[0].close()
+    assert sys.excepthook is not ours

@@ -1,0 +1,906 @@
+"""The journal: what was noted is read back exactly, whatever disk, kill, thread or reader do meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import threading
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from loghub import journal
+from loghub.journal import Journal, Reader
+from tests import processes
+from tests.sightings import T0, Described, kind, note, record, seen
+
+HOUR = int(T0 // 3600)
+FS = settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+class Sum:
+    """What all folds say together."""
+
+    def __init__(self) -> None:
+        self.counts = Counter()  # by fingerprint and hour
+        self.routed = Counter()  # by fingerprint and destination
+        self.kept = Counter()  # by fingerprint
+        self.levels = {}
+        self.torn = self.dropped = 0
+
+    def add(self, fold):
+        for fingerprint, tally in fold.groups.items():
+            self.counts.update({(fingerprint, hour): n for hour, n in tally.hours.items()})
+            self.routed.update({(fingerprint, destination): n for destination, n in tally.routed.items()})
+            self.kept[fingerprint] += len(tally.kept)
+            self.levels[fingerprint] = max(tally.level, self.levels.get(fingerprint, 0))
+            assert tally.count == sum(tally.hours.values())
+        self.torn += fold.torn
+        self.dropped += fold.dropped
+
+
+def drain(reader, total=None, *, ended=False):
+    """Read on to the end; return the sum."""
+    total = total or Sum()
+    while fold := reader.read(ended=ended):
+        total.add(fold)
+    return total
+
+
+def folded(written, *, ended=False):
+    """Return what all of a journal says."""
+    return drain(Reader(written.name, written.fd), ended=ended)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return where journals are."""
+    return str(tmp_path / "journal")
+
+
+@pytest.fixture
+def make(folder):
+    """Return a maker of journals whose files are closed afterwards."""
+    made = []
+
+    def one(where=folder, **options):
+        made.append(Journal(where, "cafe", **options))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.forget()
+
+
+def lines(written):
+    """Return the lines of a journal's file."""
+    return os.pread(written.fd, 1 << 26, 0).split(b"\n")[:-1]
+
+
+# Lines
+
+
+def test_first_in_full(make):
+    """The first occurrence of a kind is there as a whole, behind a line that says who writes."""
+    one = make()
+    assert one.note(record(), seen(kind()), "github:a/b", selective=False)
+    head, line = map(json.loads, lines(one))
+    assert head["journal"] == 1
+    assert head["pid"] == os.getpid()
+    assert line["event"]["fingerprint"] == kind().fingerprint
+    assert (line["no"], line["n"], line["to"], line["kept"], line["level"]) == (1, 1, ["github:a/b"], True, 40)
+
+
+def test_repeat_is_a_number(make):
+    """A repeat that is not kept in full is its kind's number, whatever number of handlers note it."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    note(one, what, "github:a/b", "smtp:x")
+    for _ in range(3):
+        note(one, what, "github:a/b", "smtp:x", None)
+    assert lines(one)[2:] == [b"d 1 smtp:x", b"1", b"1", b"1"]
+    assert not one.note(record(), seen(what), None, selective=False)
+
+
+def test_second_is_written_when_it_changes(make):
+    """Repeats of another second have the second before them, once."""
+    one = make()
+    one.keep = 0
+    what = kind()
+    for at in (0.1, 0.9, 3600.5, 3600.7, 1.0):
+        note(one, what, at=T0 + at)
+    assert lines(one)[2:] == [b"1", b"t %d" % (T0 + 3600), b"1", b"1", b"t %d" % (T0 + 1), b"1"]
+    assert folded(one).counts == {(what.fingerprint, HOUR): 3, (what.fingerprint, HOUR + 1): 2}
+
+
+def test_counted_by_the_record(make):
+    """One record that five handlers note is one occurrence for each destination."""
+    one = make()
+    what = kind()
+    note(one, what, "github:a/b", None, "smtp:x", "github:a/b", None)
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 1}
+    assert total.routed == {(what.fingerprint, "github:a/b"): 1, (what.fingerprint, "smtp:x"): 1}
+
+
+def test_already_counted_elsewhere(make):
+    """A record that another process of this home has counted is only routed."""
+    one = make()
+    what = kind()
+    sighting = seen(what)
+    sighting.counted = "beef cafe"
+    one.note(record(), sighting, "smtp:x", selective=False)
+    total = folded(one)
+    assert not total.counts
+    assert total.routed == {(what.fingerprint, "smtp:x"): 1}
+
+
+def test_two_homes(make, tmp_path):
+    """Handlers of two homes under one logger: each home counts each record once for each of its destinations."""
+    one, other = make(), Journal(str(tmp_path / "other"), "beef")
+    one.keep = other.keep = 1
+    what = kind()
+    for _ in range(5):
+        sighting, made = seen(what), record()
+        for where, destination in ((one, "github:a/b"), (other, "github:a/b"), (one, "smtp:x"), (other, None)):
+            where.note(made, sighting, destination, selective=False)
+    assert folded(one).routed == {(what.fingerprint, "github:a/b"): 5, (what.fingerprint, "smtp:x"): 5}
+    assert folded(other).routed == {(what.fingerprint, "github:a/b"): 5}
+    assert folded(other).counts == {(what.fingerprint, HOUR): 5}
+    other.forget()
+
+
+def test_selective_destination(make):
+    """A handler that chooses record by record gets what it chose, and no repeats."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    for number in range(10):
+        sighting, made = seen(what), record()
+        one.note(made, sighting, "github:a/b", selective=False)
+        if number % 3 == 0:
+            one.note(made, sighting, "smtp:x", selective=True)
+    assert folded(one).routed == {(what.fingerprint, "github:a/b"): 10, (what.fingerprint, "smtp:x"): 4}
+
+
+def test_selective_first(make):
+    """A kind that a selective handler saw first is not routed to it by itself."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    note(one, what, "smtp:x", selective=True)
+    note(one, what, "github:a/b")
+    assert folded(one).routed == {(what.fingerprint, "smtp:x"): 1, (what.fingerprint, "github:a/b"): 1}
+
+
+def test_forget_kinds(make):
+    """When who is told has changed, repeats are no longer for those who were told before."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    note(one, what, "github:old/repo")
+    note(one, what, "github:old/repo")
+    one.forget_kinds()
+    note(one, what, "github:new/repo")
+    note(one, what, "github:new/repo")
+    assert folded(one).routed == {(what.fingerprint, "github:old/repo"): 2, (what.fingerprint, "github:new/repo"): 2}
+
+
+def test_kept_in_full_forgets_destinations(make):
+    """A destination that nobody names any more gets repeats only until the kind is kept in full again."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    note(one, what, "github:a/b", "smtp:gone")
+    note(one, what, "github:a/b", at=T0 + 1)
+    note(one, what, "github:a/b", at=T0 + 3600)
+    note(one, what, "github:a/b", at=T0 + 3601)
+    assert folded(one).routed == {(what.fingerprint, "github:a/b"): 4, (what.fingerprint, "smtp:gone"): 2}
+
+
+def test_kept_per_group_and_hour(make):
+    """So many occurrences of a group are kept in full in an hour, and numbered; the others are counted."""
+    one = make()
+    one.keep = 3
+    kinds = kind(logger="a"), kind(logger="b")  # two kinds of one group
+    numbers = [note(one, kinds[n % 2], at=T0 + n).kept for n in range(10)]
+    numbers += [note(one, kinds[0], at=T0 + 3600 + n).kept for n in range(5)]
+    assert numbers == [0, 1, 2] + [-1] * 7 + [0, 1, 2, -1, -1]
+    total = folded(one)
+    assert total.kept == {kinds[0].fingerprint: 6}
+    assert total.counts == {(kinds[0].fingerprint, HOUR): 10, (kinds[0].fingerprint, HOUR + 1): 5}
+
+
+def test_events_are_made_only_when_kept(make):
+    """A repeat that is only counted is not described."""
+    one = make()
+    one.keep = 2
+    capture, what = Described(), kind()
+    for _ in range(50):
+        one.note(record(), seen(what, capture), "github:a/b", selective=False)
+    assert capture.events == 2
+
+
+def test_the_application_is_asked_without_our_lock(make):
+    """Describing an event runs the application's code, which may wait for a thread that logs."""
+    one = make()
+    there, done = threading.Event(), threading.Event()
+
+    class Waiting(Described):
+        def keep(self, sighting, made):
+            if sighting.event is None:
+                there.set()
+                assert done.wait(5), "the other thread could not log"
+            return super().keep(sighting, made)
+
+    def other():
+        there.wait(5)
+        note(one, kind(2))
+        done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    one.note(record(), seen(kind(1), Waiting()), None, selective=False)
+    thread.join()
+    assert len(folded(one).counts) == 2
+
+
+def test_many_kinds(make, monkeypatch):
+    """Beyond MAX_KINDS the oldest kind is written in full once more, and counted right."""
+    monkeypatch.setattr(journal, "MAX_KINDS", 3)
+    one = make()
+    one.keep = 1
+    kinds = [kind(n) for n in range(10)]
+    for _ in range(3):
+        for what in kinds:
+            note(one, what, "smtp:x")
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 3 for what in kinds}
+    assert total.routed == {(what.fingerprint, "smtp:x"): 3 for what in kinds}
+    assert sum(total.kept.values()) == 10
+
+
+# Everything at once
+
+
+KINDS = [kind(1), kind(2), kind(2, logger="b"), kind(3, level=50), kind(4)]
+PLAIN = st.sampled_from([None, "github:a/b", "smtp:x y", "notify:\N{SNOWMAN}"])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("log"), st.sampled_from(KINDS), st.lists(PLAIN, max_size=2), st.integers(0, 4000)),
+        st.sampled_from([("read",), ("restart",), ("rotate",), ("detach",), ("forget",)]),
+    ),
+    max_size=60,
+)
+
+
+class Bench:
+    """A journal, its readers, and what they ought to say."""
+
+    def __init__(self, written, handlers, chunk) -> None:
+        self.written, self.handlers = written, handlers
+        self.total, self.expected = Sum(), Sum()
+        self.at = T0
+        self.chunk = chunk
+        self.reader = self.open(0)
+
+    def open(self, offset):
+        reader = Reader(self.written.name, self.written.fd)
+        reader.CHUNK = self.chunk
+        reader.resume(offset)
+        return reader
+
+    def log(self, what, chosen, seconds, between):
+        """One record, noted by the handlers of its kind and by selective ones that chose it."""
+        self.at += seconds
+        self.expected.counts[what.fingerprint, int(self.at // 3600)] += 1
+        told = [(one, False) for one in self.handlers[what]] + [(one, True) for one in chosen]
+        sighting, made = seen(what), record(self.at)
+        for destination, selective in told or [(None, False)]:
+            self.written.note(made, sighting, destination, selective=selective)
+            between()
+        for destination in {one for one, _ in told if one is not None}:
+            self.expected.routed[what.fingerprint, destination] += 1
+
+    def read(self):
+        fold = self.reader.read()
+        if fold is not None:
+            self.total.add(fold)
+
+    def restart(self):
+        self.reader = self.open(self.reader.offset)
+
+    def rotate(self):
+        self.leave(self.written.rotate())
+
+    def detach(self):
+        self.leave(self.written.detach())
+
+    def forget(self):
+        self.written.forget_kinds()
+
+    def leave(self, old):
+        if old is not None:
+            drain(self.reader, self.total, ended=True)
+            os.close(old)
+            note(self.written, kind(99))  # begins the next file
+            self.expected.counts[kind(99).fingerprint, HOUR] += 1
+            self.reader = self.open(0)
+
+
+@FS
+@given(
+    steps=STEPS,
+    handlers=st.fixed_dictionaries({what: st.lists(PLAIN, max_size=3) for what in KINDS}),
+    chunk=st.sampled_from([1, 7, 100, 1000, 1 << 20]),
+    keep=st.integers(0, 3),
+    most=st.integers(1, 4),
+    turns=st.lists(st.sampled_from(["", "", "rotate", "read", "forget"]), min_size=1, max_size=5),
+)
+def test_exact(tmp_path_factory, steps, handlers, chunk, keep, most, turns):
+    """Any kinds, handlers, rotations and restarts of the reader: counts by hour and destination are exact."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(journal, "MAX_KINDS", most)
+    patch.setattr(journal, "ROTATE_BYTES", 400)
+    written = Journal(str(tmp_path_factory.mktemp("journal")), "cafe")
+    written.keep = keep
+    bench = Bench(written, handlers, chunk)
+    turn = iter(turns * 10_000)
+
+    def between():
+        if what := next(turn):
+            getattr(bench, what)()
+
+    try:
+        for step in steps:
+            if step[0] == "log":
+                bench.log(*step[1:], between)
+            else:
+                getattr(bench, step[0])()
+        drain(bench.reader, bench.total)
+    finally:
+        patch.undo()
+        written.forget()
+    assert bench.total.counts == bench.expected.counts
+    assert bench.total.routed == bench.expected.routed
+    assert bench.total.torn == bench.total.dropped == 0
+
+
+@FS
+@given(
+    plan=st.lists(st.one_of(st.just(None), st.integers(0, 40)), max_size=60),
+    logged=st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 1)), min_size=1, max_size=40),
+    spill=st.sampled_from([0, 300, 1 << 20]),
+)
+def test_bad_disk(tmp_path_factory, plan, logged, spill):
+    """Writes that fail or are cut short anywhere: what is counted and what is said to be dropped is everything."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(journal, "SPILL_BYTES", spill)
+    ahead = iter(plan)
+
+    def write(fd, data):
+        step = next(ahead, 1 << 20)
+        if step is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(fd, data[:step])
+
+    written = Journal(str(tmp_path_factory.mktemp("journal")), "cafe", write=write)
+    written.keep = 1
+    try:
+        for what, seconds in logged:
+            note(written, what, "smtp:x", at=T0 + seconds)
+        for _ in range(len(plan) + 1):  # until the disk is well again
+            written.tell_dropped()
+        total = folded(written)
+    finally:
+        patch.undo()
+        written.forget()
+    assert written.dropped == 0
+    assert total.counts.total() + total.dropped == len(logged)
+    if spill == 1 << 20:
+        assert total.dropped == 0
+        assert total.routed.total() == len(logged)
+
+
+# Trouble
+
+
+def test_torn_line(make):
+    """A line that was written in part is ended by a mark, written once more, and counted once."""
+    short = iter([None, None, 1])
+
+    def write(fd, data):
+        return os.write(fd, data[: next(short, None)])
+
+    one = make(write=write)
+    one.keep = 1
+    what = kind()
+    for _ in range(12):
+        note(one, what)
+    assert lines(one)[2:4] == [b"1!", b"1"]
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 12}
+    assert total.torn == 1
+
+
+def test_full_disk_for_a_while(make):
+    """While the disk is full lines wait in memory; when it has room they are written, in their order."""
+    full = False
+
+    def write(fd, data):
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(fd, data)
+
+    one = make(write=write)
+    one.keep = 2
+    kinds = [kind(n) for n in range(3)]
+    note(one, kinds[0])
+    full = True
+    for n in range(30):
+        note(one, kinds[n % 3], "smtp:x", at=T0 + n * 400)
+    assert folded(one).counts.total() == 1
+    assert one.rotate() is None
+    assert one.detach() is None
+    full = False
+    note(one, kinds[0], at=T0 + 30 * 400)
+    total = folded(one)
+    assert total.counts.total() == 32
+    assert total.counts[kinds[1].fingerprint, HOUR + 1] == 3
+    assert total.routed.total() == 30
+    assert total.dropped == total.torn == 0
+
+
+def test_full_disk_for_long(make, monkeypatch):
+    """What does not fit into memory either is counted as dropped, and that is written when there is room."""
+    monkeypatch.setattr(journal, "SPILL_BYTES", 1000)
+    full = False
+
+    def write(fd, data):
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(fd, data)
+
+    one = make(write=write)
+    one.keep = 1
+    what = kind()
+    note(one, what)
+    full = True
+    for _ in range(5000):
+        note(one, what)
+    assert one.dropped == 4500
+    full = False
+    one.tell_dropped()
+    assert one.dropped == 0
+    note(one, what)
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 502}
+    assert total.dropped == 4500
+
+
+def test_the_hour_after_a_drop(make, monkeypatch):
+    """An occurrence that was dropped takes its second with it: those after it have their right hour."""
+    monkeypatch.setattr(journal, "SPILL_BYTES", 0)
+    full = False
+
+    def write(fd, data):
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(fd, data)
+
+    one = make(write=write)
+    one.keep = 0
+    what = kind()
+    note(one, what)
+    full = True
+    note(one, what, at=T0 + 7200)
+    full = False
+    note(one, what, at=T0 + 7200)
+    assert folded(one).counts == {(what.fingerprint, HOUR): 1, (what.fingerprint, HOUR + 2): 1}
+
+
+def test_too_much_waits(make, monkeypatch):
+    """Where nobody folds, a process stops writing at MAX_BYTES, counts what it drops, and goes on after a fold."""
+    monkeypatch.setattr(journal, "MAX_BYTES", 2000)
+    one = make()
+    one.keep = 1
+    what = kind()
+    for _ in range(3000):
+        note(one, what, "smtp:x")
+    assert one.size <= 2100
+    written = folded(one)
+    assert written.counts.total() + one.dropped == 3000
+    one.folded = one.size
+    one.tell_dropped()
+    note(one, what, "smtp:x")
+    total = folded(one)
+    assert total.counts.total() == written.counts.total() + 1
+    assert total.dropped == 3000 - written.counts.total()
+
+
+def test_nothing_is_described_for_a_full_journal(make, monkeypatch):
+    """Dropping is cheap: of kinds that the journal knows, no event is made."""
+    monkeypatch.setattr(journal, "MAX_BYTES", 500)
+    one = make()
+    one.keep = 1
+    capture, what = Described(), kind()
+    for _ in range(500):
+        one.note(record(), seen(what, capture), None, selective=False)
+    assert one.dropped
+    assert capture.events == 1
+
+
+def test_torn_by_a_kill(make):
+    """A last line without its end is not counted, and is passed over once nobody writes any more."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    note(one, what)
+    note(one, what)
+    os.write(one.fd, b"1")
+    assert folded(one).torn == 0
+    total = folded(one, ended=True)
+    assert total.counts == {(what.fingerprint, HOUR): 2}
+    assert total.torn == 1
+
+
+def test_long_tail_torn_by_a_kill(make, monkeypatch):
+    """A torn line that is longer than a chunk is passed over too."""
+    monkeypatch.setattr(Reader, "CHUNK", 64)
+    one = make()
+    note(one, kind())
+    os.write(one.fd, b'{"no": 7, "event": "' + b"x" * 1000)
+    total = folded(one, ended=True)
+    assert total.counts.total() == 1
+    assert total.torn
+
+
+GARBAGE = [
+    b"\x00\xff\xfe",
+    b"{",
+    b"[]",
+    b"null",
+    b"[" * 100_000,
+    b'{"no": 3}',
+    b'{"no": "3", "n": 1, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": 1, "to": [[]], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": 1, "to": 5, "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": -1, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": 1e30, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": 1, "to": [], "at": NaN, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": 1, "to": [], "at": 1e300, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": 1, "to": [], "at": 1, "level": 1e40, "event": {"fingerprint": "v1:1"}}',
+    b'{"no": 3, "n": 1, "to": [], "at": 1, "level": 40, "event": []}',
+    b"t nan",
+    b"t inf",
+    b"t -5",
+    b"t 1e200",
+    b"t x",
+    b"x -3",
+    b"x 1e300",
+    b"d 1",
+    b"d 8 smtp:x",
+    b"s 1 \xff",
+    b"999",
+    b"9" * 10_000,
+    b"1!",
+]
+
+
+@pytest.mark.parametrize("line", GARBAGE)
+def test_damaged_line(make, line):
+    """A line that cannot be read is counted as torn; those before and after it are right."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    note(one, what, "smtp:x")
+    os.write(one.fd, line + b"\n")
+    note(one, what, "smtp:x")
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 2}
+    assert total.routed == {(what.fingerprint, "smtp:x"): 2}
+    assert (total.torn, total.dropped) == (1, 0)
+
+
+@FS
+@given(st.binary(max_size=400), st.integers(1, 50))
+def test_damage_never_stops_a_reader(tmp_path_factory, damage, chunk):
+    """A file of anything is read to its end."""
+    path = tmp_path_factory.mktemp("journal") / "a.journal"
+    path.write_bytes(damage)
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        reader = Reader("a.journal", fd)
+        reader.CHUNK = chunk
+        drain(reader, ended=True)
+        assert reader.offset == len(damage)
+        again = Reader("a.journal", fd, len(damage))
+        assert again.read(ended=True) is None
+    finally:
+        os.close(fd)
+
+
+def test_odd_values_in_an_event(make):
+    """What before_send made of an event is read: missing and unexpected values become text."""
+    one = make()
+    capture = Described(environment=None, server=["a"], release={"v": 1})
+    one.note(record(), seen(kind(), capture), None, selective=False)
+    fold = Reader(one.name, one.fd).read()
+    tally = fold.groups[kind().fingerprint]
+    assert dict(tally.environments) == {"": 1}
+    assert dict(tally.servers) == {"['a']": 1}
+    assert list(tally.releases) == ["{'v': 1}"]
+    assert fold.torn == 0
+
+
+# Files
+
+
+def test_private(make, folder):
+    """Journals are for their user alone."""
+    make()
+    (name,) = journal.names(folder)
+    assert os.stat(os.path.join(folder, name)).st_mode & 0o777 == 0o600
+    assert os.stat(folder).st_mode & 0o777 == 0o700
+
+
+def test_rotation(make, folder, monkeypatch):
+    """A long journal is left to be folded; a new one begins, and knows nothing of the old one's numbers."""
+    monkeypatch.setattr(journal, "ROTATE_BYTES", 500)
+    one = make()
+    one.keep = 1
+    what = kind()
+    while one.size < 500:
+        note(one, what)
+    first = one.name
+    old = one.rotate()
+    assert old is not None
+    note(one, what)
+    assert json.loads(lines(one)[1])["event"]["fingerprint"] == what.fingerprint
+    assert sorted(journal.names(folder)) == sorted([first, one.name])
+    assert list(journal.adopt(folder)) == []  # both are ours
+    assert one.rotate() is None
+    os.close(old)
+    ((name, fd),) = journal.adopt(folder)
+    assert name == first
+    os.close(fd)
+
+
+def test_detach(make, folder):
+    """After detach the next record begins a new journal."""
+    one = make()
+    assert journal.alive(folder) == 1
+    old = one.detach()
+    assert one.fd == -1
+    assert one.detach() is None
+    os.close(old)
+    assert journal.alive(folder) == 0
+    note(one, kind())
+    assert journal.alive(folder) == 1
+    assert len(journal.names(folder)) == 2
+
+
+def test_unwritable_folder(tmp_path):
+    """A journal in a folder that cannot be is an OSError, for the home to decide."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        Journal(str(tmp_path / "file" / "journal"), "cafe")
+
+
+def test_in_memory(make):
+    """Without a folder everything is the same, but leaves no file."""
+    one = make(None)
+    what = kind()
+    for _ in range(30):
+        note(one, what, "smtp:x")
+    assert folded(one).counts == {(what.fingerprint, HOUR): 30}
+
+
+def test_folder_deleted(make, folder):
+    """When somebody deletes the folder, what was written is still read, and the next journal is on disk again."""
+    one = make()
+    what = kind()
+    note(one, what)
+    shutil.rmtree(folder)
+    note(one, what)
+    old = one.rotate()
+    assert folded_fd(old).counts == {(what.fingerprint, HOUR): 2}
+    os.close(old)
+    assert journal.names(folder) == [one.name]
+    note(one, what)
+    assert folded(one).counts == {(what.fingerprint, HOUR): 1}
+
+
+def folded_fd(fd):
+    """Return what the journal behind a descriptor says."""
+    return drain(Reader("old", fd), ended=True)
+
+
+def test_folder_that_cannot_come_back(make, folder):
+    """Where no new file can be made the journal goes on in memory, and on disk as soon as that works."""
+    one = make()
+    os.close(one.detach())
+    shutil.rmtree(folder)
+    with open(folder, "w", encoding="utf-8"):
+        pass
+    note(one, kind())
+    assert folded(one).counts.total() == 1
+    assert one.rotate() is None
+    os.unlink(folder)
+    old = one.rotate()
+    os.close(old)
+    assert journal.names(folder) == [one.name]
+
+
+def test_no_descriptors(make, folder, monkeypatch):
+    """Where no file can be opened at all lines wait in memory, and are written when one can be."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    os.close(one.detach())
+    real = journal._create
+
+    def exhausted(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(journal, "_create", exhausted)
+    for _ in range(5):
+        note(one, what, "smtp:x")
+    assert one.fd == -1
+    monkeypatch.setattr(journal, "_create", real)
+    one.tell_dropped()
+    note(one, what, "smtp:x")
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 6}
+    assert total.routed == {(what.fingerprint, "smtp:x"): 6}
+
+
+# Threads and processes
+
+
+def test_threads(make, monkeypatch):
+    """8 threads, one reader, rotations: everything is counted once."""
+    monkeypatch.setattr(journal, "ROTATE_BYTES", 20_000)
+    one = make()
+    kinds = [kind(n) for n in range(5)]
+    threads = [
+        threading.Thread(target=lambda: [note(one, kinds[n % 5], "smtp:x", "github:a/b") for n in range(1000)])
+        for _ in range(8)
+    ]
+    total = Sum()
+    reader = Reader(one.name, one.fd)
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        drain(reader, total)
+        old = one.rotate()
+        if old is not None:
+            drain(reader, total, ended=True)
+            os.close(old)
+            reader = Reader(one.name, one.fd)
+    drain(reader, total)
+    assert total.counts == {(what.fingerprint, HOUR): 1600 for what in kinds}
+    assert set(total.routed.values()) == {1600}
+    assert total.torn == 0
+
+
+def test_one_record_in_two_threads(make):
+    """A record and its copy, noted by two threads at the same time, are one occurrence."""
+    one = make()
+    one.keep = 0
+    what = kind()
+    note(one, what)
+    barrier = threading.Barrier(2)
+    sightings = [seen(what) for _ in range(300)]
+
+    def noting(destination):
+        barrier.wait()
+        for sighting in sightings:
+            one.note(record(), sighting, destination, selective=False)
+
+    threads = [threading.Thread(target=noting, args=(name,)) for name in ("smtp:x", "github:a/b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = folded(one)
+    assert total.counts.total() == 301
+    assert total.routed == {(what.fingerprint, "smtp:x"): 300, (what.fingerprint, "github:a/b"): 300}
+
+
+def test_signal_handler_logs(make):
+    """A signal handler that logs while its own thread is writing does not wait for itself."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    before = signal.signal(signal.SIGALRM, lambda *_: note(one, what))
+    real, rung = one._write, []
+
+    def write(fd, data):
+        if not rung:
+            rung.append(True)
+            signal.raise_signal(signal.SIGALRM)
+        return real(fd, data)
+
+    try:
+        note(one, what)
+        one._write = write
+        note(one, what)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert folded(one).counts.total() == 3
+
+
+WRITER = """
+import sys
+from loghub.journal import Journal
+from tests.sightings import kind, note
+one = Journal(sys.argv[1], "cafe")
+one.keep = 1
+for _ in range(100):
+    note(one, kind(), "smtp:x")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_living_and_dead_processes(folder):
+    """The journal of a living process is left alone; that of a killed one is adopted, by one adopter."""
+    with processes.python(WRITER, folder) as process:
+        assert process.stdout.readline() == "ready\n"
+        assert journal.alive(folder) == 1
+        assert list(journal.adopt(folder)) == []
+        process.kill()
+        process.wait()
+    assert journal.alive(folder) == 0
+    ((name, fd),) = journal.adopt(folder)
+    assert list(journal.adopt(folder)) == []
+    total = drain(Reader(name, fd), ended=True)
+    assert total.counts == {(kind().fingerprint, HOUR): 100}
+    assert total.routed == {(kind().fingerprint, "smtp:x"): 100}
+    os.close(fd)
+
+
+FORKING = """
+import os, signal, sys
+from loghub.journal import Journal
+from tests.sightings import kind, note
+one = Journal(sys.argv[1], "cafe")
+note(one, kind())
+child = os.fork()
+if child == 0:
+    one.forget()
+    print("child", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+signal.pause()
+"""
+
+
+def test_forked_child_does_not_keep_the_lock(folder):
+    """A child that closed its parent's journal does not stand in the way of adopting it."""
+    with processes.python(FORKING, folder) as process:
+        assert process.stdout.readline() == "child\n"
+        assert journal.alive(folder) == 1
+        process.kill()
+        process.wait()
+        ((_, fd),) = journal.adopt(folder)  # while the child still lives
+        os.close(fd)
+
+
+def test_hidden_and_foreign_files(make, folder):
+    """Files that are no journals are not looked at."""
+    make()
+    for name in (".x.journal", "x.txt"):
+        with open(os.path.join(folder, name), "w", encoding="utf-8"):
+            pass
+    assert len(journal.names(folder)) == 1
+    assert journal.names(folder + "/nowhere") == []
