@@ -21,27 +21,33 @@ Without ``fcntl`` (Windows) there is no lock, and the handler is for one process
 
 from __future__ import annotations
 
-import calendar
 import codecs
 import contextlib
 import datetime as dt
-import io
 import locale
 import logging
 import logging.handlers
 import math
 import os
-import re
 import shutil
 import stat
-import struct
 import sys
-import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loghub import options
+from loghub import options, rollover
+from loghub.rollover import (
+    GZIP,
+    PERIODS,
+    Background,
+    Dated,
+    Folder,
+    Numbered,
+    Schedule,
+    State,
+    last_change,
+    set_mode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,292 +65,12 @@ else:
     _EXCLUSIVE, _FREE, _flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.flock
 
 _PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
-_DAY_SECONDS = 86400
-_monotonic = time.monotonic
 # How often a writer follows a file that is replaced under it before it takes the one that it has got: on a
 # file system whose inode numbers change by themselves it would follow for ever.
 _PURSUITS = 100
 # logging.shutdown calls close() while it holds logging's own lock; what is not compressed then is left for
 # the next handler that opens the log.
 _CLOSE_SECONDS = 2.0
-_GZIP = ".gz"
-
-# `when`, as TimedRotatingFileHandler has it: seconds, and the suffix of a backup.
-_PERIODS = {
-    "S": (1, "%Y-%m-%d_%H-%M-%S"),
-    "M": (60, "%Y-%m-%d_%H-%M"),
-    "H": (3600, "%Y-%m-%d_%H"),
-    "D": (_DAY_SECONDS, "%Y-%m-%d"),
-    "MIDNIGHT": (_DAY_SECONDS, "%Y-%m-%d"),
-    **{f"W{day}": (7 * _DAY_SECONDS, "%Y-%m-%d") for day in range(7)},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Schedule:
-    """When the log rolls over by time, and what its backups are called then."""
-
-    when: str
-    interval: int
-    utc: bool
-    at: dt.time | None
-
-    def next(self, now: float) -> float:
-        """Return the first rollover after `now` (epoch seconds)."""
-        seconds, _ = _PERIODS[self.when]
-        if not self._by_calendar:
-            return int(now) + seconds * self.interval
-        # Without a time of day it is the midnight at the end of the day, as in the standard library.
-        clock = (24, 0, 0) if self.at is None else (self.at.hour, self.at.minute, self.at.second)
-        today = self._broken_down(now)
-        first = next(
-            days
-            for days in range(9)
-            if self._epoch(today, days, clock) > now and self.when in ("MIDNIGHT", f"W{(today.tm_wday + days) % 7}")
-        )
-        return self._epoch(today, first + (self.interval - 1) * seconds // _DAY_SECONDS, clock)
-
-    def suffix(self, rollover_at: float) -> str:
-        """Name the period that ends at `rollover_at` by its beginning, as the standard library does."""
-        seconds, form = _PERIODS[self.when]
-        begin = rollover_at - seconds * self.interval
-        if self._by_calendar:  # a day need not have 24 hours
-            end = self._broken_down(rollover_at)
-            clock = (end.tm_hour, end.tm_min, end.tm_sec)
-            begin = self._epoch(end, -self.interval * seconds // _DAY_SECONDS, clock)
-        return time.strftime(form, self._broken_down(begin))
-
-    @property
-    def pattern(self) -> str:
-        """A regular expression for what `suffix` returns."""
-        return re.sub("%[A-Za-z]", r"\\d{2}", _PERIODS[self.when][1].replace("%Y", r"\d{4}"))
-
-    @property
-    def _by_calendar(self) -> bool:
-        return self.when == "MIDNIGHT" or self.when.startswith("W")
-
-    def _broken_down(self, at: float) -> time.struct_time:
-        return time.gmtime(at) if self.utc else time.localtime(at)
-
-    def _epoch(self, today: time.struct_time, days: int, clock: tuple[int, int, int]) -> float:
-        """Return the time at which the clock shows `clock` on the day that is `days` from `today`."""
-        moment = (today.tm_year, today.tm_mon, today.tm_mday + days, *clock, 0, 0, -1)
-        return calendar.timegm(moment) if self.utc else time.mktime(moment)
-
-
-class _State:
-    """32 bytes beside the log that its writers share: a write under way, and when the next rollover is due.
-
-    Only touched while the log is locked. All of it is a convenience that may be missing (a directory where no
-    file can be made, a file system that is full): then a line cut off by SIGKILL stays so, and each process
-    reckons the time of rollover by itself.
-    """
-
-    _WRITE = struct.Struct("<QQQ")  # inode of the log; where the write begins; where it will have ended
-    _DUE = struct.Struct("<d")
-    _NOTHING = bytes(_WRITE.size)
-
-    def __init__(self, path: str, mode_bits: int | None) -> None:
-        self._file: io.FileIO | None = None
-        with contextlib.suppress(OSError):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666 if mode_bits is None else mode_bits)
-            self._file = io.FileIO(fd, "r+b")
-            _set_mode(fd, mode_bits)
-            if os.fstat(fd).st_size == 0:  # takes its room now, while there is some
-                os.pwrite(fd, bytes(self._WRITE.size + self._DUE.size), 0)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def announce(self, inode: int, start: int, end: int) -> None:
-        """Say that bytes `start` to `end` are about to be written."""
-        self._put(self._WRITE.pack(inode, start, end), 0)
-
-    def finished(self) -> None:
-        """Say that no write is under way."""
-        self._put(self._NOTHING, 0)
-
-    def unfinished(self) -> tuple[int, int, int] | None:
-        """Return the inode, start and end of a write whose process died in it."""
-        raw = self._get(self._WRITE.size, 0)
-        return None if raw is None or raw == self._NOTHING else self._WRITE.unpack(raw)
-
-    @property
-    def due_at(self) -> float:
-        """When the log next rolls over by time; 0 if nobody has said."""
-        raw = self._get(self._DUE.size, self._WRITE.size)
-        return 0.0 if raw is None else float(self._DUE.unpack(raw)[0])
-
-    @due_at.setter
-    def due_at(self, at: float) -> None:
-        self._put(self._DUE.pack(at), self._WRITE.size)
-
-    def _get(self, size: int, offset: int) -> bytes | None:
-        if self._file is None:
-            return None
-        try:
-            raw = os.pread(self._file.fileno(), size, offset)
-        except OSError:
-            return None
-        return raw if len(raw) == size else None
-
-    def _put(self, raw: bytes, offset: int) -> None:
-        if self._file is None:
-            return
-        try:  # noqa: SIM105 - contextlib.suppress would cost more than the write
-            os.pwrite(self._file.fileno(), raw, offset)
-        except OSError:
-            pass
-
-
-class _Folder:
-    """Tells by one cheap question that no name in the folder of the log changed: not made, moved or deleted.
-
-    To ask the path costs twice as much, and makes the next write dearer too (since Linux 6.13 a file whose times
-    were asked for gets exact ones at its next change). A folder's ctime changes with its names, but by the
-    ticks of a clock: it is trusted once it has stood still for longer than a tick.
-    """
-
-    _TICK_SECONDS = 0.02
-    _COARSE_TICK_SECONDS = 2.1  # file systems that keep whole seconds
-    _TRUST_SECONDS = 0.25  # a folder further up may be moved away
-
-    def __init__(self, path: str) -> None:
-        self.fd = -1
-        self.ctime = -1
-        self.quiet_until = 0.0
-        self._look_at = 0.0
-        with contextlib.suppress(OSError):  # then `look` never finds it quiet
-            self.fd = os.open(path, os.O_RDONLY)
-
-    def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-
-    def look(self, *, anew: bool = False) -> None:
-        """Find out whether the folder is quiet, if it is time to; before the path is asked."""
-        now = _monotonic()
-        if self.fd < 0 or (now < self._look_at and not anew):
-            return
-        ctime = os.fstat(self.fd).st_ctime_ns
-        if ctime == self.ctime:
-            self.quiet_until = self._look_at = now + self._TRUST_SECONDS
-        else:
-            self.ctime, self.quiet_until = ctime, 0.0
-            self._look_at = now + (self._TICK_SECONDS if ctime % 1000 else self._COARSE_TICK_SECONDS)
-
-
-class _Numbered:
-    """Backups as RotatingFileHandler has them: ``.1`` is the newest, and each rollover moves them up."""
-
-    def __init__(self, name: Callable[[str], str], count: int) -> None:
-        self._name = name
-        self._count = count  # 0: no end
-
-    def vacate(self, _suffix: str) -> str:
-        """Free the first place and return its name; the oldest backup goes if there is no place left."""
-        last = 1
-        while last != self._count and self._at(last):
-            last += 1
-        overdue = self._at(last)
-        if overdue:
-            os.remove(overdue)
-        for number in range(last, 1, -1):
-            moved = self._at(number - 1)
-            if moved:
-                os.rename(moved, self._path(number) + moved[len(self._path(number - 1)) :])
-        return self._path(1)
-
-    def paths(self) -> list[str]:
-        """Return the backups that exist, the newest first."""
-        found, number = [], 1
-        while (path := self._at(number)) or number <= self._count:
-            if path:
-                found.append(path)
-            number += 1
-        return found
-
-    def _path(self, number: int) -> str:
-        return self._name(f".{number}")
-
-    def _at(self, number: int) -> str | None:
-        return _backup_at(self._path(number))
-
-
-class _Dated:
-    """Backups as TimedRotatingFileHandler has them; the second one within a period gets ``.1`` and so on."""
-
-    def __init__(self, name: Callable[[str], str], pattern: str, folder: str) -> None:
-        self._name = name
-        self._folder = folder
-        self._suffixes = re.compile(rf"({pattern})(?:\.(\d+))?", re.ASCII)
-
-    def vacate(self, suffix: str) -> str:
-        """Return the next unused name for a backup of the period that `suffix` names."""
-        numbers = [number for date, number, _ in self._found() if date == suffix]
-        number = max(numbers) + 1 if numbers else 0
-        while os.path.lexists(path := self._path(suffix, number)):
-            number += 1
-        return path
-
-    def paths(self) -> list[str]:
-        """Return the backups that exist, the newest first."""
-        newest_first = sorted(self._found(), reverse=True)
-        return [found for _, _, path in newest_first if (found := _backup_at(path))]
-
-    def _path(self, date: str, number: int) -> str:
-        return self._name(f".{date}.{number}" if number else f".{date}")
-
-    def _found(self) -> list[tuple[str, int, str]]:
-        """Return date, number and path, without ``.gz``, of every backup."""
-        try:
-            files = os.listdir(self._folder)
-        except OSError:
-            return []
-        candidates = {name for file in files for name in (file, file.removesuffix(_GZIP))}
-        return [found for name in candidates for found in self._read(os.path.join(self._folder, name))]
-
-    def _read(self, path: str) -> Iterator[tuple[str, int, str]]:
-        for match in self._suffixes.finditer(os.path.basename(path)):
-            date = match[1]
-            for number in {0, int(match[2] or 0)}:
-                if self._path(date, number) == path:
-                    yield date, number, path
-
-
-class _Background:
-    """At most one thread that does `work`, and does it once more if it was asked for in the meantime."""
-
-    def __init__(self, work: Callable[[], None]) -> None:
-        self._work = work
-        self._lock = threading.Lock()
-        self._asked = False
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        with self._lock:
-            self._asked = True
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="loghub-gzip", daemon=True)
-                with contextlib.suppress(RuntimeError):  # the interpreter is shutting down: the next one does it
-                    thread.start()
-                    self._thread = thread
-
-    def wait(self, seconds: float) -> None:
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(seconds)
-
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                if not self._asked:
-                    self._thread = None
-                    return
-                self._asked = False
-            self._work()
 
 
 class RotatingFileHandler(logging.handlers.RotatingFileHandler):
@@ -398,9 +124,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     _fd = -1
     _depth = 0
     _rolling = _rotator_logged = False
-    _state: _State | None = None
-    _folder: _Folder | None = None
-    _background: _Background | None = None
+    _state: State | None = None
+    _folder: Folder | None = None
+    _background: Background | None = None
     _gzip_fd = -1
 
     def __init__(  # noqa: PLR0917 - the order of logging.handlers.RotatingFileHandler
@@ -430,7 +156,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         delay = options.flag(self, "delay", delay)
         self._schedule = _schedule(self, when, interval, utc, atTime)
         self._gzips = _compress(self, compress)
-        self._max_age_seconds = _limit(options.number, self, "max_age_days", max_age_days) * _DAY_SECONDS
+        self._max_age_seconds = _limit(options.number, self, "max_age_days", max_age_days) * rollover.DAY_SECONDS
         self._max_total_bytes = _limit(options.whole, self, "max_total_bytes", max_total_bytes)
         self._mode_bits = _mode_bits(self, mode_bits)
         self._scrub = _scrubber() if options.flag(self, "scrub", scrub) else None
@@ -465,9 +191,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._complaints: set[tuple[type, int | None]] = set()
         self._due_since_start = math.inf
         if self._schedule is not None:
-            self.rolloverAt = self._schedule.next(_last_change(self.baseFilename))
+            self.rolloverAt = self._schedule.next(last_change(self.baseFilename))
             self._due_since_start = self.rolloverAt
-        self._background = _Background(self._compress) if self._gzips else None
+        self._background = Background(self._compress) if self._gzips else None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, after a rollover if one is due."""
@@ -638,7 +364,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         is logged while another is being written in the same thread: by a signal handler, or by a rotator.
         """
         folder = self._folder
-        if folder is not None and _monotonic() < folder.quiet_until and not self.stream.closed:
+        if folder is not None and rollover.monotonic() < folder.quiet_until and not self.stream.closed:
             _flock(self._fd, _EXCLUSIVE)
             if os.fstat(folder.fd).st_ctime_ns == folder.ctime:
                 size = os.lseek(self._fd, 0, os.SEEK_END)
@@ -687,9 +413,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._device, self._inode, self._size = opened.st_dev, opened.st_ino, -1
         self._lockable = _try_lock(self._fd)
         if _POSIX and stat.S_ISREG(opened.st_mode):
-            self._state = _State(self._state_path, self._mode_bits)
+            self._state = State(self._state_path, self._mode_bits)
             if self._lockable and not os.path.islink(self.baseFilename):
-                self._folder = _Folder(os.path.dirname(self.baseFilename))
+                self._folder = Folder(os.path.dirname(self.baseFilename))
 
     def _shut(self) -> None:
         """Close the log, which also lets go of its lock."""
@@ -741,7 +467,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         stream = self._builtin_open(  # type: ignore[attr-defined]
             self.baseFilename, mode, encoding=self.encoding, errors=self.errors, opener=self._open_file
         )
-        _set_mode(stream.fileno(), self._mode_bits)
+        set_mode(stream.fileno(), self._mode_bits)
         return stream
 
     def _open_file(self, path: str, flags: int) -> int:
@@ -756,7 +482,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         super()._at_fork_reinit()  # type: ignore[misc]
         self._depth, self._rolling, self._pending = 0, False, (None, b"")
         if self._background is not None:
-            self._background = _Background(self._compress)
+            self._background = Background(self._compress)
         with contextlib.suppress(OSError, ValueError):
             if self._gzip_fd >= 0:
                 os.close(self._gzip_fd)
@@ -781,13 +507,13 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         pending, data = self._pending
         return self._size + len(data if pending is record else self._encoded(record)) >= self.maxBytes
 
-    def _is_late(self, schedule: _Schedule) -> bool:
+    def _is_late(self, schedule: Schedule) -> bool:
         if time.time() < self.rolloverAt:
             return False
         self._agree_on_time(schedule)  # another process may have seen to it
         return time.time() >= self.rolloverAt
 
-    def _agree_on_time(self, schedule: _Schedule) -> None:
+    def _agree_on_time(self, schedule: Schedule) -> None:
         """Take the time of rollover that the other processes go by; begin a period with an empty file."""
         now = time.time()
         latest = schedule.next(now)
@@ -816,11 +542,11 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._tidy()
 
     @property
-    def _backups(self) -> _Numbered | _Dated:
+    def _backups(self) -> Numbered | Dated:
         if self._schedule is None:
-            return _Numbered(self._backup_name, self.backupCount)
+            return Numbered(self._backup_name, self.backupCount)
         folder = os.path.dirname(self._backup_name("." + self._schedule.suffix(self.rolloverAt)))
-        return _Dated(self._backup_name, self._schedule.pattern, folder)
+        return Dated(self._backup_name, self._schedule.pattern, folder)
 
     def _backup_name(self, suffix: str) -> str:
         return self.rotation_filename(self.baseFilename + suffix)
@@ -829,7 +555,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     def _tidy(self) -> None:
         """Delete what is too old or too much, and compress the rest; called with the log locked."""
-        if self._background and not all(path.endswith(_GZIP) for path in self._backups.paths()):
+        if self._background and not all(path.endswith(GZIP) for path in self._backups.paths()):
             self._background.start()  # deletes too, once it is known how small things have become
         else:
             self._retain()
@@ -875,7 +601,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         """Open the oldest backup that is not compressed and not `tried`; None if there is none."""
         with self._locked_aside():
             for path in reversed(self._backups.paths()):
-                if not path.endswith(_GZIP) and os.stat(path).st_ino not in tried:
+                if not path.endswith(GZIP) and os.stat(path).st_ino not in tried:
                     return open(path, "rb")  # the caller closes it
         return None
 
@@ -885,13 +611,13 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         like = os.fstat(source.fileno())
         fd = os.open(self._part_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IMODE(like.st_mode))
         with open(fd, "wb") as part, gzip.GzipFile("", "wb", 6, part, mtime=like.st_mtime) as packed:
-            _set_mode(fd, stat.S_IMODE(like.st_mode))
+            set_mode(fd, stat.S_IMODE(like.st_mode))
             shutil.copyfileobj(source, packed, 1 << 18)
         os.utime(self._part_path, ns=(like.st_atime_ns, like.st_mtime_ns))
         with self._locked_aside():
             for path in self._backups.paths():
                 if os.stat(path).st_ino == like.st_ino:
-                    os.rename(self._part_path, path + _GZIP)
+                    os.rename(self._part_path, path + GZIP)
                     os.remove(path)
 
     @contextlib.contextmanager
@@ -927,29 +653,6 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
 
 
 # Files --------------------------------------------------------------------------------------------
-
-
-def _backup_at(path: str) -> str | None:
-    """Return `path` or its compressed form, whichever exists."""
-    packed = path + _GZIP
-    if not os.path.exists(packed):
-        return path if os.path.exists(path) else None
-    if os.path.exists(path):  # killed after the compressed one took its place: that is complete
-        os.remove(path)
-    return packed
-
-
-def _last_change(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return time.time()
-
-
-def _set_mode(fd: int, mode_bits: int | None) -> None:
-    if mode_bits is not None and _POSIX:
-        with contextlib.suppress(OSError):  # somebody else's file, which can be written all the same
-            os.fchmod(fd, mode_bits)
 
 
 def _try_lock(fd: int, operation: int = _EXCLUSIVE) -> bool:
@@ -1005,15 +708,15 @@ def _error_handler(owner: object, value: Any) -> str:
     return str(value)
 
 
-def _schedule(owner: object, when: object, interval: object, utc: object, at: object) -> _Schedule | None:
+def _schedule(owner: object, when: object, interval: object, utc: object, at: object) -> Schedule | None:
     interval = options.whole(owner, "interval", interval, 1)
     utc = options.flag(owner, "utc", utc)
     at = _time_of_day(owner, at)
     if when is None:
         return None
-    if not isinstance(when, str) or when.upper() not in _PERIODS:
+    if not isinstance(when, str) or when.upper() not in PERIODS:
         options.refuse(owner, "when", when, "S, M, H, D, midnight, or W0 (Monday) to W6")
-    return _Schedule(when.upper(), interval, utc, at)
+    return Schedule(when.upper(), interval, utc, at)
 
 
 def _time_of_day(owner: object, value: object) -> dt.time | None:

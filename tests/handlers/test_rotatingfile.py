@@ -28,6 +28,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loghub import rollover
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.handlers import rotatingfile
 from loghub.handlers.rotatingfile import RotatingFileHandler
@@ -187,7 +188,7 @@ def test_line_cut_off_by_a_kill(make, log):
     """What a dead writer announced and did not finish is cut off by the next one; nothing else is."""
     first, second = make(), make()
     say(first, "whole")
-    state = rotatingfile._State(str(log.parent / ".app.log.state"), None)
+    state = rollover.State(str(log.parent / ".app.log.state"), None)
     size = log.stat().st_size
     state.announce(log.stat().st_ino, size, size + 9000)
     with log.open("a") as file:
@@ -206,7 +207,7 @@ def test_announced_for_another_file(make, log):
     """An unfinished write to a file that is gone harms no other."""
     handler = make()
     say(handler, "one")
-    state = rotatingfile._State(str(log.parent / ".app.log.state"), None)
+    state = rollover.State(str(log.parent / ".app.log.state"), None)
     state.announce(log.stat().st_ino + 1, 0, 10**6)
     other = make()
     say(other, "two")
@@ -742,7 +743,7 @@ def test_daylight_saving(monkeypatch, now, due, suffix):
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:
-        schedule = rotatingfile._Schedule("MIDNIGHT", 1, False, None)
+        schedule = rollover.Schedule("MIDNIGHT", 1, False, None)
         due_at = schedule.next(dt.datetime.fromisoformat(now).timestamp())
         assert due_at == dt.datetime.fromisoformat(due).timestamp()
         assert schedule.suffix(due_at) == suffix
@@ -917,7 +918,7 @@ def folder_moved(log):
 def test_outside_change(make, log, monkeypatch, befalls, settled):
     """The very next line after an outside change is in the file at the path, also when all was quiet before."""
     now = [0.0]
-    monkeypatch.setattr(rotatingfile, "_monotonic", lambda: now[0])
+    monkeypatch.setattr(rollover, "monotonic", lambda: now[0])
     handler = make(maxBytes=1000, backupCount=2)
     say(handler, "one")
     if settled:
@@ -928,7 +929,7 @@ def test_outside_change(make, log, monkeypatch, befalls, settled):
         monkeypatch.setattr(handler, "_find", pytest.fail)
         say(handler, "three")
         monkeypatch.undo()
-        monkeypatch.setattr(rotatingfile, "_monotonic", lambda: now[0])
+        monkeypatch.setattr(rollover, "monotonic", lambda: now[0])
     befalls(log)
     say(handler, "after")
     assert read(log) == "after\n"
