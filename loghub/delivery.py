@@ -60,6 +60,12 @@ UNEXPECTED_ATTEMPTS = 8
 log = logging.getLogger(capture.OWN_LOGGER)
 
 
+def tell(level: int, text: str) -> None:
+    """Log a line of loghub's own life."""
+    log.disabled = False  # dictConfig disables loggers that it does not name, unless told otherwise
+    log.log(level, "Error reporter: %s", text)
+
+
 class LeaseLostError(DeliveryError):
     """Another process delivers to this destination now."""
 
@@ -516,13 +522,13 @@ class Home:
         """Log a line of loghub's own life, once for as long as it stays the same."""
         if self._said.get(about) != text:
             self._said[about] = text
-            log.warning("Error reporter: %s", text)
+            tell(logging.WARNING, text)
 
     def _mend(self) -> None:
         if self.trouble:
             self.trouble = ""
             self._said.pop("ledger", None)
-            log.info("Error reporter: the ledger can be used again.")
+            tell(logging.INFO, "the ledger can be used again.")
 
     def _give_up_ledger(self, error: LedgerError) -> None:
         """Keep journaling without the ledger; a damaged one is set aside, so that the next round begins anew."""

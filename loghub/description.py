@@ -15,12 +15,11 @@ import socket
 import sys
 import threading
 import time
-import traceback
 import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from loghub import fingerprint
+from loghub import fingerprint, rendering
 from loghub.event import KEYS, Event, iso
 from loghub.traceback_text import parse_traceback, qualify
 
@@ -45,6 +44,7 @@ _OUTER_FRAMES, _INNER_FRAMES = 50, 200
 _RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message", "asctime", "taskName", "_loghub_event", "loghub_skip", "fingerprint", "component",
     "loghub_mechanism",
+    "loghub_program",
 }  # fmt: skip
 _MECHANISMS = {"loghub.uncaught": "uncaught", "loghub.browser": "browser", "loghub.process": "process"}
 _GROUP_HEAD = "  + Exception Group "
@@ -87,7 +87,10 @@ class Describer:
     def component_of(self, record: logging.LogRecord) -> str:
         """Return what the caller gave as ``extra={"component": ...}``, else what the filter or the logger says."""
         asked = record.__dict__.get("component")
-        return text_of(asked) if asked else self.component or text_of(record.name or "root").partition(".")[0]
+        if asked or self.component:
+            return text_of(asked or self.component)
+        program = record.__dict__.get("loghub_program")  # nobody chose a logger for what nobody caught
+        return text_of(program or record.name or "root").partition(".")[0]
 
     def outline(self, record: logging.LogRecord) -> Event:
         """Return the part of the event that makes its fingerprint."""
@@ -301,7 +304,7 @@ def exception_of(record: logging.LogRecord) -> BaseException | None:
 def render(exc: BaseException, tb: TracebackType | None) -> str:
     """Return the traceback as Python prints it."""
     try:
-        return "".join(_patiently(lambda: traceback.format_exception(type(exc), exc, tb))).rstrip("\n")
+        return _patiently(lambda: rendering.shared.render((type(exc), exc, tb))).rstrip("\n")
     except Exception:  # an exception class can break traceback (a property that raises, a broken __str__)
         codes = ((step.tb_frame.f_code, step.tb_lineno) for step in itertools.islice(steps(tb), _INNER_FRAMES))
         lines = [f'  File "{code.co_filename}", line {line}, in {code.co_name}\n' for code, line in codes]

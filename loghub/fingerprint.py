@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from loghub.traceback_text import parse_javascript, parse_traceback
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterable, Iterator
 
 VERSION = "v1"
@@ -76,6 +77,13 @@ _WHY = {
     "text": "nothing could be read from the stack's text but its words",
 }
 _FROM_MESSAGE = frozenset({"code", "name", "message", "text"})
+
+
+def of_record(record: logging.LogRecord) -> str:
+    """Return the fingerprint of a record, by the EventFilter that has seen it, or by the defaults."""
+    from loghub.filters import shared_capture
+
+    return shared_capture().fingerprint_of(record)
 
 
 def of_event(event: Mapping[str, Any]) -> str:
@@ -424,7 +432,7 @@ _LEVELS = frozenset({"CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "D
 
 
 def _read(source: Mapping[str, Any]) -> _Error:
-    module, kind = _name(source, "error_module"), _name(source, "error_type")
+    module, kind = _name(source, "error_module"), _name(source, "error_type").rpartition("<locals>.")[2]
     full = kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
     message = _text(source, "error_message") or _text(source, "message")
     return _Error(

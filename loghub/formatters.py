@@ -9,12 +9,24 @@ from pythonjsonlogger.json import JsonFormatter as _JsonFormatter
 
 from loghub.capture import Sighting
 from loghub.filters import shared_capture
+from loghub.rendering import formatted
 
 if TYPE_CHECKING:
     from loghub.capture import Capture
 
 
-class JsonFormatter(_JsonFormatter):
+class CachedTracebacks(logging.Formatter):
+    """A mixin: tracebacks come from loghub's cache, byte for byte what `traceback` prints.
+
+    ``class MyFormatter(TheirFormatter, CachedTracebacks)``: it stands where logging's own formatter would be asked.
+    """
+
+    def formatException(self, ei: Any) -> Any:
+        """Return the traceback as text, without a line end."""
+        return super().formatException(ei) if ei[1] is None else formatted(ei)
+
+
+class JsonFormatter(_JsonFormatter, CachedTracebacks):
     """Adds ``component``, ``environment``, ``release``, and for errors ``fingerprint``.
 
     Takes python-json-logger's options; ``rename_fields`` renames these too, and ``reserved_attrs`` leaves them

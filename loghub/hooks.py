@@ -6,6 +6,7 @@ Each hook logs to ``loghub.uncaught`` and then calls the hook that was there bef
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -80,10 +81,20 @@ def report(mechanism: str, text: str, kind: Any, exc: BaseException, tb: Traceba
         # dictConfig disables every logger that is there before it (this one, made while it looked for the
         # handler's class, too) unless the configuration names it; who wants no reports takes the handler out.
         log.disabled = False
-        log.critical("%s", text, exc_info=(kind, exc, tb), extra={"loghub_mechanism": mechanism})
+        said = {"loghub_mechanism": mechanism, "loghub_program": _program()}
+        log.critical("%s", text, exc_info=(kind, exc, tb), extra=said)
     except Exception:
         if logging.raiseExceptions and sys.stderr is not None:
             traceback.print_exc()
+
+
+def _program() -> str:
+    """Return what runs: the name of the main module's file, or of its package for ``python -m package``."""
+    main = sys.modules.get("__main__")
+    file = str(getattr(main, "__file__", None) or "python")
+    folder, name = os.path.split(file)
+    stem = name.removesuffix(".py")
+    return os.path.basename(folder) if stem == "__main__" and folder else stem
 
 
 def _wanted_end(exc: BaseException) -> bool:

@@ -238,7 +238,7 @@ class Journal:
 
     def _may_keep(self, fingerprint: str, at: float) -> bool:
         hour, kept = self._kept.get(fingerprint, (0, 0))
-        return hour != int(at // 3600) or kept < self.keep
+        return (kept if hour == int(at // 3600) else 0) < self.keep
 
     def _keep_number(self, fingerprint: str, at: float) -> int:
         hour, kept = self._kept.get(fingerprint, (0, 0))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import logging
 import os
 import sys
 import time
@@ -96,7 +97,10 @@ class Renderer:
 
     def render(self, info: ExcInfo) -> str:
         """Return what ``traceback.format_exception(*info)`` gives, joined."""
-        text = self._render(info[1], info[2])
+        try:
+            text = self._render(info[1], info[2])
+        except Exception:  # linecache refreshed by another thread, an exception that breaks what is asked of it
+            text = None
         return "".join(traceback.format_exception(*info)) if text is None else text
 
     def _render(self, exc: BaseException, tb: TracebackType | None) -> str | None:
@@ -198,6 +202,34 @@ class Renderer:
                 _drop_half(self._frames)
             self._frames[key] = frame
         return frame
+
+
+shared = Renderer()
+"""The process's one renderer."""
+
+
+def formatted(info: ExcInfo) -> str:
+    """Return what `logging.Formatter.formatException` gives: the traceback without its last line end."""
+    return shared.render(info).removesuffix("\n")
+
+
+def fill(record: logging.LogRecord, formatter: logging.Formatter | None) -> None:
+    """Give `record` the ``exc_text`` that `formatter` is about to make, where it makes it as logging does.
+
+    A formatter with a ``format`` or ``formatException`` of its own finds the record as it was.
+    """
+    info = record.exc_info
+    if not info or record.exc_text or info[1] is None:
+        return
+    if formatter is None or (
+        _is_loggings(formatter.format, logging.Formatter.format)
+        and _is_loggings(formatter.formatException, logging.Formatter.formatException)
+    ):
+        record.exc_text = formatted(info)
+
+
+def _is_loggings(method: Any, original: Any) -> bool:
+    return getattr(method, "__func__", None) is original
 
 
 def _usual() -> bool:

@@ -15,6 +15,7 @@ _HEAD = "import faulthandler; faulthandler.dump_traceback_later({seconds}, exit=
 
 
 def environment(**variables) -> dict[str, str]:
+    """Return the environment for a child, in which loghub and the tests are in reach."""
     return os.environ | {"PYTHONPATH": ROOT, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default"} | variables
 
 

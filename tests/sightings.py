@@ -30,6 +30,7 @@ class Described:
 
 
 def kind(number: int = 1, logger: str = "app", level: int = logging.ERROR) -> Kind:
+    """Return a kind; those with one number are of one group."""
     return Kind(f"v1:{number:016x}", logger, level, "app")
 
 
@@ -46,6 +47,7 @@ def seen(of: Kind, capture=None) -> Sighting:
 
 
 def record(at: float = T0) -> logging.LogRecord:
+    """Return a record that was made at `at`."""
     made = logging.LogRecord("app", logging.ERROR, "app.py", 1, "failed", (), None)
     made.created = at
     return made

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import linecache
+import logging
+import re
 import sqlite3
+import sys
 import textwrap
 import time
 import traceback
@@ -15,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loghub import fingerprint
+from loghub.filters import EventFilter
 from loghub.fingerprint import custom, depends_on_message, explain, is_library_path, message_key, normalize, of_event
 from tests.normalize_cases import CASES
 
@@ -861,3 +865,31 @@ def test_a_first_occurrence_is_cheap():
     for _ in range(100):
         of_event(event)
     assert (time.perf_counter() - started) / 100 < 0.001
+
+
+def test_of_record():
+    """A record has the fingerprint of its event, by the EventFilter that has seen it or by the defaults."""
+    try:
+        {}["missing"]
+    except KeyError:
+        record = logging.LogRecord("shop", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
+    mark = fingerprint.of_record(record)
+    assert re.fullmatch("v1:[0-9a-f]{16}", mark)
+    EventFilter().filter(record)
+    assert fingerprint.of_record(record) == mark
+    record.fingerprint = "mine"
+    assert fingerprint.of_record(logging.makeLogRecord(record.__dict__ | {"_loghub_event": None})) != mark
+
+
+def test_local_class_live_and_as_text():
+    """An error whose class stands in a function has one fingerprint, live and as text."""
+
+    class LocalError(Exception):
+        pass
+
+    try:
+        raise LocalError("x")
+    except LocalError as error:
+        record = logging.LogRecord("shop", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
+        text = "".join(traceback.format_exception(error))
+    assert fingerprint.of_event({"traceback": text}) == fingerprint.of_record(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
 import types
@@ -175,3 +176,23 @@ def test_at_the_prompt(hooks, records, before, monkeypatch):
     sys.excepthook(*raised(ValueError("v")))
     assert records == []
     assert before == ["main"]
+
+
+def test_component_is_the_program(tmp_path):
+    """What nobody caught belongs to the program that ran, unless the EventFilter names a component."""
+    script = tmp_path / "nightly_report.py"
+    script.write_text(
+        "import logging, sys, loghub\n"
+        "class Show(logging.Handler):\n"
+        "    def emit(self, record):\n"
+        "        print(loghub.EventFilter(component=sys.argv[1] or None).capture.describer.component_of(record))\n"
+        "logging.getLogger().addHandler(Show())\n"
+        "keep = loghub.UncaughtHandler(faulthandler=False)\n"
+        "logging.getLogger().addHandler(keep)\n"
+        "1 / 0\n"
+    )
+    for component, expected in (("", "nightly_report"), ("shop", "shop")):
+        done = subprocess.run(
+            [sys.executable, str(script), component], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert done.stdout.split() == [expected], done.stderr

@@ -345,7 +345,9 @@ class Bench:
     most=st.integers(1, 4),
     turns=st.lists(st.sampled_from(["", "", "rotate", "read", "forget"]), min_size=1, max_size=5),
 )
-def test_exact(tmp_path_factory, steps, handlers, chunk, keep, most, turns):
+def test_exact(  # noqa: PLR0917  hypothesis gives them by name
+    tmp_path_factory, steps, handlers, chunk, keep, most, turns
+):
     """Any kinds, handlers, rotations and restarts of the reader: counts by hour and destination are exact."""
     patch = pytest.MonkeyPatch()
     patch.setattr(journal, "MAX_KINDS", most)
@@ -571,7 +573,6 @@ GARBAGE = [
     b"[" * 100_000,
     b'{"no": 3}',
     b'{"no": "3", "n": 1, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
-    b'{"no": 3, "n": 1, "to": [[]], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
     b'{"no": 3, "n": 1, "to": 5, "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
     b'{"no": 3, "n": -1, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
     b'{"no": 3, "n": 1e30, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',

@@ -16,7 +16,7 @@ LAYERS = [
     ["env"],
     ["options", "backoff"],
     ["event"],
-    ["scrub", "traceback_text", "release", "copies", "rendering"],
+    ["scrub", "traceback_text", "release", "copies", "rendering", "rollover"],
     ["fingerprint"],
     ["description"],
     ["capture"],
@@ -34,6 +34,7 @@ LAYERS = [
 
 EXCEPTIONS = {
     ("cli", ""): "the version stands in the root, which loads nothing",
+    ("fingerprint", "filters"): "of_record asks the filter's defaults",
 }
 
 

@@ -1,5 +1,6 @@
 import gc
 import linecache
+import logging
 import os
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loghub import rendering
+from loghub.formatters import CachedTracebacks
 from loghub.rendering import Renderer
 
 
@@ -290,3 +292,54 @@ def test_folding(times):
     """Repeated lines are folded as the interpreter does."""
     error = caught(dive, times)
     assert Renderer().render(info_of(error)) == printed(error)
+
+
+class OwnFormatter(logging.Formatter):
+    def formatException(self, ei):
+        return "mine"
+
+
+class OwnFormat(logging.Formatter):
+    def format(self, record):
+        assert record.exc_text is None
+        return super().format(record)
+
+
+class Fast(CachedTracebacks, logging.Formatter):
+    pass
+
+
+def record_of(error):
+    """Return a record as logger.exception makes it."""
+    return logging.LogRecord("shop", logging.ERROR, __file__, 1, "failed", (), info_of(error))
+
+
+@pytest.mark.parametrize("kind", [None, logging.Formatter, OwnFormatter, OwnFormat, Fast])
+def test_fill_leaves_formatters_alone(kind):
+    """The line and the record's exc_text are what they would be without us, whatever the formatter."""
+    error = caught(odd, 4, ValueError("x"))
+    ours, theirs = record_of(error), record_of(error)
+    formatter = kind and kind("%(message)s")
+    rendering.fill(ours, formatter)
+    used = formatter or logging.Formatter("%(message)s")
+    plain = logging.Formatter("%(message)s") if kind is Fast else used
+    assert used.format(ours) == plain.format(theirs)
+    assert ours.exc_text == theirs.exc_text
+
+
+def test_fill_without_exception():
+    """Records without an exception, or with a text that is there already, stay as they are."""
+    record = record_of(ValueError("x"))
+    record.exc_info = (None, None, None)
+    rendering.fill(record, None)
+    assert record.exc_text is None
+    record = record_of(ValueError("x"))
+    record.exc_text = "kept"
+    rendering.fill(record, None)
+    assert record.exc_text == "kept"
+
+
+def test_mixin_without_exception():
+    """The mixin prints what logging prints where there was no exception."""
+    nothing = (None, None, None)
+    assert Fast().formatException(nothing) == logging.Formatter().formatException(nothing)

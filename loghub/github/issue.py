@@ -322,6 +322,7 @@ def _at(value: object) -> float | None:
 
 _EVERY_LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _MARKER = r" {0,3}+(?:[-+*]|\d{1,9}+[.)]) {1,4}+"  # of a list's item, which may begin with a fence
+_ITEMS = re.compile(rf"(?:{_MARKER})*+")
 _FENCE = re.compile(rf"((?:{_MARKER})*+) {{0,3}}(`{{3,}}(?=[^`]*$)|~{{3,}})")
 
 
@@ -330,19 +331,21 @@ def _lines_outside_fences(body: str) -> Iterator[tuple[int, str]]:
 
     A fence ends with a run as long as its first, or with the item of the list in which it stands.
     """
-    run, margin = "", 0
+    run, item = "", 0
     for found in _EVERY_LINE.finditer(body):
         line = found[1]
-        if run and line.strip() and len(line) - len(line.lstrip(" ")) < margin:
-            run = ""
+        indent = len(line) - len(line.lstrip(" "))
+        if indent < item and line.strip():
+            run, item = "", 0
         if run:
             rest = line.strip(" \t")
-            indent = len(line) - len(line.lstrip(" "))
-            if indent <= margin + 3 and len(rest) >= len(run) and set(rest) == {run[0]}:
+            if indent <= item + 3 and len(rest) >= len(run) and set(rest) == {run[0]}:
                 run = ""
-        elif opened := _FENCE.match(line):
-            run, margin = opened[2], len(opened[1])
+        elif opened := _FENCE.match(line, item):
+            run, item = opened[2], len(opened[1]) + item
         else:
+            begun = _ITEMS.match(line, item)
+            item = begun.end() if begun and line.strip() else item
             yield found.start(), line
 
 

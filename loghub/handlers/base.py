@@ -155,7 +155,7 @@ class OutboxHandler(ReportingHandler):
 
     def say(self, level: int, text: str) -> None:
         """Log a line of loghub's own life; it is never reported."""
-        delivery.log.log(level, "Error reporter: %s", text)
+        delivery.tell(level, text)
 
 
 def home_option(owner: object, value: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import threading
@@ -14,7 +15,6 @@ from loghub.event import dumps
 from loghub.handlers.base import ReportingHandler
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Iterator
 
     from loghub.capture import Sighting
@@ -122,11 +122,10 @@ class JSONDetailHandler(ReportingHandler):
         reason = error.strerror or str(error)
         if reason != self._trouble:
             self._trouble = reason
-            delivery.log.warning(
-                "Error reporter: no detail files can be written to %s (%s); errors are kept in the journal until "
-                "option 'directory' names a folder that can be written.",
-                self.directory,
-                reason,
+            delivery.tell(
+                logging.WARNING,
+                f"no detail files can be written to {self.directory} ({reason}); errors are kept in the journal "
+                "until option 'directory' names a folder that can be written.",
             )
 
 

@@ -35,7 +35,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import options, rollover
+from loghub import options, rendering, rollover
 from loghub.rollover import (
     GZIP,
     PERIODS,
@@ -252,6 +252,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     def _encoded(self, record: logging.LogRecord) -> bytes:
         """Return the record's line as bytes; the one place that formats."""
+        rendering.fill(record, self.formatter)
         line = self.format(record)
         if self._scrub is not None:
             line = self._scrub(line)

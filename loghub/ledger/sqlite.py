@@ -250,7 +250,7 @@ class SQLiteLedger:
             if (row[0] if row else 0) != fold.start:
                 return False
             db.execute(
-                "INSERT INTO journals VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET offset = ?2",
+                "INSERT INTO journals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET offset = excluded.offset",
                 (fold.journal, fold.end),
             )
             for fingerprint, tally in fold.groups.items():
@@ -258,7 +258,7 @@ class SQLiteLedger:
             for key, n in (("dropped", fold.dropped), ("torn", fold.torn)):
                 if n:
                     db.execute(
-                        "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = value + ?2",
+                        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
                         (key, n),
                     )
         return True
@@ -273,12 +273,14 @@ class SQLiteLedger:
                 (tally.count, tally.first_at, tally.last_at, group_id),
             )
         db.executemany(
-            "INSERT INTO hours VALUES (?1, ?2, ?3) ON CONFLICT (hour, group_id) DO UPDATE SET count = count + ?3",
+            "INSERT INTO hours VALUES (?, ?, ?)"
+            " ON CONFLICT (hour, group_id) DO UPDATE SET count = count + excluded.count",
             [(hour, group_id, n) for hour, n in tally.hours.items()],
         )
         db.executemany(
-            "INSERT INTO facts VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (group_id, kind, value) DO UPDATE SET"
-            " count = count + ?4, first_seen_at = min(first_seen_at, ?5), last_seen_at = max(last_seen_at, ?6)",
+            "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (group_id, kind, value) DO UPDATE SET"
+            " count = count + excluded.count, first_seen_at = min(first_seen_at, excluded.first_seen_at),"
+            " last_seen_at = max(last_seen_at, excluded.last_seen_at)",
             [
                 (group_id, kind, _text(value), n, tally.first_at, tally.last_at)
                 for kind, values in _facts(tally)
@@ -299,11 +301,11 @@ class SQLiteLedger:
             ],
         )
         db.executemany(
-            "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?1, ?2, ?3, ?4, ?5)"
+            "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (destination, group_id) DO UPDATE SET"
-            " since_at = CASE WHEN total > told THEN since_at ELSE ?5 END,"
-            " level = CASE WHEN total > told THEN max(level, ?4) ELSE ?4 END,"
-            " total = total + ?3",
+            " since_at = CASE WHEN total > told THEN since_at ELSE excluded.since_at END,"
+            " level = CASE WHEN total > told THEN max(level, excluded.level) ELSE excluded.level END,"
+            " total = total + excluded.total",
             [(_text(name), group_id, n, tally.level, time.time()) for name, n in tally.routed.items()],
         )
 
@@ -343,9 +345,9 @@ class SQLiteLedger:
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO destinations (name) VALUES (?)", (destination,))
             taken = db.execute(
-                "UPDATE destinations SET owner = ?1, leased_until = ?2"
-                " WHERE name = ?3 AND (owner = ?1 OR leased_until <= ?4)",
-                (owner, now + seconds, destination, now),
+                "UPDATE destinations SET owner = ?, leased_until = ?"
+                " WHERE name = ? AND (owner = ? OR leased_until <= ?)",
+                (owner, now + seconds, destination, owner, now),
             )
             return taken.rowcount == 1
 
@@ -429,7 +431,8 @@ class SQLiteLedger:
         """Keep what the destination remembers."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO destinations (name, memory) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET memory = ?2",
+                "INSERT INTO destinations (name, memory) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET memory = excluded.memory",
                 (destination, events.dumps(memory)),
             )
 
@@ -526,7 +529,7 @@ class SQLiteLedger:
     def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
         """Make dead and delayed deliveries due now; return how many."""
         with self._transaction() as db:
-            found = db.execute("SELECT name, memory FROM destinations WHERE ?1 IS NULL OR name = ?1", (destination,))
+            found = db.execute("SELECT name, memory FROM destinations WHERE ? IS NULL OR name = ?", (destination,) * 2)
             for name, said in found.fetchall():
                 memory = _read(said)
                 if memory.pop("rest_until", None) is not None:  # it was to be left alone for a while
@@ -543,9 +546,9 @@ class SQLiteLedger:
         with self._transaction() as db:
             changed = db.execute(
                 f"UPDATE outbox {change} WHERE total > told {which}"  # noqa: S608 - literals of this class
-                " AND (?1 IS NULL OR destination = ?1)"
-                " AND (?2 IS NULL OR group_id = (SELECT id FROM groups WHERE fingerprint = ?2))",
-                (destination, fingerprint),
+                " AND (? IS NULL OR destination = ?)"
+                " AND (? IS NULL OR group_id = (SELECT id FROM groups WHERE fingerprint = ?))",
+                (destination, destination, fingerprint, fingerprint),
             )
             return changed.rowcount
 

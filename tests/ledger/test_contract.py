@@ -1,0 +1,604 @@
+"""What every ledger promises; the same tests run against each implementation."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from loghub.event import iso
+from loghub.journal import Fold, Tally
+from loghub.ledger.protocol import Outcome
+from loghub.ledger.sqlite import SQLiteLedger
+
+T0 = 1_770_001_200.0
+HOUR = int(T0 // 3600)
+ONE, TWO = "v1:1111111111111111", "v1:2222222222222222"
+GITHUB, SMTP = "github:acme/shop", "smtp:x"
+
+
+@pytest.fixture(params=["sqlite file", "sqlite memory"])
+def make(request, tmp_path):
+    """Return a maker of empty ledgers."""
+    numbers = itertools.count()
+    made = []
+
+    def one():
+        path = str(tmp_path / f"{next(numbers)}.db") if request.param == "sqlite file" else None
+        made.append(SQLiteLedger(path))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def ledger(make):
+    """Return an empty ledger."""
+    return make()
+
+
+def event(fingerprint=ONE, key="a", at=T0, **more):
+    """Return an event."""
+    return {
+        "id": key * 32,
+        "timestamp": iso(at),
+        "fingerprint": fingerprint,
+        "error_type": "ValueError",
+        "error_module": "builtins",
+        "error_message": "bad price",
+        "component": "shop",
+        "module": "shop.cart",
+        "function": "total",
+        "level": "ERROR",
+        "logger": "shop.cart",
+    } | more
+
+
+def tally(n=1, at=T0, *, kept=(), of=None, level=40, **routed):
+    """Return what a stretch of a journal says about one group."""
+    return Tally(
+        event=of or (kept[-1] if kept else event()),
+        count=n,
+        first_at=at,
+        last_at=at,
+        level=level,
+        hours=Counter({int(at // 3600): n}),
+        routed=Counter({{"github": GITHUB, "smtp": SMTP}[name]: count for name, count in routed.items()}),
+        kept=list(kept),
+        releases=Counter({"1.0": n}),
+        environments=Counter({"production": n}),
+        servers=Counter({"web1": n}),
+    )
+
+
+_names = itertools.count()
+
+
+def fold(ledger, *tallies, fingerprint=ONE, **groups):
+    """Fold tallies of one group, each from a journal of its own."""
+    for one in tallies:
+        assert ledger.fold(Fold(f"journal-{next(_names)}", 0, 10, {fingerprint: one}, **groups))
+
+
+def told(item, state="done", **more):
+    """Return what became of an item."""
+    return Outcome(item.group.fingerprint, state, item.total if state == "done" else 0, **more)
+
+
+def waiting(ledger, destination=GITHUB, now=T0, **how):
+    """Return fingerprints and counts of what waits."""
+    return [(one.group.fingerprint, one.count) for one in ledger.waiting(destination, now, **how)]
+
+
+# Folding
+
+
+def test_id(make):
+    """Two ledgers never have one name."""
+    assert make().id
+    assert make().id != make().id
+
+
+def test_offset_moves_with_the_fold(ledger):
+    """A journal is at the end of what was folded; what does not begin there is refused and changes nothing."""
+    assert ledger.offset("j") == 0
+    assert ledger.fold(Fold("j", 0, 100, {ONE: tally(2)}))
+    assert ledger.offset("j") == 100
+    for start in (0, 99, 101):
+        assert not ledger.fold(Fold("j", start, 200, {ONE: tally(5)}))
+    assert ledger.fold(Fold("j", 100, 150))
+    assert ledger.offset("j") == 150
+    assert ledger.group(ONE).count == 2
+
+
+def test_forget_journal(ledger):
+    """A journal that is gone is forgotten, and no other."""
+    ledger.fold(Fold("j", 0, 100))
+    ledger.fold(Fold("k", 0, 50))
+    ledger.forget_journal("j")
+    assert (ledger.offset("j"), ledger.offset("k")) == (0, 50)
+
+
+def test_group(ledger):
+    """A group is described by the event that opened it, and counts all of its occurrences."""
+    fold(ledger, tally(3, kept=[event()]), tally(4, T0 + 60, of=event(error_message="other")), tally(1, T0 - 60))
+    one = ledger.group(ONE)
+    assert (one.error_type, one.error_message, one.culprit) == ("ValueError", "bad price", "shop.cart in total")
+    assert (one.count, one.first_seen_at, one.last_seen_at) == (8, T0 - 60, T0 + 60)
+    assert (one.component, one.level, one.logger, one.status, one.issue_url) == (
+        "shop",
+        "ERROR",
+        "shop.cart",
+        "open",
+        None,
+    )
+
+
+def test_facts_in_the_order_they_were_seen(ledger):
+    """Releases, environments and servers of a group are in the order in which they were first seen."""
+    second = tally(1, T0 + 60)
+    second.releases = Counter({"0.9": 1, "": 5})
+    fold(ledger, tally(), second, tally(1, T0 + 120))
+    one = ledger.group(ONE)
+    assert one.releases == ("1.0", "0.9")
+    assert one.environments == ("production",)
+    assert one.servers == ("web1",)
+
+
+def test_routing_alone(ledger):
+    """A record that another process counted adds to a destination, and not to the group."""
+    fold(ledger, tally(2, github=2))
+    only = Tally(level=40, routed=Counter({SMTP: 2}))
+    fold(ledger, only)
+    assert ledger.group(ONE).count == 2
+    assert ledger.group(ONE).last_seen_at == T0
+    assert waiting(ledger, SMTP) == [(ONE, 2)]
+
+
+def test_routing_before_counting(ledger):
+    """A group may be known by its routing first: the process that counted it is folded later."""
+    fold(ledger, Tally(event=event(), routed=Counter({SMTP: 1}), level=40))
+    assert waiting(ledger, SMTP) == [(ONE, 1)]
+    fold(ledger, tally(1))
+    assert ledger.group(ONE).count == 1
+
+
+def test_dropped_and_torn(ledger):
+    """What journals could not write or hold is added up."""
+    fold(ledger, tally(5), torn=1, dropped=7)
+    fold(ledger, tally(5), fingerprint=TWO, torn=2, dropped=3)
+    assert ledger.totals() == {"groups": 2, "occurrences": 10, "dropped": 10, "torn": 3}
+
+
+def test_fold_is_all_or_nothing(ledger):
+    """A fold that fails in the middle leaves neither counts nor an offset."""
+    bad = tally(1)
+    bad.hours = Counter({1 << 100: 1})
+    with pytest.raises(Exception, match=r".+"):
+        ledger.fold(Fold("j", 0, 10, {ONE: tally(3, kept=[event()]), TWO: bad}))
+    assert ledger.offset("j") == 0
+    assert ledger.groups() == []
+    assert ledger.events(10) == []
+    assert ledger.fold(Fold("j", 0, 10, {ONE: tally(3)}))
+
+
+def test_hostile_texts(ledger):
+    """Texts that no UTF-8 can hold, and values of any type, are folded and come back as text."""
+    odd = event(
+        error_message="lone \ud800 surrogate", component=5, level=None, logger="\x00", id=None, timestamp="yesterday"
+    )
+    mixed = tally(2, kept=[odd, odd], of=odd, github=2)
+    mixed.servers = Counter({"\udfff": 2})
+    fold(ledger, mixed)
+    one = ledger.group(ONE)
+    assert one.error_message == "lone \\ud800 surrogate"
+    assert (one.component, one.level, one.logger) == ("5", "", "\x00")
+    assert one.servers == ("\\udfff",)
+    assert len(ledger.events(10)) == 2
+    (item,) = ledger.load(ledger.waiting(GITHUB, T0))
+    assert item.event["error_message"] == "lone \ud800 surrogate"
+    ledger.settle(GITHUB, [told(item, "later", reason="\ud800" * 5000, memory={"issue_url": "\ud800"})], T0)
+    assert len(ledger.outbox()[0]["reason"]) <= 2000
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([ONE, TWO]), st.integers(1, 50), st.integers(-9000, 9000), st.integers(0, 3), st.booleans()
+        ),
+        max_size=25,
+    )
+)
+def test_sums(make, stretches):
+    """Whatever is folded in whatever order: counts, hours, times and what waits add up."""
+    ledger = make()
+    counts, hours, due = Counter(), Counter(), Counter()
+    for fingerprint, n, seconds, mailed, refold in stretches:
+        name = f"journal-{next(_names)}"
+        one = Fold(name, 0, 10, {fingerprint: tally(n, T0 + seconds, github=n, smtp=mailed)})
+        assert ledger.fold(one)
+        if refold:
+            assert not ledger.fold(one)
+        counts[fingerprint] += n
+        hours[int((T0 + seconds) // 3600)] += n
+        due[fingerprint] += mailed
+    assert {one.fingerprint: one.count for one in ledger.groups()} == counts
+    assert {one.fingerprint: one.first_seen_at for one in ledger.groups()} == {
+        name: min(T0 + seconds for each, _, seconds, _, _ in stretches if each == name) for name in counts
+    }
+    assert Counter({hour: n for _, _, hour, n in ledger.hours(0)}) == hours
+    assert dict(waiting(ledger, GITHUB)) == counts
+    assert dict(waiting(ledger, SMTP)) == {name: n for name, n in due.items() if n}
+
+
+def test_threads(ledger):
+    """8 threads that fold at once lose nothing."""
+
+    def folding(number):
+        for n in range(30):
+            assert ledger.fold(Fold(f"j{number}", n * 10, n * 10 + 10, {ONE: tally(1), TWO: tally(2)}))
+
+    threads = [threading.Thread(target=folding, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.group(ONE).count == 240
+    assert ledger.group(TWO).count == 480
+
+
+# Leases
+
+
+def test_lease_is_exclusive(ledger):
+    """One owner has a destination; another gets it when the time is over, and not a moment before."""
+    assert ledger.lease(GITHUB, "a", T0, 60)
+    assert not ledger.lease(GITHUB, "b", T0 + 59.9, 60)
+    assert ledger.lease(SMTP, "b", T0, 60)
+    assert ledger.leaseholder(GITHUB) == ("a", T0 + 60)
+    assert ledger.lease(GITHUB, "b", T0 + 60, 60)
+    assert not ledger.lease(GITHUB, "a", T0 + 61, 60)
+
+
+def test_lease_is_renewed(ledger):
+    """Its owner can renew a lease."""
+    assert ledger.lease(GITHUB, "a", T0, 60)
+    assert ledger.lease(GITHUB, "a", T0 + 50, 60)
+    assert not ledger.lease(GITHUB, "b", T0 + 100, 60)
+
+
+def test_release(ledger):
+    """A lease that is given back is free at once; only its owner can give it back."""
+    ledger.lease(GITHUB, "a", T0, 60)
+    ledger.release(GITHUB, "b")
+    assert not ledger.lease(GITHUB, "b", T0, 60)
+    ledger.release(GITHUB, "a")
+    assert ledger.leaseholder(GITHUB) == ("", 0.0)
+    assert ledger.lease(GITHUB, "b", T0, 60)
+    assert ledger.leaseholder("nobody") == ("", 0.0)
+
+
+def test_one_of_many_gets_the_lease(ledger):
+    """Of 8 threads that ask at once one gets it."""
+    barrier = threading.Barrier(8)
+    got = []
+
+    def asking(number):
+        barrier.wait()
+        if ledger.lease(GITHUB, str(number), T0, 60):
+            got.append(number)
+
+    threads = [threading.Thread(target=asking, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+
+
+# What waits
+
+
+def test_waiting(ledger):
+    """A destination waits for what was meant for it, the highest level and the age of what waits with it."""
+    before = time.time()
+    fold(ledger, tally(2, github=2), tally(1, github=1, level=50), tally(5))
+    (item,) = ledger.waiting(GITHUB, T0)
+    assert (item.count, item.total, item.level, item.attempts, item.due_at) == (3, 3, 50, 0, 0.0)
+    assert (item.group.fingerprint, item.group.count) == (ONE, 8)
+    assert before <= item.since_at <= time.time()
+    assert ledger.waiting(SMTP, T0) == []
+
+
+def test_done(ledger):
+    """What was told does not wait; what comes then waits anew, with its own level and age."""
+    fold(ledger, tally(2, github=2, level=50))
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, memory={"number": 7})], T0)
+    assert ledger.waiting(GITHUB, T0) == []
+    fold(ledger, tally(3, github=3))
+    (item,) = ledger.waiting(GITHUB, T0)
+    assert (item.count, item.total, item.level, item.memory) == (3, 5, 40, {"number": 7})
+
+
+def test_new_while_delivering(ledger):
+    """Occurrences that arrive between load and settle still wait afterwards."""
+    fold(ledger, tally(2, github=2))
+    (item,) = ledger.load(ledger.waiting(GITHUB, T0))
+    fold(ledger, tally(4, github=4))
+    ledger.settle(GITHUB, [told(item)], T0 + 5)
+    (left,) = ledger.waiting(GITHUB, T0)
+    assert (left.count, left.total, left.since_at) == (4, 6, T0 + 5)
+
+
+def test_an_old_outcome_takes_nothing_back(ledger):
+    """Who delivers late, after another has told more, does not make it wait again."""
+    fold(ledger, tally(2, github=2))
+    (old,) = ledger.waiting(GITHUB, T0)
+    fold(ledger, tally(4, github=4))
+    (new,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(new)], T0)
+    ledger.settle(GITHUB, [told(old)], T0)
+    assert ledger.waiting(GITHUB, T0) == []
+
+
+def test_later(ledger):
+    """What failed waits with its time, number of attempts and reason, and keeps its age and memory."""
+    fold(ledger, tally(2, github=2))
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, "later", reason="502", due_at=T0 + 9, attempts=3, memory={"number": 1})], T0)
+    (left,) = ledger.waiting(GITHUB, T0)
+    assert (left.due_at, left.attempts, left.memory, left.since_at, left.count) == (
+        T0 + 9,
+        3,
+        {"number": 1},
+        item.since_at,
+        2,
+    )
+    assert ledger.outbox() == [
+        {
+            "destination": GITHUB,
+            "fingerprint": ONE,
+            "waiting": 2,
+            "attempts": 3,
+            "due_at": iso(max(T0 + 9, item.since_at)),
+            "state": "waiting",
+            "reason": "502",
+        }
+    ]
+
+
+def test_dead(ledger):
+    """A dead letter does not wait, also when more comes; it is shown until it is retried or discarded."""
+    fold(ledger, tally(2, github=2))
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, "dead", reason="422", attempts=1)], T0)
+    fold(ledger, tally(1, github=1))
+    assert ledger.waiting(GITHUB, T0) == []
+    (row,) = ledger.outbox()
+    assert (row["state"], row["reason"], row["waiting"]) == ("dead", "422", 3)
+    assert ledger.retry(SMTP) == 0
+    assert ledger.retry(GITHUB, TWO) == 0
+    assert ledger.retry(GITHUB, ONE) == 1
+    (item,) = ledger.waiting(GITHUB, T0)
+    assert (item.count, item.attempts) == (3, 0)
+
+
+def test_discard(ledger):
+    """What is discarded was dead, is gone, and what comes then waits anew; what is not dead stays."""
+    fold(ledger, tally(2, github=2, smtp=2))
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, "dead")], T0)
+    assert ledger.discard() == 1
+    assert [row["destination"] for row in ledger.outbox()] == [SMTP]
+    fold(ledger, tally(1, github=1))
+    assert waiting(ledger) == [(ONE, 1)]
+
+
+def test_retry_ends_delays_and_rests(ledger):
+    """Retry makes due what failed, and a destination that was to be left alone may be told."""
+    fold(ledger, tally(2, github=2))
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, "later", due_at=T0 + 3600, attempts=5)], T0)
+    ledger.remember(GITHUB, {"rest_until": T0 + 3600, "labels_dropped": True})
+    ledger.remember(SMTP, {"rest_until": T0 + 3600})
+    assert ledger.retry(GITHUB) == 1
+    assert ledger.waiting(GITHUB, T0)[0].due_at == 0
+    assert ledger.memory(GITHUB) == {"labels_dropped": True}
+    assert ledger.memory(SMTP) == {"rest_until": T0 + 3600}
+
+
+def test_limit(ledger):
+    """Where more waits than fits, what is due comes first, and new bugs and failures before mere repeats."""
+    prints = [f"v1:{n:016x}" for n in range(30)]
+    for name in prints:
+        fold(ledger, tally(1, github=1), fingerprint=name)
+    items = {one.group.fingerprint: one for one in ledger.waiting(GITHUB, T0)}
+    ledger.settle(GITHUB, [told(items[name]) for name in prints[:10]], T0)
+    for name in prints[:10]:
+        fold(ledger, tally(1, github=1), fingerprint=name)  # repeats
+    ledger.settle(GITHUB, [told(items[name], "later", due_at=T0 + 60) for name in prints[10:20]], T0)
+    new = prints[20:]
+    assert {name for name, _ in waiting(ledger, limit=10)} == set(new)
+    assert {name for name, _ in waiting(ledger, limit=20)} == set(new + prints[:10])
+    ledger.settle(GITHUB, [told(items[name], "later", due_at=T0 - 60, attempts=1) for name in prints[10:20]], T0)
+    assert {name for name, _ in waiting(ledger, limit=20)} == set(new + prints[10:20])
+    ages = [one.since_at for one in ledger.waiting(GITHUB, T0)]
+    assert ages == sorted(ages)
+
+
+def test_load(ledger):
+    """What is delivered has the newest kept event, and all releases, environments and servers."""
+    fold(ledger, tally(2, kept=[event(key="a"), event(key="c", at=T0 + 9), event(key="b", at=T0 + 5)], github=2))
+    (item,) = ledger.waiting(GITHUB, T0)
+    assert item.event == {}
+    (item,) = ledger.load([item])
+    assert item.event["id"] == "c" * 32
+    assert (item.group.releases, item.group.environments, item.group.servers) == (("1.0",), ("production",), ("web1",))
+
+
+def test_load_without_an_event(ledger):
+    """Where no event was kept, one is made of what the group says."""
+    fold(ledger, tally(2, github=2))
+    (item,) = ledger.load(ledger.waiting(GITHUB, T0))
+    assert item.event["error_type"] == "ValueError"
+    assert item.event["fingerprint"] == ONE
+    assert item.event["frames"] == []
+
+
+def test_load_what_is_gone(ledger, make):
+    """What another ledger knew is left out."""
+    fold(ledger, tally(2, github=2))
+    assert make().load(ledger.waiting(GITHUB, T0)) == []
+
+
+def test_status_and_address(ledger):
+    """What a handler says of its issue shows in the group; where it says nothing, what was said stays."""
+    fold(ledger, tally(2, github=2, smtp=2))
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, memory={"issue_url": "https://x/1", "status": "resolved"})], T0)
+    (item,) = ledger.waiting(SMTP, T0)
+    ledger.settle(SMTP, [told(item)], T0)
+    assert (ledger.group(ONE).issue_url, ledger.group(ONE).status) == ("https://x/1", "resolved")
+
+
+def test_memory(ledger):
+    """A destination remembers what it was given, and its lease does not touch that."""
+    assert ledger.memory(GITHUB) == {}
+    ledger.remember(GITHUB, {"next_write_at": T0, "deep": {"list": [1, None]}})
+    ledger.lease(GITHUB, "a", T0, 60)
+    ledger.remember(GITHUB, {"next_write_at": T0 + 1, "deep": {"list": [1, None]}})
+    ledger.release(GITHUB, "a")
+    assert ledger.memory(GITHUB) == {"next_write_at": T0 + 1, "deep": {"list": [1, None]}}
+    assert ledger.memory(SMTP) == {}
+
+
+def test_budget(ledger):
+    """A budget of 3 in any 10 seconds: the 4th waits until the 1st is 10 seconds old."""
+    assert [ledger.spend("b", 3, 10, T0 + n) for n in range(3)] == [0.0, 0.0, 0.0]
+    assert ledger.spend("b", 3, 10, T0 + 4) == 6.0
+    assert ledger.spend("other", 3, 10, T0 + 4) == 0.0
+    assert ledger.spend("b", 3, 10, T0 + 9.5) == 0.5
+    assert ledger.spend("b", 3, 10, T0 + 10) == 0.0
+    assert ledger.spend("b", 3, 10, T0 + 10) == 1.0
+
+
+def test_no_budget(ledger):
+    """A budget of nothing is never there; a smaller limit than before holds at once."""
+    assert ledger.spend("none", 0, 10, T0) == 10
+    for n in range(5):
+        ledger.spend("b", 5, 100, T0 + n)
+    assert ledger.spend("b", 2, 100, T0 + 5) == 98.0
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 4), st.lists(st.floats(0, 8), max_size=30))
+def test_no_window_holds_more(make, limit, steps):
+    """No window of the budget's length ever holds more than its limit, and the wait that is told is enough."""
+    ledger = make()
+    now, taken = T0, []
+    for step in steps:
+        now += step
+        wait = ledger.spend("b", limit, 10, now)
+        if wait:
+            now += wait
+            assert ledger.spend("b", limit, 10, now) == 0.0
+        taken.append(now)
+    for index, first in enumerate(taken):
+        assert sum(1 for one in taken[index:] if one < first + 10) <= limit
+
+
+# Reading
+
+
+def test_events(ledger):
+    """Kept events come newest first, of all groups or of one."""
+    fold(ledger, tally(1, kept=[event(key="a", at=T0 + 1), event(key="b", at=T0 + 3)]))
+    fold(ledger, tally(1, kept=[event(TWO, key="c", at=T0 + 2)]), fingerprint=TWO)
+    assert [one["id"][0] for one in ledger.events(10)] == ["b", "c", "a"]
+    assert [one["id"][0] for one in ledger.events(2)] == ["b", "c"]
+    assert [one["id"][0] for one in ledger.events(10, ONE)] == ["b", "a"]
+    assert ledger.events(10, "v1:none") == []
+
+
+def test_event_without_a_time(ledger):
+    """An event that before_send took the time from counts as old as its stretch of the journal."""
+    fold(ledger, tally(1, kept=[event(key="a", at=T0 - 60)]))
+    fold(ledger, tally(1, T0, kept=[event(key="b", timestamp=None)]))
+    assert [one["id"][0] for one in ledger.events(10)] == ["b", "a"]
+
+
+def test_event_by_key(ledger):
+    """An event is found by its id or the beginning of it."""
+    fold(ledger, tally(1, kept=[event(key="a"), event(key="b")]))
+    assert ledger.event("b" * 32)["id"] == "b" * 32
+    assert ledger.event("aaaa")["id"] == "a" * 32
+    assert ledger.event("c") is None
+    assert ledger.event("%") is None
+
+
+def test_groups(ledger):
+    """Groups come last seen first; one is found by its fingerprint or the beginning, with or without version."""
+    fold(ledger, tally(1, T0 + 5))
+    fold(ledger, tally(1, T0 + 9), fingerprint=TWO)
+    assert [one.fingerprint for one in ledger.groups()] == [TWO, ONE]
+    assert [one.fingerprint for one in ledger.groups(1)] == [TWO]
+    assert ledger.group(ONE).fingerprint == ledger.group("1111").fingerprint == ledger.group("v1:11").fingerprint
+    assert ledger.group("3") is None
+
+
+def test_hours(ledger):
+    """Counts come by type, module and hour, since a time."""
+    fold(ledger, tally(2, T0), tally(3, T0 + 3600))
+    fold(ledger, tally(4, T0), fingerprint=TWO)
+    assert ledger.hours(T0 + 30) == [
+        ("ValueError", "shop.cart", HOUR, 6),
+        ("ValueError", "shop.cart", HOUR + 1, 3),
+    ]
+    assert ledger.hours(T0 + 3600) == [("ValueError", "shop.cart", HOUR + 1, 3)]
+
+
+# Forks
+
+
+def test_hold(ledger):
+    """Between hold and resume no other thread gets in; after that all goes on."""
+    fold(ledger, tally(2))
+    assert ledger.hold(1)
+    read = []
+    thread = threading.Thread(target=lambda: read.append(ledger.groups()))
+    thread.start()
+    thread.join(0.05)
+    assert thread.is_alive()
+    assert read == []
+    ledger.resume()
+    thread.join(5)
+    assert [one.count for one in read[0]] == [2]
+
+
+def test_hold_does_not_wait_for_long(ledger):
+    """Where another thread does not come out in time, nothing is held."""
+    there, done = threading.Event(), threading.Event()
+
+    def staying():
+        assert ledger.hold(1)
+        there.set()
+        done.wait(5)
+        ledger.resume()
+
+    thread = threading.Thread(target=staying)
+    thread.start()
+    there.wait(5)
+    assert not ledger.hold(0.01)
+    done.set()
+    thread.join()
+    assert ledger.hold(1)
+    ledger.resume()
