@@ -167,6 +167,11 @@ class Capture:
         fields["_loghub_event"] = sighting
         return sighting
 
+    def knows(self, record: logging.LogRecord) -> bool:
+        """Return whether `sight` has nothing more to do for `record`."""
+        seen = record.__dict__.get("_loghub_event")
+        return type(seen) is Sighting and seen.capture is self
+
     def keep(self, sighting: Sighting, record: logging.LogRecord) -> Event:
         """Return the whole event of `record`, scrubbed; made once, whoever asks."""
         if sighting.event is None:

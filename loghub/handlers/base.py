@@ -18,6 +18,7 @@ from loghub.filters import EventFilter, shared_capture
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from loghub.capture import Capture
     from loghub.delivery import Batch
     from loghub.ledger.protocol import Item
 
@@ -55,6 +56,7 @@ class ReportingHandler(logging.Handler):
         where = home_option(self, home), _ledger(self, ledger)
         super().__init__(level)
         self._selective = False
+        self._capture: Capture | None = None  # of the only filter, if that is an EventFilter that lets all pass
         self._complaints: set[Any] = set()
         self.home = delivery.home_of(*where)
         if self.enabled:
@@ -74,9 +76,14 @@ class ReportingHandler(logging.Handler):
 
     def _note_filters(self) -> None:
         self._selective = not all(isinstance(one, EventFilter) for one in self.filters)
+        only = self.filters[0] if len(self.filters) == 1 else None
+        self._capture = only.capture if type(only) is EventFilter and not only.nlen else None
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Filter and emit, without the handler's lock: nothing here needs it."""
+        if self._capture is not None and self._capture.knows(record):
+            self.emit(record)
+            return True
         passed: Any = self.filter(record)
         if passed:
             self.emit(passed if isinstance(passed, logging.LogRecord) else record)
