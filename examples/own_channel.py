@@ -22,7 +22,7 @@ class LineHandler(OutboxHandler):
         try:
             with open(self.filename, "a", encoding="utf-8") as file:
                 for item in batch.items:
-                    file.write(f"{item.count} x {item.group.error_type} in {item.group.culprit}\n")
+                    print(f"{item.count} x {item.group.error_type} in {item.group.culprit}", file=file)
         except OSError as error:
             raise DeliveryError(f"{self.filename} cannot be written: {error.strerror}") from error
 

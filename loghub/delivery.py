@@ -111,6 +111,7 @@ class Batch:
         self.now = now
         self._ledger = ledger
         self._owner = owner
+        self._leased_until = now() + LEASE_SECONDS
         self._open = {item.group.fingerprint: item for item in self.items}
         self._remembered = repr(self.memory)
 
@@ -151,8 +152,12 @@ class Batch:
             LeaseLostError: It took too long, and another process has taken over; or this one ends.
         """
         pause(0)
-        if not self._ledger.lease(self.destination, self._owner, self.now(), LEASE_SECONDS):
+        now = self.now()
+        # After its end another may have taken the lease, delivered, and given it back.
+        lost = now >= self._leased_until and self._ledger.leaseholder(self.destination)[0] != self._owner
+        if lost or not self._ledger.lease(self.destination, self._owner, now, LEASE_SECONDS):
             raise LeaseLostError("another process has taken over")
+        self._leased_until = now + LEASE_SECONDS
 
     def spend(self, name: str, limit: int, seconds: float) -> float:
         """Take one from a budget that all processes of the ledger share.
@@ -211,7 +216,8 @@ class Home:
         self._journal: journal.Journal | None = None
         self._reader: journal.Reader | None = None
         self._ledger: Ledger | None = None
-        self._held: Ledger | None = None
+        self._opening = threading.RLock()
+        self._held: tuple[bool, Ledger | None] = (False, None)
         self._borrowed: set[int] = set()
         self._adopted_at = 0.0
         self._said: dict[str, str] = {}
@@ -220,24 +226,23 @@ class Home:
 
     def attach(self, key: int, handler: Destination | None) -> None:
         """Add a handler of this process; None for one that delivers nothing."""
-        with self._lock:
-            self._handlers[key] = handler
-            # A round under way may not have seen it.
-            self.changed = self.changed or self._journal is not None or self._ledger is not None
+        # Here and in detach there is no lock: dictConfig calls them under logging's own, and a thread with our
+        # lock may be waiting for that one (the garbage collector runs anywhere, and handlers die in it).
+        self._handlers[key] = handler
+        # A round under way may not have seen it.
+        self.changed = self.changed or self._journal is not None or self._ledger is not None
 
     def detach(self, key: int) -> bool:
         """Remove a handler; True when it was the last."""
-        with self._lock:
-            if self._journal is not None:
-                self._journal.forget_kinds()  # repeats would still be for its destination
-            return self._handlers.pop(key, self) is not self and not self._handlers
+        if self._journal is not None:
+            self._journal.forget_kinds()  # repeats would still be for its destination
+        return self._handlers.pop(key, self) is not self and not self._handlers
 
     def keep_at_least(self, occurrences: int) -> None:
         """Keep so many occurrences of a group in full in an hour."""
-        with self._lock:
-            self.keep = max(self.keep, occurrences)
-            if self._journal is not None:
-                self._journal.keep = self.keep
+        self.keep = max(self.keep, occurrences)
+        if self._journal is not None:
+            self._journal.keep = self.keep
 
     def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
         """Write a record down in this process's journal; True if its kind is new."""
@@ -281,12 +286,12 @@ class Home:
         Raises:
             LedgerError: It cannot be used now.
         """
-        ledger = self._ledger
-        if ledger is None:
-            if self.spoiled:
-                raise LedgerError("This process was forked while its parent was busy in the ledger.")
-            ledger = self._ledger = open_ledger(self.path, self.url)
-        return ledger
+        with self._opening:
+            if self._ledger is None:
+                if self.spoiled:
+                    raise LedgerError("This process was forked while its parent was busy in the ledger.")
+                self._ledger = open_ledger(self.path, self.url)
+            return self._ledger
 
     def fold(self, *, release: bool = False) -> None:
         """Take what this process wrote into the ledger; `release` lets go of the journal afterwards."""
@@ -295,6 +300,7 @@ class Home:
             if writer is None:
                 return
             writer.tell_dropped()
+            self._say_held(writer.held)
             if writer.fd >= 0:
                 self._fold_own(writer)
             if release and writer.fd >= 0:
@@ -365,8 +371,7 @@ class Home:
 
     def destinations(self) -> set[str]:
         """Return what the handlers of this process deliver to."""
-        with self._lock:
-            return {one.destination for one in self._handlers.values() if one and one.destination}
+        return {one.destination for one in list(self._handlers.values()) if one and one.destination}
 
     def round(self, *, closing: bool = False, everything: bool = False) -> bool:
         """Fold, adopt, deliver; never raises.
@@ -396,17 +401,19 @@ class Home:
 
     def _round(self, *, closing: bool, everything: bool) -> bool:
         self.fold(release=closing)
+        held = self._journal is not None and self._journal.held
         self.adopt(force=closing)
         last = everything or (closing and (self.path is None or not journal.alive(self.journals)))
         self._mend()
-        return self._deliver_all(closing=last)
+        delivered = self._deliver_all(closing=last)
+        if held:
+            self.look_at = min(self.look_at, self.now() + TROUBLE_SECONDS)
+        return delivered and not held
 
     def _deliver_all(self, *, closing: bool) -> bool:
-        with self._lock:
-            handlers = [handler for handler in self._handlers.values() if handler is not None]
         look_at = again_at = float("inf")
-        for handler in handlers:
-            if handler.destination is not None:
+        for handler in list(self._handlers.values()):
+            if handler is not None and handler.destination is not None:
                 look, again = self._try_to_deliver(handler, handler.destination, closing=closing)
                 look_at, again_at = min(look_at, look), min(again_at, again)
         self.look_at, self.again_at = look_at, again_at
@@ -436,7 +443,7 @@ class Home:
             return rest_until, rest_until
         if self._due(handler, waiting, closing=closing):
             if not self._lease(ledger, destination):
-                return self.now() + 1, self.now() + 1
+                return self.now() + 1, self.now() + 0.2
             try:
                 self._deliver_leased(handler, destination, closing=closing)
             finally:
@@ -524,6 +531,14 @@ class Home:
             self._said[about] = text
             tell(logging.WARNING, text)
 
+    def _say_held(self, reason: str) -> None:
+        if reason:
+            self.say(
+                "journal", f"the journal in {self.journals} cannot be written ({reason}): errors are held in memory."
+            )
+        elif self._said.pop("journal", ""):
+            tell(logging.INFO, "the journal can be written again.")
+
     def _mend(self) -> None:
         if self.trouble:
             self.trouble = ""
@@ -550,8 +565,8 @@ class Home:
 
     def close(self, timeout: float) -> None:
         """Fold what is left and let go of journal and ledger, unless that takes longer than `timeout`."""
-        if self.trouble or not self._folding.acquire(timeout=max(0.0, timeout)):
-            return  # the journal stays for whoever comes next
+        if self.trouble or _logging_is_locked() or not self._folding.acquire(timeout=max(0.0, timeout)):
+            return  # the journal stays for the thread, or for whoever comes next
         try:
             self.fold(release=True)
             if self._ledger is not None and self.path is not None:
@@ -565,14 +580,17 @@ class Home:
 
     def hold(self) -> None:
         """Before a fork: have nothing open that a child must not share."""
-        ledger = self._ledger
-        self._held = ledger if ledger is not None and ledger.hold(FORK_SECONDS) else None
+        opening = self._opening.acquire(timeout=FORK_SECONDS)
+        ledger = self._ledger if opening else None
+        self._held = opening, ledger if ledger is not None and ledger.hold(FORK_SECONDS) else None
 
     def resume(self) -> None:
         """After a fork, in the parent."""
-        held, self._held = self._held, None
-        if held is not None:
-            held.resume()
+        (opening, ledger), self._held = self._held, (False, None)
+        if ledger is not None:
+            ledger.resume()
+        if opening:
+            self._opening.release()
 
     def forked(self) -> None:
         """After a fork, in the child: begin anew, and leave the parent's files alone."""
@@ -582,11 +600,14 @@ class Home:
         for fd in self._borrowed:  # they would keep the locks of the journals that the parent is folding
             os.close(fd)
         self._borrowed = set()
+        opening, held = self._held
+        if not opening or (self._ledger is not None and held is not self._ledger):
+            self.spoiled = self.path is not None and self.url is None
         if self._ledger is not None:
-            self.spoiled = self._held is None and self.path is not None and self.url is None
             _orphans.append(self._ledger)  # closing a connection here would end the parent's
             self._ledger = None
-        self._held = None
+        self._held = (False, None)
+        self._opening = threading.RLock()
         self._reader = None
         self._lock = threading.RLock()
         self._folding = threading.RLock()
@@ -647,9 +668,7 @@ def open_ledger(path: str | None, url: str | None) -> Ledger:
         LedgerError: It cannot be opened; the message says why.
     """
     if url and url != "sqlite":
-        from loghub.ledger import postgres  # type: ignore[attr-defined] # the fleet's ledger
-
-        return postgres.PostgresLedger(url)  # type: ignore[no-any-return]
+        raise LedgerError("This version knows no ledger but sqlite: leave the option and LOGHUB_LEDGER out.")
     from loghub.ledger.sqlite import SQLiteLedger
 
     if path is None:
@@ -719,22 +738,21 @@ _guard = threading.RLock()
 _thread: _Deliverer | None = None
 _orphans: list[Any] = []
 _failed_at = float("-inf")
+by_hand = False
+"""True in a program that goes its rounds itself, or only looks: no thread is started, and no flush delivers."""
+
 _ending = threading.Event()
 
 
 def home_of(path: str | None, url: str | None) -> Home:
     """Return this process's Home for a folder and a ledger, the same for the same."""
-    with _guard:
-        key = (path, url)
-        if key not in _homes:
-            _homes[key] = Home(path, url)
-        return _homes[key]
+    found = _homes.get((path, url))
+    return found or _homes.setdefault((path, url), Home(path, url))  # no lock, as in Home.attach
 
 
 def homes() -> list[Home]:
     """Return the homes that handlers of this process use."""
-    with _guard:
-        return list(_homes.values())
+    return list(_homes.values())
 
 
 class _Deliverer(threading.Thread):
@@ -822,6 +840,8 @@ def soonest() -> float:
 
 def stir(*, soon: bool) -> None:
     """See that the thread runs and, if it rests (or `soon`), looks at the journal."""
+    if by_hand:
+        return
     thread = _thread
     if thread is None or not thread.is_alive():
         _start()
@@ -831,9 +851,13 @@ def stir(*, soon: bool) -> None:
 
 def _start() -> None:
     global _thread  # noqa: PLW0603 - one thread per process
-    with _guard:
+    if not _guard.acquire(blocking=False):
+        return  # another thread is at it
+    try:
         if _thread is not None and (_thread.is_alive() or _thread.ident is None):
             return  # without an ident: a signal handler logs while its own thread starts it
+        if sys.is_finalizing():
+            return  # nobody would run it, and Thread.start waits for that
         thread = _thread = _Deliverer()
         try:
             thread.start()
@@ -841,6 +865,8 @@ def _start() -> None:
             _thread = None  # the interpreter is going down: the journal stays for whoever comes next
             return
         _flush_in_child()
+    finally:
+        _guard.release()
 
 
 def _flush_in_child() -> None:
@@ -866,15 +892,13 @@ def flush(timeout: float) -> bool:
     pending = [home for home in homes() if home.changed or home.look_at != float("inf")]
     if not pending and not _thread_busy():  # a round under way has taken the marks of what it works on
         return True
-    if _logging_is_locked():
-        for home in pending:
-            home.close(timeout)
+    if by_hand or _logging_is_locked():
         return False
     news = any(home.changed for home in pending) and threading.main_thread().is_alive()
     if not news and time.monotonic() - _failed_at < HOPELESS_SECONDS:
         return False
     _start()
-    if _thread is None or threading.current_thread() is _thread:
+    if _thread is None or threading.current_thread() is _thread or sys.is_finalizing():
         return False
     if _ask(_thread, timeout):
         return True
@@ -902,10 +926,30 @@ def _logging_is_locked() -> bool:
 
 
 def _forking() -> None:
+    """Before a fork: keep our thread out of what a child could not use any more, for a moment."""
+    until = time.monotonic() + FORK_SECONDS
+    _hold()
+    while _is_importing() and time.monotonic() < until:
+        _forked_in_parent()
+        time.sleep(0.001)
+        _hold()
+
+
+def _hold() -> None:
     # Logging's lock first, as in dictConfig, which closes handlers under it; logging's own hook takes it later.
     logging._lock.acquire()  # type: ignore[attr-defined]
     for home in list(_homes.values()):
         home.hold()
+
+
+def _is_importing() -> bool:
+    """Return whether our thread is in an import: in a child nobody would ever end it, and all would wait."""
+    frame = sys._current_frames().get(_thread.ident or 0) if _thread is not None else None
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _forked_in_parent() -> None:

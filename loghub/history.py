@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, journal
+from loghub import delivery
 from loghub.event import Event, iso
 
 if TYPE_CHECKING:
@@ -64,8 +64,3 @@ def group_row(group: Group) -> dict[str, Any]:
         "status": group.status,
         "issue_url": group.issue_url,
     }
-
-
-def living(home: Home) -> int:
-    """Return how many processes of the home have a journal open."""
-    return journal.alive(home.journals) if home.path is not None else 0

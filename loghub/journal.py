@@ -64,6 +64,9 @@ MAX_KINDS = 4096
 LAST_SECOND = 1e11
 """A time beyond that (in the year 5138) is damage."""
 
+AHEAD_SECONDS = 3600.0
+"""A record that was made further ahead than that has its time from a clock that was wrong."""
+
 TORN = b"!\n"
 """Ends a line that was written only in part; a line that ends so is not read."""
 
@@ -96,6 +99,7 @@ class Journal:
         self.token = token
         self.keep = KEEP_PER_GROUP
         self.dropped = 0
+        self._trouble = ""
         self._write = write
         self._lock = threading.RLock()  # a signal handler may log while its own thread is in here
         self._spill: deque[bytes] = deque()
@@ -114,6 +118,7 @@ class Journal:
             OSError: The folder cannot be written.
         """
         if folder is not None:
+            os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)  # the mode counts for the last one only
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self.name, self._fd = _create(folder)
         self.size = 0
@@ -130,15 +135,19 @@ class Journal:
         return None
 
     @property
+    def held(self) -> str:
+        """Why lines are held in memory now; an empty text if none are."""
+        return (self._trouble or "no file can be opened") if self._spill or self._torn else ""
+
+    @property
     def fd(self) -> int:
         """The open file, for reading with ``os.pread`` in the process that owns it."""
         return self._fd
 
     def forget_kinds(self) -> None:
-        """Write each kind in full once more: the file is new, or who is told has changed."""
-        with self._lock:
-            self._entries: dict[Kind, _Entry] = {}
-            self._second = 0
+        """Write each kind in full once more: the file is new, or who is told has changed; takes no lock."""
+        self._entries: dict[Kind, _Entry] = {}
+        self._second = 0
 
     def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
         """Write down that `destination` wants this record, and count the record if nobody has.
@@ -148,11 +157,13 @@ class Journal:
         """
         kind = sighting.kind
         assert kind is not None
+        at = _when(record.created)
         counted = self.token in sighting.counted
         if counted and (destination is None or self.token + destination in sighting.routed):
             return False
-        if kind not in self._entries or (not counted and self._may_keep(kind.fingerprint, record.created)):
-            sighting.capture.keep(sighting, record)  # runs the application's __repr__: not under our lock
+        event = b""
+        if kind not in self._entries or (not counted and self._may_keep(kind.fingerprint, at)):
+            event = _whole(sighting, record)  # runs the application's __repr__, and is large: not under our lock
         with self._lock:
             counted = self.token in sighting.counted  # another thread may have the same record
             if self._fd < 0:
@@ -161,12 +172,13 @@ class Journal:
                 self._drop(sighting, counted=counted)
                 return False
             entry = self._entries.get(kind)
-            if entry is None or (not counted and self._may_keep(kind.fingerprint, record.created)):
-                self._note_in_full(record, sighting, destination, 0 if counted else 1, selective=selective)
+            if entry is None or (not counted and self._may_keep(kind.fingerprint, at)):
+                event = event or _whole(sighting, record)
+                self._note_in_full(at, sighting, event, destination, 0 if counted else 1, selective=selective)
                 return entry is None
             if not counted:
                 self._count(sighting, entry.route)
-                if not self._append_at(record.created, entry.line):
+                if not self._append_at(at, entry.line):
                     return False
             if destination is not None and self.token + destination not in sighting.routed:
                 self._route(entry, sighting, destination, selective=selective)
@@ -174,8 +186,9 @@ class Journal:
 
     def _note_in_full(
         self,
-        record: logging.LogRecord,
+        at: float,
         sighting: Sighting,
+        event: bytes,
         destination: str | None,
         n: int,
         *,
@@ -183,26 +196,18 @@ class Journal:
     ) -> None:
         kind = sighting.kind
         assert kind is not None
-        keep = n > 0 and self._may_keep(kind.fingerprint, record.created)
+        keep = n > 0 and self._may_keep(kind.fingerprint, at)
         if keep:
-            sighting.kept = self._keep_number(kind.fingerprint, record.created)
+            sighting.kept = self._keep_number(kind.fingerprint, at)
         told = [] if destination is None or selective else [destination]
         marks = frozenset(self.token + one for one in told)
         if n:
             self._count(sighting, marks)
         entry = self._number()
-        line = {
-            "no": entry.no,
-            "n": n,
-            "to": told,
-            "at": record.created,
-            "level": kind.level,
-            "kept": keep,
-            "event": sighting.capture.keep(sighting, record),
-        }
-        if not self._append(dumps(line).encode() + b"\n", n):
+        head = {"no": entry.no, "n": n, "to": told, "at": at, "level": kind.level, "kept": keep}
+        if not self._append(b'%s,"event":%s}\n' % (dumps(head).encode()[:-1], event), n):
             return
-        self._second = int(record.created)
+        self._second = int(at)
         entry.route = marks
         sighting.routed |= marks
         self._remember(kind, entry)
@@ -283,7 +288,8 @@ class Journal:
     def _put(self, data: bytes) -> bool:
         try:
             written = self._write(self._fd, data) if self._fd >= 0 else 0
-        except OSError:
+        except OSError as error:
+            self._trouble = error.strerror or str(error)
             return False
         self.size += written
         self._torn = 0 < written < len(data) or (self._torn and written < len(data))
@@ -337,6 +343,17 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _when(created: float) -> float:
+    """Return when a record was made, or now where its clock cannot have been right."""
+    now = time.time()
+    return created if 0.0 <= created <= now + AHEAD_SECONDS else now
+
+
+def _whole(sighting: Sighting, record: logging.LogRecord) -> bytes:
+    """Return the record's event as JSON."""
+    return dumps(sighting.capture.keep(sighting, record)).encode()
 
 
 def _create(folder: str | None) -> tuple[str, int]:

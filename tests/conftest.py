@@ -32,6 +32,7 @@ def _forget_homes() -> None:
     left = delivery.homes()
     delivery._homes.clear()
     delivery._failed_at = float("-inf")
+    delivery.by_hand = False
     for home in left:
         home.close(5.0)
         if home._ledger is not None:

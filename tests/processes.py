@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 ROOT = str(Path(__file__).parents[1])
-_HEAD = "import faulthandler; faulthandler.dump_traceback_later({seconds}, exit=True)\n"
+_HEAD = "import faulthandler; faulthandler.enable()\n"
 
 
 def environment(**variables) -> dict[str, str]:
@@ -20,26 +21,37 @@ def environment(**variables) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def python(script: str, *args, seconds: float = 20.0, stdin=subprocess.PIPE, **variables):
-    """Yield a process that runs `script`; one that takes longer than `seconds` prints its stacks and dies."""
+def python(script: str, *args, seconds: float = 20.0, **variables):
+    """Yield a process that runs `script`; in the end it is killed, with its children.
+
+    Whoever takes longer than `seconds` prints all stacks to stderr and dies: a deadlock is a failed test.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-c", _HEAD.format(seconds=seconds) + textwrap.dedent(script), *map(str, args)],
+        [sys.executable, "-c", _HEAD + textwrap.dedent(script), *map(str, args)],
         env=environment(**variables),
-        stdin=stdin,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
+    watchdog = threading.Timer(seconds, _signal, (process, signal.SIGABRT))
+    watchdog.start()
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        watchdog.cancel()
+        _signal(process, signal.SIGKILL)  # its children hold our pipes
         process.communicate()
 
 
+def _signal(process: subprocess.Popen, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
 def run(script: str, *args, code: int = 0, seconds: float = 20.0, **variables) -> tuple[str, str]:
-    """Run `script` to its end; return what it printed and said on stderr."""
+    """Run `script` and its children to their end; return what they printed and said on stderr."""
     with python(script, *args, seconds=seconds, **variables) as process:
         out, err = process.communicate()
         assert process.returncode == code, err

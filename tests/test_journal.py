@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -905,3 +906,18 @@ def test_hidden_and_foreign_files(make, folder):
             pass
     assert len(journal.names(folder)) == 1
     assert journal.names(folder + "/nowhere") == []
+
+
+@pytest.mark.parametrize("created", [4e9, -5.0, float("nan"), float("inf"), 1e300])
+def test_impossible_time(make, created):
+    """A record whose clock cannot have been right is counted at the time of writing."""
+    one = make()
+    before = time.time()
+    odd = record()
+    odd.created = created
+    one.note(odd, seen(kind()), None, selective=False)
+    one.note(odd, seen(kind()), None, selective=False)
+    fold = Reader(one.name, one.fd).read()
+    (tally,) = fold.groups.values()
+    assert (tally.count, fold.torn) == (2, 0)
+    assert before - 1 <= tally.first_at <= tally.last_at <= time.time() + 1

@@ -34,6 +34,7 @@ LAYERS = [
 
 EXCEPTIONS = {
     ("cli", ""): "the version stands in the root, which loads nothing",
+    ("cli.where", ""): "the public names, for the nearest right one",
     ("fingerprint", "filters"): "of_record asks the filter's defaults",
 }
 

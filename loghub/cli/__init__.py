@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from loghub import __version__
+from loghub import __version__, delivery
 from loghub.cli.where import OPTIONS, Where
 
 VERBS = {
@@ -49,6 +49,7 @@ def main(context: click.Context, home: str | None, ledger: str | None, config: s
       loghub groups --home /var/lib/myapp
     """
     context.obj = Where(home, ledger, config)
+    delivery.by_hand = True  # a verb only looks, unless delivering is what it is for
 
 
 for _option in reversed(OPTIONS):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging.config
 import os
 import shutil
 import stat
+import tempfile
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from loghub.cli.where import Where, load_handlers, read_config, reason, where
+from loghub.cli.where import Where, configure, load_handlers, read_config, reports, where
 from loghub.errors import DeliveryError, LedgerError, LoghubError
 from loghub.event import dumps
 from loghub.handlers.detailfile import JSONDetailHandler
@@ -63,11 +63,12 @@ def check(place: Where, file: str, as_json: bool) -> None:
 def _look(place: Where, path: str) -> Iterator[Finding]:
     try:
         config = read_config(path)
-        handlers = load_handlers(path, place.named())
+        load_handlers(path, {})  # names a class of loghub's that is misspelt better than logging does
+        handlers = configure(path, _placed(config, place.named()))
     except click.ClickException as error:
         yield Finding("FAIL", path, error.message)
         return
-    yield from _load_rest(path, config)
+    yield Finding("ok", path, f"{len(config['handlers'])} handlers can be made.")
     if not handlers:
         yield Finding("FAIL", path, "no handler of loghub in it: add one under handlers, and name it under root.")
     elif not _attached(config, handlers):
@@ -87,19 +88,18 @@ def _look(place: Where, path: str) -> Iterator[Finding]:
             yield from _folder(_name(handler), handler.directory)
 
 
-def _load_rest(path: str, config: dict[str, Any]) -> Iterator[Finding]:
-    """Make all handlers, also those that are not loghub's, as the application would."""
-    try:
-        logging.config.dictConfig({**config, "disable_existing_loggers": False})
-    except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
-        yield Finding("FAIL", path, reason(error))
-    else:
-        yield Finding("ok", path, f"{len(config.get('handlers') or {})} handlers can be made.")
+def _placed(config: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Return `config` with what was said on the command line in each reporting handler."""
+    handlers = {
+        name: {**said, **override} if override and reports("", name, said.get("class") or said.get("()")) else said
+        for name, said in config["handlers"].items()
+    }
+    return {**config, "handlers": handlers}
 
 
 def _attached(config: dict[str, Any], handlers: list[ReportingHandler]) -> bool:
     named = set((config.get("root") or {}).get("handlers") or ())
-    for said in (config.get("loggers") or {}).values():
+    for said in config["loggers"].values():
         named.update(said.get("handlers") or ())
     return any(handler.name in named for handler in handlers)
 
@@ -111,6 +111,7 @@ def _home(handler: ReportingHandler) -> Iterator[Finding]:
         return
     yield from _folder("home", home.path)
     try:
+        home.adopt(force=True)
         totals = home.ledger().totals()
     except LedgerError as error:
         yield Finding("FAIL", "ledger", str(error))
@@ -125,13 +126,15 @@ def _home(handler: ReportingHandler) -> Iterator[Finding]:
 
 
 def _folder(subject: str, path: str) -> Iterator[Finding]:
-    probe = path
-    while not os.path.isdir(probe) and os.path.dirname(probe) != probe:
-        probe = os.path.dirname(probe)
-    if not os.access(probe, os.W_OK | os.X_OK):
-        yield Finding("FAIL", subject, f"{path} cannot be written by this user: give it to the user, or name another.")
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as probe:
+            probe.write(b"x")
+    except OSError as error:
+        why = error.strerror or error
+        yield Finding("FAIL", subject, f"{path} cannot be written ({why}): give it to this user, or name another.")
         return
-    free = shutil.disk_usage(probe).free
+    free = shutil.disk_usage(path).free
     verdict: Literal["ok", "note"] = "ok" if free > LOW_DISK_BYTES else "note"
     yield Finding(verdict, subject, f"{path} can be written, {free / 2**30:,.1f} GiB free.")
 
@@ -154,7 +157,12 @@ def _github(handler: GitHubIssueHandler) -> Iterator[Finding]:
     if not handler.repo:
         yield Finding("note", "github", "no repository: set GITHUB_REPO (owner/name); until then errors are only kept.")
         return
-    if not handler.token():
+    try:
+        token = handler.token()
+    except DeliveryError as error:
+        yield Finding("FAIL", "github", str(error))
+        return
+    if not token:
         yield Finding("note", "github", "no token: set GITHUB_TOKEN; until then errors are counted and kept.")
         return
     yield from _token_file(handler)

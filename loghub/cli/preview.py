@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ def waiting_items(ledger: Ledger, fingerprint: str | None, limit: int) -> list[I
 
 def _item(ledger: Ledger, group: Group) -> Item:
     kept = history.recent(ledger, 1, group.fingerprint)
-    return Item("preview", group, group.count, group.count, kept[0] if kept else {}, 40, group.first_seen_at)
+    level = logging.getLevelNamesMapping().get(group.level, logging.ERROR)
+    return Item("preview", group, group.count, group.count, kept[0] if kept else {}, level, group.first_seen_at)
 
 
 def mail_of(handlers: Sequence[ReportingHandler], items: Sequence[Item]) -> EmailMessage:

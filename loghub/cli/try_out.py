@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import logging.config
 
 import click
 
 from loghub import delivery
-from loghub.cli.where import Where, read_config, reason, where
+from loghub.cli.where import Where, configure, read_config, where
 from loghub.handlers.base import OutboxHandler, ReportingHandler
 
 LOGGER = "loghub.test"
@@ -31,6 +30,7 @@ def test(place: Where, timeout: float) -> None:
     Example:
       loghub test --config logging.yaml
     """
+    delivery.by_hand = False
     handlers = _configured(place)
     logger = logging.getLogger(LOGGER)
     try:
@@ -55,13 +55,7 @@ def _configured(place: Where) -> list[ReportingHandler]:
         for one in handlers:
             logging.getLogger(LOGGER).addHandler(one)
         return handlers
-    config = read_config(place.config)
-    try:
-        logging.config.dictConfig(config)
-    except (ValueError, TypeError, AttributeError, ImportError) as error:
-        raise click.ClickException(f"{place.config}: {reason(error)}") from error
-    made = logging._handlers.values()  # type: ignore[attr-defined]
-    handlers = [one for one in made if isinstance(one, ReportingHandler)]
+    handlers = configure(place.config, read_config(place.config))
     attached = set(logging.getLogger().handlers)
     for one in handlers:
         if one not in attached:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import logging.config
 import os
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+import loghub
 from loghub import history
 from loghub.errors import LoghubError
 from loghub.handlers.base import ReportingHandler
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     click.option("--home", metavar="DIR", help="Folder of journal and ledger (LOGHUB_HOME)."),
-    click.option("--ledger", metavar="URL", help="sqlite, or postgresql://... (LOGHUB_LEDGER)."),
+    click.option("--ledger", metavar="URL", help="sqlite, in the home (LOGHUB_LEDGER)."),
     click.option("--config", metavar="FILE", help="A logging.yaml: its handlers, home and ledger count."),
 )
 
@@ -53,7 +55,6 @@ class Where:
             return history.open_home(first.path, first.url)
         probe = ReportingHandler(**self.named())
         path, url = probe.home.path, probe.home.url
-        probe.close()
         if url is None and (path is None or not os.path.isdir(path)):
             raise click.ClickException(
                 f"There is no home at {path}: nothing was reported there yet. Say where with --home or --config."
@@ -98,6 +99,10 @@ def read_config(path: str) -> dict[str, Any]:
         raise click.ClickException(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict):
         raise click.ClickException(f"{path} is not a logging configuration: it must be a mapping with version: 1.")
+    for part in ("handlers", "loggers", "formatters", "filters"):
+        entries = config.setdefault(part, {})
+        if not isinstance(entries, dict) or not all(isinstance(said, dict) for said in entries.values()):
+            raise click.ClickException(f"{path}: {part} must be a mapping of names to mappings.")
     return config
 
 
@@ -110,30 +115,41 @@ def load_handlers(path: str, override: dict[str, Any]) -> list[ReportingHandler]
     config = read_config(path)
     chosen = {
         name: {**said, **override}
-        for name, said in (config.get("handlers") or {}).items()
-        if isinstance(said, dict) and reports(said.get("class"))
+        for name, said in config.get("handlers", {}).items()
+        if reports(path, name, said.get("class") or said.get("()"))
     }
-    reduced = {
-        "version": config.get("version", 1),
-        "disable_existing_loggers": False,
-        "formatters": config.get("formatters") or {},
-        "filters": config.get("filters") or {},
-        "handlers": chosen,
-    }
+    # Other keys stay: cfg:// may refer to them.
+    return configure(path, {**config, "handlers": chosen, "loggers": {}, "root": {}})
+
+
+def configure(path: str, config: dict[str, Any]) -> list[ReportingHandler]:
+    """Do what the application does with a configuration; return the reporting handlers that it has made.
+
+    Raises:
+        ClickException: Something in it is wrong; the sentence names it.
+    """
     try:
-        logging.config.dictConfig(reduced)
-    except (ValueError, TypeError, AttributeError, ImportError) as error:
+        logging.config.dictConfig({**config, "disable_existing_loggers": False})
+    except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
         raise click.ClickException(f"{path}: {reason(error)}") from error
-    made = [logging._handlers.get(name) for name in chosen]  # type: ignore[attr-defined]
-    return [handler for handler in made if isinstance(handler, ReportingHandler)]
+    made = logging._handlers  # type: ignore[attr-defined]
+    return [made[name] for name in config["handlers"] if isinstance(made.get(name), ReportingHandler)]
 
 
-def reports(dotted: object) -> bool:
-    """Return whether a dotted class is a reporting handler."""
+def reports(path: str, name: str, dotted: object) -> bool:
+    """Return whether a dotted class is a reporting handler.
+
+    Raises:
+        ClickException: It is said to be one of loghub's, and loghub has no such class.
+    """
     try:
         found = logging.config.BaseConfigurator({}).resolve(str(dotted))
-    except (ValueError, ImportError, AttributeError):
-        return False
+    except (ValueError, ImportError, AttributeError) as error:
+        if not str(dotted).startswith("loghub."):
+            return False
+        near = difflib.get_close_matches(str(dotted), [f"loghub.{one}" for one in loghub.__all__], n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise click.ClickException(f"{path}: handler {name!r}: there is no class {dotted}{hint}") from error
     return isinstance(found, type) and issubclass(found, ReportingHandler)
 
 

@@ -45,7 +45,13 @@ _LIMIT_PAUSE_SECONDS = 60.0
 _MAX_REDIRECTS = 3
 _MAX_SAID = 300
 _REDIRECTS = frozenset({301, 302, 307, 308})
+_MAX_REPLY_BYTES = 64 << 20  # a page holds 100 bodies of 65,536 characters
+_LONGEST_REPLY_SECONDS = 60.0
 _NO_JSON = object()
+
+
+class EndlessReply(ValueError):  # noqa: N818 - its name is shown as the reason
+    """The server does not come to an end."""
 
 
 class BadTokenError(DeliveryError):
@@ -286,7 +292,7 @@ class GitHubClient:
         write = method != "GET"
         headers = self._headers(write)
         try:
-            return self._connection().request(
+            response = self._connection().request(
                 method,
                 url,
                 params=params,
@@ -295,12 +301,26 @@ class GitHubClient:
                 auth=_as_it_is,
                 timeout=self._timeout,
                 allow_redirects=False,
+                stream=True,
             )
+            return self._whole(response)
         except (OSError, ValueError, HTTPError) as error:  # requests' own errors are OSErrors
             lost = write and not _never_sent(error)
             # Only its name: the texts of these errors may hold a proxy's password.
             why = f"{urlsplit(url).hostname} did not answer ({type(_root(error)).__name__})"
             raise _unanswered(why, lost) from None
+
+    def _whole(self, response: requests.Response) -> requests.Response:
+        """Read the reply; raise a ValueError where it is endless, in bytes or in time."""
+        deadline = self._clock() + _LONGEST_REPLY_SECONDS
+        read = bytearray()
+        with response:
+            for piece in response.iter_content(1 << 16):
+                read += piece
+                if len(read) > _MAX_REPLY_BYTES or self._clock() > deadline:
+                    raise EndlessReply
+        response._content = bytes(read)
+        return response
 
     def _headers(self, write: bool) -> dict[str, str]:
         headers = {

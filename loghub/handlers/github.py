@@ -99,20 +99,24 @@ class GitHubIssueHandler(OutboxHandler):
         self.reopen = options.flag(self, "reopen", reopen)
         self.allow_public = options.flag(self, "allow_public", allow_public)
         self._client: GitHubClient | None = None
-        if self.repo and self.token():
+        if self.repo and (self.token_file or self.token()):
             self.destination = f"github:{self.repo}"
         super().__init__(**rest)
 
     def token(self) -> str | None:
-        """Return the token as it is now, or None."""
+        """Return the token as it is now, or None.
+
+        Raises:
+            DeliveryError: Its file cannot be read.
+        """
         if self._token:
             return self._token
         if self.token_file:
             try:
                 with open(self.token_file, encoding="utf-8") as file:
                     return file.read(4096).strip() or None
-            except (OSError, ValueError):
-                return None
+            except (OSError, ValueError) as error:
+                raise DeliveryError(f"token_file {self.token_file} cannot be read ({error}): mend it.") from error
         return env.read("GITHUB_TOKEN", "GH_TOKEN")
 
     @property
@@ -160,6 +164,8 @@ class GitHubIssueHandler(OutboxHandler):
 
     def deliver(self, batch: Batch) -> None:
         """Make the issues say what the groups say."""
+        from loghub.github.client import InvalidError
+
         client = self.client
         client.next_write_at = float(batch.memory.get("next_write_at", 0.0))
         client.quiet_until = float(batch.memory.get("quiet_until", 0.0))
@@ -170,10 +176,14 @@ class GitHubIssueHandler(OutboxHandler):
                 batch.renew()
                 found = self._known_issue(item)
                 if found is None:
+                    if self._wait_for_room(batch, item):
+                        continue
                     if index is None:
                         index = self._index(batch)
                     found = index.get(item.group.fingerprint)
                 self._tell(batch, item, found)
+        except InvalidError as error:  # of a question, not of an item: that is settled where it is told
+            raise DeliveryError(str(error)) from error
         finally:
             batch.memory["next_write_at"] = client.next_write_at
             batch.memory["quiet_until"] = client.quiet_until
@@ -230,13 +240,22 @@ class GitHubIssueHandler(OutboxHandler):
         }
         batch.done(item)
 
+    def _wait_for_room(self, batch: Batch, item: Item) -> bool:
+        """Put a new bug off while issues_per_hour is used up, without asking GitHub anything."""
+        wait = float(batch.memory.get("room_at", 0.0)) - batch.now()
+        if not 0 < wait <= 3600:
+            return False
+        reason = f"more than {self.issues_per_hour} new issues in an hour (issues_per_hour)"
+        batch.later(item, reason, wait, failed=False)
+        return True
+
     def _create(self, batch: Batch, item: Item) -> dict[str, Any] | None:
         from loghub.github.client import InvalidError
 
         wait = batch.spend("issues", self.issues_per_hour, 3600)
         if wait:
-            reason = f"more than {self.issues_per_hour} new issues in an hour (issues_per_hour)"
-            batch.later(item, reason, wait, failed=False)
+            batch.memory["room_at"] = batch.now() + wait
+            self._wait_for_room(batch, item)
             return None
         draft = self.draft(item, batch.ledger_id)
         try:
@@ -258,8 +277,7 @@ class GitHubIssueHandler(OutboxHandler):
             fields["body"] = body
         if step.kind == "reopen":
             fields |= {"state": "open", "state_reason": "reopened"}
-        may_comment = step.comment and found.get("comments", 0) < self.comment_limit
-        if may_comment and step.comment:
+        if step.comment and found.get("comments", 0) < self.comment_limit:
             # First the comment: if its reply is lost, the issue still says the old count, and we look again.
             self._comment_once(number, text.comment(step.comment, state, item.event))
         if fields:

@@ -80,6 +80,7 @@ def _dump_faults(folder: str | None) -> IO[Any] | None:
     if folder is None or faulthandler.is_enabled():
         return None
     try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         os.makedirs(os.path.join(folder, "faults"), mode=0o700, exist_ok=True)
         # Appending: in a container every process has the same number, and the last one's death is news.
         file = open(os.path.join(folder, "faults", f"{os.getpid()}.txt"), "a", encoding="utf-8")  # noqa: SIM115 - open as long as the handler

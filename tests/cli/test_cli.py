@@ -12,6 +12,7 @@ from loghub import delivery
 from loghub.cli import VERBS, main
 from loghub.handlers.base import OutboxHandler
 from loghub.handlers.github import GitHubIssueHandler
+from tests import processes
 from tests.fakes.github import FakeGitHub
 from tests.fakes.smtp import FakeSMTP
 
@@ -251,7 +252,10 @@ def test_check_good(tmp_path):
         ({"labls": []}, "did you mean 'labels'?"),
         ({"token": "ext://loghub.env.NOT_SET_AT_ALL"}, "NOT_SET_AT_ALL is not set"),
         ({"allow_public": False}, "allow_public is false"),
-        ({"ledger": "mysql://x"}, "postgresql://"),
+        ({"ledger": "mysql://x"}, "it must be 'sqlite'"),
+        ({"class": "loghub.GithubIssueHandler"}, "did you mean loghub.GitHubIssueHandler?"),
+        ({"token": None, "token_file": "/nowhere/token"}, "/nowhere/token cannot be read"),
+        ({"home": "/proc/loghub"}, "/proc/loghub cannot be written"),
     ],
 )
 def test_check_bad(tmp_path, change, says):
@@ -335,3 +339,48 @@ def test_drain_with_config(tmp_path, monkeypatch):
     path = config(tmp_path, own={"class": "own_channel.FileHandler"})
     assert "Nothing waits." in run("drain", "--config", path)
     assert (tmp_path / "told.txt").read_text() == "1 ERROR\n"
+
+
+@pytest.mark.parametrize("verb", ["groups", "stats", "recent", "outbox", "preview", "check"])
+def test_readers_send_nothing(tmp_path, verb):
+    """A verb that looks takes in what a killed process left, shows all of it, and delivers nothing."""
+    victim = """
+    import logging, logging.config, os, signal, sys, yaml
+    logging.config.dictConfig(yaml.safe_load(open(sys.argv[1])))
+    for number in range(300):
+        logging.getLogger("shop").error("order %d lost", number)
+    os.kill(os.getpid(), signal.SIGKILL)
+    """
+    with FakeGitHub("acme/shop") as fake:
+        said = {"class": "loghub.GitHubIssueHandler", "repo": "acme/shop", "token": fake.token, "api_url": fake.url}
+        path = config(tmp_path, github=said)
+        fake.fault("* *", "500", times=10**6)  # the victim itself must not get through
+        processes.run(victim, path, code=-9)
+        fake.heal()
+        before = len(fake.requests)
+        command = [sys.executable, "-m", "loghub", verb, "--config", str(path)]
+        done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [request for request in fake.requests[before:] if request.method != "GET"] == []
+        assert fake.issues("acme/shop") == []
+        assert "300" in done.stdout or verb == "recent"
+        command = [sys.executable, "-m", "loghub", "stats", "--json", "--home", str(tmp_path / "home")]
+        done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
+        assert json.loads(done.stdout)["total_errors"] == 300
+
+
+@pytest.mark.parametrize("text", ["handlers: [a]", "handlers: {a: null}", "loggers: {a: null}", "filters: 3"])
+def test_check_shape(tmp_path, text):
+    """A part of the file that is no mapping is said so, without a traceback."""
+    path = tmp_path / "logging.yaml"
+    path.write_text(f"version: 1\n{text}\n")
+    assert "must be a mapping of names to mappings" in run("check", path, code=1)
+
+
+def test_config_with_references(tmp_path):
+    """What a handler takes from elsewhere in the file by cfg:// is found, and so is a handler given by ()."""
+    path = tmp_path / "logging.yaml"
+    handler = {"()": "loghub.GitHubIssueHandler", "repo": "cfg://my.repo", "home": str(tmp_path / "home")}
+    said = {"version": 1, "my": {"repo": "acme/shop"}, "handlers": {"github": handler}}
+    path.write_text(yaml.safe_dump(said))
+    assert "Nothing waits." in run("drain", "--config", path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import math
 import os
 import socket
 import ssl
+import threading
 
 import pytest
 import requests
@@ -16,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loghub.errors import DeliveryError, RefusedError
+from loghub.github import client as client_module
 from loghub.github.client import (
     BadTokenError,
     ForbiddenError,
@@ -607,3 +611,27 @@ def test_only_one_session_is_needed(fake, flow):
     flow.repository()
     assert flow._connection() is first
     assert isinstance(first, requests.Session)
+
+
+def test_endless_reply(monkeypatch):
+    """A reply that does not come to an end is given up, and is not held in memory."""
+
+    class Endless(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b" " * 65536)
+
+        def log_message(self, *args):
+            pass
+
+    monkeypatch.setattr(client_module, "_MAX_REPLY_BYTES", 1 << 20)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = client_module.GitHubClient("acme/shop", lambda: "t", f"http://127.0.0.1:{server.server_address[1]}")
+        with pytest.raises(DeliveryError, match="EndlessReply"):
+            client.issue(1)
+        client.close()
+        server.shutdown()

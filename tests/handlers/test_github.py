@@ -476,3 +476,45 @@ def test_environment(monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "t1")
     handler = GitHubIssueHandler()
     assert (handler.destination, handler.token()) == ("github:acme/first", "t1")
+
+
+def test_no_listing_without_room(bench):
+    """While issues_per_hour is used up, waiting bugs cost no request."""
+    one = bench(issues_per_hour=1)
+    one.fail(ValueError)
+    one.round()
+    one.fail(KeyError)
+    one.round()
+    asked = len(one.fake.requests)
+    for kind in (TypeError, LookupError, OSError):
+        one.fail(kind)
+        one.round()
+    assert len(one.fake.requests) == asked
+    one.clock.now += 3601
+    one.round(closing=True)
+    assert len(one.issues()) == 2
+
+
+def test_refused_listing(bench):
+    """When GitHub refuses a question, what waits is tried again: the items are not at fault."""
+    one = bench()
+    one.fake.fault("GET */issues", "422")
+    one.fail()
+    assert not one.round()
+    assert one.outbox()[0]["state"] == "waiting"
+    one.clock.now += 10
+    assert one.round()
+    assert len(one.issues()) == 1
+
+
+def test_missing_token_file(bench, tmp_path):
+    """A token file that is not there yet is named, and used once it is there."""
+    path = tmp_path / "later"
+    one = bench(token=None, token_file=str(path))
+    one.fail()
+    assert not one.round()
+    assert f"{path} cannot be read" in one.outbox()[0]["reason"]
+    path.write_text(one.fake.token)
+    one.clock.now += 10
+    assert one.round()
+    assert one.count() == 1

@@ -1,0 +1,1183 @@
+"""Delivery in one process: leases, failures, dead letters, flushes, and ledgers that cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from loghub import delivery, journal
+from loghub.delivery import Home, LeaseLostError
+from loghub.errors import DeliveryError, LedgerError, RefusedError
+from loghub.journal import Journal
+from loghub.ledger.sqlite import CorruptLedgerError, SQLiteLedger
+from tests.channels import Told
+from tests.sightings import kind, note
+
+LIST = "list:told"
+
+
+class Clock:
+    """Time that passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    """Return a clock."""
+    return Clock()
+
+
+@pytest.fixture
+def by_hand(monkeypatch):
+    """Let nothing be delivered but by the rounds that the test makes."""
+    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Return the home's folder."""
+    return str(tmp_path / "home")
+
+
+@pytest.fixture
+def make(home, clock):
+    """Return a maker of handlers that live in the home, by the clock."""
+    made = []
+
+    def one(destination=LIST, *, cls=Told, **options):
+        handler = cls(destination, **{"home": home} | options)
+        handler.home.now = clock
+        made.append(handler)
+        return handler
+
+    yield one
+    for each in made:
+        each.on_deliver = lambda batch: None
+        each.close()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Let the thread's rounds follow each other quickly."""
+    monkeypatch.setattr(delivery, "PACE_SECONDS", 0.01)
+
+
+def logger(*handlers):
+    """Return a logger that only these handlers hear."""
+    log = logging.Logger("shop.cart")  # noqa: LOG001 - one that no other test sees
+    for handler in handlers:
+        log.addHandler(handler)
+    return log
+
+
+def fail(log, kind=ValueError, times=1):
+    """Log an exception; each kind is one bug."""
+    for _ in range(times):
+        try:
+            raise kind("bad price")
+        except kind:
+            log.exception("failed")
+
+
+def another(handler, home, clock):
+    """Return another process's view of a home, with `handler` in it."""
+    other = Home(home, None, now=clock)
+    other.attach(id(handler), handler)
+    return other
+
+
+def shut(*others):
+    """Let go of such views."""
+    for other in others:
+        other.close(1)
+        if other._ledger is not None:
+            other._ledger.close()
+
+
+def row(handler):
+    """Return the one row of the outbox."""
+    (only,) = handler.home.ledger().outbox()
+    return only
+
+
+# A round
+
+
+def test_round(by_hand, make):
+    """A round tells each destination each bug once, with its count."""
+    one = make()
+    log = logger(one)
+    fail(log, times=50)
+    fail(log, KeyError, times=3)
+    assert one.home.round()
+    assert Counter(dict(one.told)) == {"ValueError": 50, "KeyError": 3}
+    assert one.home.round()
+    assert len(one.batches) == 1
+    fail(log, times=7)
+    assert one.home.round()
+    assert one.told[-1] == ("ValueError", 7)
+
+
+def test_two_destinations(by_hand, make):
+    """Each destination is told everything; one that fails does not hold up the other."""
+    one, other = make(), make("list:other")
+    log = logger(one, other)
+    one.on_deliver = raising(DeliveryError("down"))
+    fail(log, times=30)
+    assert not one.home.round()
+    assert (one.count, other.count) == (0, 30)
+
+
+def raising(error):
+    """Return what raises an error when something is delivered."""
+
+    def on_deliver(batch):
+        raise error
+
+    return on_deliver
+
+
+def test_no_destination(by_hand, make):
+    """Without a destination errors are counted and kept; nothing waits."""
+    one = make(None)
+    fail(logger(one), times=5)
+    assert one.home.round()
+    assert one.home.ledger().totals()["occurrences"] == 5
+    assert one.home.ledger().outbox() == []
+
+
+def test_new_while_delivering(by_hand, make):
+    """What is logged while its bug is being delivered is told next time: nothing is lost or told twice."""
+    one = make()
+    log = logger(one)
+    fail(log, times=10)
+    more = iter(range(3))
+
+    def failing(batch):
+        if next(more, None) is not None:
+            fail(log, times=5)
+            one.home.fold()
+
+    one.on_deliver = failing
+    while not one.home.round():
+        pass
+    assert one.told == [("ValueError", 10), ("ValueError", 5), ("ValueError", 5), ("ValueError", 5)]
+
+
+def test_what_was_told_before_a_death(by_hand, make):
+    """What is marked as done item by item stays done when the rest fails."""
+    one = make()
+    log = logger(one)
+    for cls in (ValueError, KeyError, TypeError):
+        fail(log, cls)
+
+    def dying(batch):
+        batch.done(batch.items[0])
+        raise DeliveryError("the network went away")
+
+    one.on_deliver = dying
+    assert not one.home.round()
+    assert [each["attempts"] for each in one.home.ledger().outbox()] == [1, 1]
+
+
+def test_a_removed_handler_gets_no_repeats(by_hand, make):
+    """After a handler is closed, repeats of what it was told of are no longer for its destination."""
+    one, other = make(), make("list:other")
+    log = logger(one, other)
+    fail(log, times=30)
+    one.home.round()
+    log.removeHandler(other)
+    other.close()
+    fail(log, times=5)
+    one.home.round()
+    assert (one.count, other.count) == (35, 30)
+    assert one.home.ledger().outbox() == []
+
+
+def test_more_than_one_batch(by_hand, make):
+    """Where a handler takes a part, the rest is due at once."""
+    one = make()
+    log = logger(one)
+    for cls in (ValueError, KeyError, TypeError):
+        fail(log, cls)
+    one.chooses = lambda due, closing: due[:1]
+    assert not one.home.round()
+    assert one.home.again_at <= one.home.now()
+    assert not one.home.round()
+    assert one.home.round()
+    assert len(one.told) == 3
+
+
+def test_interval(by_hand, make, clock):
+    """What its handler does not choose yet is looked at soon, and is nothing that a flush waits for."""
+    one = make()
+    fail(logger(one))
+    one.chooses = lambda due, closing: due if closing else []
+    assert not one.home.round()
+    assert one.home.look_at == clock.now + 1
+    assert one.home.again_at == float("inf")
+    assert one.home.round(everything=True)
+    assert one.count == 1
+
+
+def test_closing_with_others_alive(by_hand, make, home):
+    """At the end of a process intervals hold as long as another process of the home is there to keep them."""
+    one = make()
+    fail(logger(one))
+    one.chooses = lambda due, closing: due if closing else []
+    living = Journal(os.path.join(home, "journal"), "other")
+    assert not one.home.round(closing=True)
+    living.forget()
+    assert one.home.round(closing=True)
+    assert one.count == 1
+
+
+# Leases
+
+
+def test_one_at_a_time(by_hand, make, home, clock):
+    """While one process delivers, another does not; when it is done, there is nothing left for the other."""
+    one = make()
+    second = Told(home=home)
+    other = another(second, home, clock)
+    fail(logger(one), times=3)
+    seen = []
+    one.on_deliver = lambda batch: seen.append(other.round())
+    assert one.home.round()
+    assert seen == [False]
+    assert other.round()
+    assert (one.count, second.count) == (3, 0)
+    shut(other)
+
+
+def test_taken_over(by_hand, make, home, clock):
+    """A process that takes longer than its lease is taken over, and stops at its next step."""
+    one = make()
+    second = Told(home=home)
+    other = another(second, home, clock)
+    fail(logger(one), times=3)
+    lost = []
+
+    def sleeping(batch):
+        clock.now += delivery.LEASE_SECONDS + 1
+        assert other.round()
+        try:
+            batch.renew()
+        except LeaseLostError:
+            lost.append(True)
+            raise
+
+    one.on_deliver = sleeping
+    assert one.home.round()
+    assert lost == [True]
+    assert (one.count, second.count) == (0, 3)
+    shut(other)
+
+
+def test_renewed(by_hand, make, home, clock):
+    """A process that renews its lease is not taken over, however long it takes."""
+    one = make()
+    second = Told(home=home)
+    other = another(second, home, clock)
+    fail(logger(one), times=3)
+
+    def slow(batch):
+        for _ in range(5):
+            clock.now += delivery.LEASE_SECONDS - 1
+            batch.renew()
+            assert not other.round()
+
+    one.on_deliver = slow
+    assert one.home.round()
+    assert (one.count, second.count) == (3, 0)
+    shut(other)
+
+
+def dead_pid():
+    """Return the pid of a process that is gone."""
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
+    os.waitpid(pid, 0)
+    return pid
+
+
+@pytest.mark.parametrize(
+    ("owner", "after"),
+    [
+        ("{place} {dead} x", delivery.ORPHAN_SECONDS),
+        ("{place} {living} x", delivery.LEASE_SECONDS),
+        ("another/place {dead} x", delivery.LEASE_SECONDS),
+        (" {dead} x", delivery.LEASE_SECONDS),
+        ("nonsense", delivery.LEASE_SECONDS),
+    ],
+)
+def test_lease_of_the_dead(by_hand, make, clock, owner, after):
+    """The lease of a process that certainly is gone ends early, but not before its last request can be over."""
+    one = make()
+    fail(logger(one))
+    name = owner.format(place=delivery._place(), dead=dead_pid(), living=os.getpid())
+    one.home.ledger().lease(LIST, name, clock.now, delivery.LEASE_SECONDS)
+    clock.now += after - 1
+    assert not one.home.round()
+    clock.now += 1
+    assert one.home.round()
+    assert one.count == 1
+
+
+def test_two_threads_of_one_process(by_hand, make, home):
+    """drain's thread and the delivery thread do not deliver at the same time, though they share an owner."""
+    one = make()
+    fail(logger(one), times=3)
+    inside, out = threading.Event(), threading.Event()
+
+    def slow(batch):
+        inside.set()
+        out.wait(5)
+
+    one.on_deliver = slow
+    thread = threading.Thread(target=one.home.round)
+    thread.start()
+    inside.wait(5)
+    assert not one.home.round()
+    assert one.home.look_at <= one.home.now() + 1
+    out.set()
+    thread.join()
+    assert one.home.round()
+    assert one.told == [("ValueError", 3)]
+
+
+# Failures
+
+
+def test_destination_rests(by_hand, make, clock):
+    """A destination that could not be told is left alone, also with what is new, longer with each failure."""
+    one = make()
+    log = logger(one)
+    one.on_deliver = raising(DeliveryError("no route"))
+    fail(log)
+    waits = []
+    for n in range(1, 8):
+        assert not one.home.round()
+        assert len(one.batches) == n
+        waits.append(one.home.again_at - clock.now)
+        fail(log, KeyError)
+        assert not one.home.round()
+        assert len(one.batches) == n
+        clock.now = one.home.again_at
+    assert waits[-1] > 4 * waits[0]
+    assert one.home.ledger().outbox()[0]["reason"] == "no route"
+    one.on_deliver = lambda batch: None
+    clock.now += 3600
+    while not one.home.round():
+        clock.now += 3600
+    assert Counter(dict(one.told)) == {"ValueError": 1, "KeyError": 7}
+    one.on_deliver = raising(DeliveryError("no route"))
+    fail(log)
+    one.home.round()
+    assert one.home.again_at - clock.now <= 2  # failures are counted in a row
+
+
+def test_retry_after(by_hand, make, clock):
+    """What the destination asks for is kept to the second."""
+    one = make()
+    fail(logger(one))
+    one.on_deliver = raising(DeliveryError("slow down", retry_after=600))
+    one.home.round()
+    clock.now += 599
+    assert not one.home.round()
+    assert len(one.batches) == 1
+    clock.now += 2.1
+    one.on_deliver = lambda batch: None
+    assert one.home.round()
+    assert one.count == 1
+
+
+def test_refused(by_hand, make):
+    """What a destination will never take is a dead letter with its reason; what comes later is told."""
+    one = make()
+    log = logger(one)
+    one.on_deliver = raising(RefusedError("too odd"))
+    fail(log, times=2)
+    assert one.home.round()
+    assert row(one)["state"] == "dead"
+    assert row(one)["reason"] == "too odd"
+    one.on_deliver = lambda batch: None
+    fail(log, KeyError)
+    assert one.home.round()
+    assert one.told == [("KeyError", 1)]
+    assert one.home.ledger().retry() == 1
+    assert one.home.round()
+    assert one.told[-1] == ("ValueError", 2)
+
+
+def test_one_bad_item(by_hand, make, clock):
+    """An item that a channel's code fails on does not hold up the others, and dies after some attempts."""
+    one = make()
+    log = logger(one)
+    for cls in (ValueError, KeyError, TypeError, OSError):
+        fail(log, cls)
+
+    def picky(batch):
+        if any(item.event["error_type"] == "KeyError" for item in batch.items):
+            raise ZeroDivisionError("in the channel")
+
+    one.on_deliver = picky
+    assert not one.home.round()
+    assert Counter(dict(one.told)) == {"ValueError": 1, "TypeError": 1, "OSError": 1}
+    for n in range(2, delivery.UNEXPECTED_ATTEMPTS + 1):
+        assert row(one)["state"] == "waiting"
+        clock.now += 10_000
+        assert one.home.round() == (n == delivery.UNEXPECTED_ATTEMPTS)
+    assert row(one)["state"] == "dead"
+    assert row(one)["reason"] == "ZeroDivisionError: in the channel"
+    assert row(one)["attempts"] == delivery.UNEXPECTED_ATTEMPTS
+
+
+def test_all_bad_items(by_hand, make, clock):
+    """Where a channel fails on everything, and then its destination goes away too, it is not hammered."""
+    one = make()
+    log = logger(one)
+    for cls in (ValueError, KeyError, TypeError):
+        fail(log, cls)
+    errors = iter([ZeroDivisionError(), DeliveryError("gone")])
+
+    def on_deliver(batch):
+        raise next(errors)
+
+    one.on_deliver = on_deliver
+    assert not one.home.round()
+    assert len(one.batches) == 2
+    assert not one.home.round()
+    assert len(one.batches) == 2
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("x"), DeliveryError("x"), RecursionError("x")])
+def test_bad_choice(by_hand, make, clock, error):
+    """A handler that fails when it is asked what is due holds up nobody else."""
+    one, other = make(), make("list:other")
+
+    def choosing(due, closing):
+        raise error
+
+    one.chooses = choosing
+    fail(logger(one, other))
+    assert not one.home.round()
+    assert other.count == 1
+    assert one.home.look_at == clock.now + delivery.TROUBLE_SECONDS
+    one.chooses = None
+    assert one.home.round()
+    assert one.count == 1
+
+
+def test_an_exception_that_cannot_be_printed(by_hand, make):
+    """A channel's exception whose __str__ raises is a reason all the same."""
+
+    class Odd(Exception):
+        def __str__(self):
+            raise ValueError("no text")
+
+    one = make()
+    fail(logger(one))
+    one.on_deliver = raising(Odd())
+    assert not one.home.round()
+    assert "Odd" in row(one)["reason"]
+
+
+def test_later_and_budget(by_hand, make, home, clock):
+    """A budget holds for all processes of a ledger; waiting for it is no failed attempt."""
+    one = make()
+    second = Told(home=home)
+    other = another(second, home, clock)
+    log = logger(one)
+
+    def thrifty(batch):
+        for item in batch.items:
+            wait = batch.spend("calls", 2, 3600)
+            if wait:
+                batch.later(item, "budget", wait, failed=False)
+
+    one.on_deliver = second.on_deliver = thrifty
+    for cls in (ValueError, KeyError, TypeError):
+        fail(log, cls)
+    assert not one.home.round()
+    assert len(one.told) == 2
+    assert (row(one)["attempts"], row(one)["reason"]) == (0, "budget")
+    assert one.home.again_at == clock.now + 3600
+    clock.now += 3599
+    assert not other.round()
+    clock.now += 1
+    assert other.round()
+    assert len(second.told) == 1
+    shut(other)
+
+
+def test_memory_of_a_destination(by_hand, make, home, clock):
+    """What a handler remembers is there for the next process, also when its delivery failed."""
+    one = make()
+    second = Told(home=home)
+    other = another(second, home, clock)
+    log = logger(one)
+
+    def remembering(batch):
+        batch.memory["calls"] = batch.memory.get("calls", 0) + 1
+        batch.items[0].memory["number"] = 7
+        if batch.memory["calls"] == 1:
+            raise DeliveryError("after all")
+
+    one.on_deliver = second.on_deliver = remembering
+    fail(log)
+    one.home.round()
+    clock.now += 10
+    assert other.round()
+    assert one.home.ledger().memory(LIST) == {"calls": 2}
+    fail(log)
+    assert one.home.round()
+    assert one.batches[-1].items[0].memory == {"number": 7}
+    shut(other)
+
+
+# Homes
+
+
+def test_unwritable_home(by_hand, make, tmp_path, caplog):
+    """Where the home cannot be, errors are kept in memory and delivered, and that is said once."""
+    (tmp_path / "file").write_text("")
+    one = make(home=str(tmp_path / "file" / "home"))
+    other = make("list:other", home=str(tmp_path / "file" / "home"))
+    log = logger(one, other)
+    fail(log, times=30)
+    assert one.home.round()
+    fail(log, times=30)
+    assert one.home.round(closing=True)
+    fail(log, times=30)
+    assert one.home.round()
+    assert one.count == other.count == 90
+    (said,) = [each.getMessage() for each in caplog.records if each.name == "loghub"]
+    assert said.startswith("Error reporter: the home ")
+    assert "LOGHUB_HOME" in said
+
+
+def test_home_deleted(by_hand, make, home, clock):
+    """When somebody deletes the home, nothing that was not told is lost, and the home is made anew."""
+    one = make()
+    log = logger(one)
+    fail(log, times=3)
+    assert one.home.round()
+    shutil.rmtree(home)
+    fail(log, KeyError, times=4)
+    for _ in range(3):
+        clock.now += 10
+        one.home.round()
+    fail(log, KeyError, times=2)
+    assert one.home.round()
+    assert Counter(n for name, n in one.told if name == "KeyError").total() > 0
+    assert sum(n for name, n in one.told if name == "KeyError") == 6
+    assert os.path.exists(os.path.join(home, "ledger.db"))
+    assert len(journal.names(one.home.journals)) == 1
+
+
+def test_keep_at_least(by_hand, make):
+    """The home keeps as many occurrences in full as the handler asks that wants most."""
+    one = make()
+    one.home.keep_at_least(30)
+    one.home.keep_at_least(25)
+    log = logger(one)
+    fail(log, times=50)
+    one.home.round()
+    assert len(one.home.ledger().events(100)) == 30
+
+
+def test_adopted(by_hand, make, home):
+    """Journals that nobody holds are folded to their end, torn last lines and all, and removed."""
+    left = Journal(os.path.join(home, "journal"), "other")
+    left.keep = 1
+    for _ in range(30):
+        note(left, kind(), LIST)
+    os.write(left.fd, b"1")
+    left.forget()
+    one = make()
+    assert one.home.round(closing=True)
+    assert one.count == 30
+    assert one.home.ledger().totals() == {"groups": 1, "occurrences": 30, "dropped": 0, "torn": 1}
+    assert journal.names(one.home.journals) == []
+    assert one.home.ledger().offset(left.name) == 0  # forgotten
+
+
+def test_half_folded_and_adopted(by_hand, make, home):
+    """What its process had folded before it died is not folded again."""
+    left = Journal(os.path.join(home, "journal"), "other")
+    left.keep = 1
+    one = make()
+    for n in range(5):
+        for _ in range(7):
+            note(left, kind(), LIST)
+        if n == 3:
+            reader = journal.Reader(left.name, left.fd)
+            reader.CHUNK = 500
+            reader.resume(0)
+            assert one.home.ledger().fold(reader.read())
+    assert 0 < one.home.ledger().offset(left.name) < left.size
+    left.forget()
+    assert one.home.round(closing=True)
+    assert one.count == 35
+
+
+def test_a_journal_that_cannot_be_removed(by_hand, make, home, monkeypatch):
+    """A journal that stays is not counted twice."""
+    left = Journal(os.path.join(home, "journal"), "other")
+    note(left, kind(), LIST)
+    left.forget()
+    one = make()
+
+    def refusing(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    for _ in range(3):
+        assert one.home.round(closing=True)
+    monkeypatch.undo()
+    assert one.home.round(closing=True)
+    assert one.count == 1
+    assert journal.names(one.home.journals) == []
+
+
+def test_a_journal_that_cannot_be_read(by_hand, make, home, monkeypatch, caplog):
+    """A journal on a bad disk does not hold up the others, and is said once."""
+    folder = os.path.join(home, "journal")
+    bad, good = Journal(folder, "other"), Journal(folder, "other")
+    for each in (bad, good):
+        note(each, kind(), LIST)
+        each.forget()
+    one = make()
+    real = journal.Reader.resume
+
+    def resume(self, offset):
+        if self.name == bad.name:
+            raise OSError(5, "Input/output error")
+        real(self, offset)
+
+    monkeypatch.setattr(journal.Reader, "resume", resume)
+    for _ in range(2):
+        assert one.home.round(closing=True)
+    assert one.count == 1
+    assert len([each for each in caplog.records if bad.name in each.getMessage()]) == 1
+
+
+def descriptors():
+    """Return how many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_adopting_without_a_ledger(by_hand, make, home, clock):
+    """While the ledger cannot be used, journals of the dead stay free for others, and no descriptor is lost."""
+    left = Journal(os.path.join(home, "journal"), "other")
+    note(left, kind(), LIST)
+    left.forget()
+    one = make()
+    one.home.ledger()
+    locked = sqlite3.connect(os.path.join(home, "ledger.db"), isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    one.home._ledger._db.execute("PRAGMA busy_timeout = 0")
+    assert not one.home.round(closing=True)
+    assert one.home._ledger is None
+    before = descriptors()
+    for _ in range(2):
+        assert not one.home.round(closing=True)
+    assert descriptors() == before
+    ((_, fd),) = journal.adopt(one.home.journals)
+    os.close(fd)
+    locked.execute("ROLLBACK")
+    locked.close()
+    assert one.home.round(closing=True)
+    assert one.count == 1
+
+
+# Ledgers
+
+
+def said(caplog):
+    """Return what loghub said of its own life; every line is marked."""
+    lines = [each.getMessage() for each in caplog.records if each.name == "loghub"]
+    assert all(line.startswith("Error reporter: ") for line in lines)
+    return lines
+
+
+def test_locked_ledger(by_hand, make, home, clock, caplog):
+    """While the ledger is locked errors stay in the journal; that is said once, and all is told exactly once."""
+    caplog.set_level("INFO", "loghub")
+    one = make()
+    log = logger(one)
+    fail(log, times=30)
+    assert one.home.round()
+    locked = sqlite3.connect(os.path.join(home, "ledger.db"), isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        fail(log, times=30)
+        assert not one.home.round()
+        assert one.home.trouble
+        assert one.home.again_at == clock.now + delivery.TROUBLE_SECONDS
+    locked.execute("ROLLBACK")
+    locked.close()
+    assert one.home.round()
+    assert one.count == 90
+    lines = [line for line in said(caplog) if "ledger" in line]
+    assert len(lines) == 2
+    assert "kept in the journal" in lines[0]
+    assert "can be used again" in lines[1]
+
+
+def test_newer_ledger(by_hand, make, home, caplog):
+    """A ledger of a newer loghub is left alone; errors are kept, and told when the ledger can be used."""
+    one = make()
+    log = logger(one)
+    fail(log, times=30)
+    assert one.home.round()
+    with_newer = sqlite3.connect(os.path.join(home, "ledger.db"), isolation_level=None)
+    with_newer.execute("PRAGMA user_version = 99")
+    one.home._ledger.close()
+    for _ in range(3):
+        fail(log, times=10)
+        assert not one.home.round()
+    with_newer.execute("PRAGMA user_version = 1")
+    with_newer.close()
+    assert one.home.round()
+    assert one.count == 60
+    assert len([line for line in said(caplog) if "newer loghub" in line]) == 1
+
+
+def test_damaged_ledger(by_hand, make, home, caplog):
+    """A damaged ledger is set aside, and what the journals still hold is told by the new one."""
+    one = make()
+    log = logger(one)
+    fail(log, times=30)
+    os.makedirs(home, exist_ok=True)
+    with open(os.path.join(home, "ledger.db"), "wb") as file:
+        file.write(b"no database" * 1000)
+    assert not one.home.round()
+    assert one.home.again_at <= one.home.now()
+    assert one.home.round()
+    assert one.count == 30
+    (aside,) = [name for name in os.listdir(home) if "damaged" in name]
+    with open(os.path.join(home, aside), "rb") as file:
+        assert file.read() == b"no database" * 1000
+    assert len([line for line in said(caplog) if "moved to" in line]) == 1
+
+
+def test_damaged_while_in_use(by_hand, make, home, clock, caplog):
+    """A ledger that is ruined while it is open is set aside too; every bug is told again or for the first time."""
+    one = make()
+    log = logger(one)
+    fail(log, times=30)
+    assert one.home.round()
+    path = os.path.join(home, "ledger.db")
+    one.home._ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    one.home._ledger.close()
+    with open(path, "r+b") as file:
+        file.write(b"\xff" * os.path.getsize(path))
+    fail(log, KeyError, times=5)
+    while not one.home.round():
+        clock.now += 5
+    assert ("KeyError", 5) in one.told
+    assert any("damaged" in name for name in os.listdir(home))
+
+
+def test_damaged_for_two_processes(by_hand, make, home, clock):
+    """Of two processes that find a damaged ledger one sets it aside; the other does not take the new one away."""
+    one = make()
+    second = Told(home=home)
+    other = another(second, home, clock)
+    fail(logger(one))
+    one.home.round()
+    other.round()
+    path = os.path.join(home, "ledger.db")
+    damaged = os.stat(path).st_ino
+    error = CorruptLedgerError("damaged", damaged)
+    one.home._give_up_ledger(error)
+    fail(logger(one), KeyError)
+    assert one.home.round()
+    new = os.stat(path).st_ino
+    assert new != damaged
+    other._give_up_ledger(error)
+    assert os.stat(path).st_ino == new
+    assert len([name for name in os.listdir(home) if "damaged" in name and name[-4:] not in ("-wal", "-shm")]) == 1
+    clock.now += 10
+    assert other.round()
+    assert one.home.ledger().id == other.ledger().id
+    shut(other)
+
+
+def test_set_aside_takes_the_log_along(home):
+    """What belongs to a damaged ledger goes with it: a new one must not read the old one's log."""
+    os.makedirs(home)
+    for suffix in ("", "-wal", "-shm"):
+        with open(os.path.join(home, "ledger.db" + suffix), "w", encoding="utf-8") as file:
+            file.write(suffix)
+    inode = os.stat(os.path.join(home, "ledger.db")).st_ino
+    assert delivery.set_aside(home, inode + 1) is None
+    assert delivery.set_aside(os.path.join(home, "nowhere"), inode) is None
+    aside = delivery.set_aside(home, inode)
+    assert sorted(os.listdir(home)) == sorted(os.path.basename(aside) + suffix for suffix in ("", "-wal", "-shm"))
+
+
+def test_folded_by_somebody_else(by_hand, make, home):
+    """Where the ledger is further than we thought, we go on from there: nothing twice, nothing lost."""
+    one = make()
+    log = logger(one)
+    fail(log, times=30)
+    one.home.fold()
+    fail(log, times=5)
+    writer = one.home._journal
+    other = journal.Reader(writer.name, writer.fd, one.home.ledger().offset(writer.name))
+    assert one.home.ledger().fold(other.read())
+    fail(log, times=5)
+    assert one.home.round()
+    assert one.count == 40
+
+
+def test_unexpected(by_hand, make, home, monkeypatch, caplog):
+    """A fault of our own costs a round, not the thread."""
+    one = make()
+    fail(logger(one))
+    monkeypatch.setattr(journal.Reader, "read", lambda *_, **__: 1 / 0)
+    assert not one.home.round()
+    monkeypatch.undo()
+    assert one.home.round()
+    assert one.count == 1
+    assert any("ZeroDivisionError" in line for line in said(caplog))
+
+
+def test_own_lines_are_never_reported(by_hand, make, tmp_path):
+    """What loghub says of itself goes to the application's handlers, but not back into loghub."""
+    one = make(level="INFO")
+    heard = []
+
+    class Hearing(logging.Handler):
+        def emit(self, record):
+            heard.append((record.name, record.getMessage()))
+
+    own = logging.getLogger("loghub")
+    for handler in (one, Hearing()):
+        own.addHandler(handler)
+    try:
+        fail(logger(one))
+        one.on_deliver = raising(DeliveryError("down"))
+        for _ in range(3):
+            one.home.round()
+    finally:
+        for handler in list(own.handlers):
+            own.removeHandler(handler)
+    assert heard == [("loghub", f"Error reporter: {LIST} could not be told, trying again: down")]
+    assert one.home.ledger().totals()["occurrences"] == 1
+
+
+# The thread
+
+
+@pytest.fixture
+def real(home, quick):
+    """Return a maker of handlers in real time, for the thread to deliver."""
+    made = []
+
+    def one(destination=LIST, **options):
+        made.append(Told(destination, home=home, **options))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.on_deliver = lambda batch: None
+    for each in made:
+        each.close()
+
+
+def wait_for(what, seconds=5.0):
+    """Wait until something is so."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not come"
+        time.sleep(0.005)
+
+
+def test_the_thread_delivers(real):
+    """A new bug is delivered soon, without a flush."""
+    one = real()
+    fail(logger(one))
+    wait_for(lambda: one.count == 1)
+    fail(logger(one), times=100)
+    wait_for(lambda: one.count == 101)
+
+
+def test_flush(real):
+    """A flush delivers what waits, also what waits for an interval, and says so."""
+    one = real()
+    log = logger(one)
+    one.chooses = lambda due, closing: due if closing else []
+    for _ in range(3):
+        fail(log, times=10)
+        assert delivery.flush(5)
+    assert one.count == 30
+    assert delivery.flush(0)
+    assert journal.names(one.home.journals) == []
+
+
+def test_flush_of_what_is_under_way(real):
+    """A flush waits for a delivery that has begun."""
+    one = real()
+    inside, out = threading.Event(), threading.Event()
+
+    def slow(batch):
+        inside.set()
+        out.wait(5)
+
+    one.on_deliver = slow
+    fail(logger(one))
+    inside.wait(5)
+    threading.Timer(0.1, out.set).start()
+    assert delivery.flush(5)
+    assert one.count == 1
+
+
+def test_flush_is_bounded(real):
+    """A flush of a delivery that hangs ends in time, and the next ones at once: handlers are flushed one by one."""
+    one, other = real(), real("list:other")
+    out = threading.Event()
+    one.on_deliver = lambda batch: out.wait(10)
+    fail(logger(one, other))
+    started = time.monotonic()
+    assert not delivery.flush(0.4)
+    assert time.monotonic() - started < 1.5
+    started = time.monotonic()
+    for handler in (one, other, one, other):
+        handler.flush()
+    assert time.monotonic() - started < 0.3
+    out.set()
+    fail(logger(one, other))
+    assert delivery.flush(5)
+    assert one.count == other.count == 2
+
+
+def test_flush_stops_at_the_next_step(real):
+    """When the time of a flush is over, a delivery stops at its next step and gives its lease back."""
+    one = real()
+    begun, stopped = threading.Event(), threading.Event()
+
+    def steps(batch):
+        begun.set()
+        try:
+            while True:
+                batch.memory["steps"] = batch.memory.get("steps", 0) + 1
+                batch.renew()
+                time.sleep(0.01)
+        except LeaseLostError:
+            stopped.set()
+            raise
+
+    one.on_deliver = steps
+    fail(logger(one))
+    begun.wait(5)
+    assert not delivery.flush(0.4)
+    assert stopped.wait(1)
+    one.on_deliver = lambda batch: None
+    fail(logger(one))
+    assert delivery.flush(5)
+    assert one.count == 2
+    assert one.home.ledger().memory(LIST)["steps"] > 0
+    assert one.home.ledger().leaseholder(LIST) == ("", 0.0)
+
+
+def test_flush_sits_out_a_short_rest(real, monkeypatch):
+    """A pause that ends within the time of the flush is sat out; a longer one ends the flush at once."""
+    one = real()
+    answers = iter([DeliveryError("a moment", retry_after=0.2), None, DeliveryError("an hour", retry_after=3600)])
+
+    def on_deliver(batch):
+        if error := next(answers):
+            raise error
+
+    one.on_deliver = on_deliver
+    log = logger(one)
+    fail(log)
+    assert delivery.flush(5)
+    assert one.count == 1
+    fail(log)
+    started = time.monotonic()
+    assert not delivery.flush(5)
+    assert time.monotonic() - started < 2
+
+
+def test_flush_does_not_wait_for_intervals(real, home):
+    """What waits for an interval that another process will keep does not hold up the end of this one."""
+    one = real()
+    one.chooses = lambda due, closing: due if closing else []
+    living = Journal(os.path.join(home, "journal"), "other")
+    fail(logger(one))
+    started = time.monotonic()
+    assert not delivery.flush(5)
+    assert time.monotonic() - started < 2
+    living.forget()
+
+
+def test_flush_after_damage(real, home):
+    """A flush that finds a damaged ledger begins a new one and delivers."""
+    one = real()
+    os.makedirs(home, exist_ok=True)
+    with open(os.path.join(home, "ledger.db"), "wb") as file:
+        file.write(b"no database" * 1000)
+    fail(logger(one))
+    assert delivery.flush(5)
+    assert one.count == 1
+
+
+def test_flush_from_the_thread(real):
+    """A channel that flushes while it delivers does not wait for itself."""
+    one = real()
+    answers = []
+    one.on_deliver = lambda batch: answers.append(delivery.flush(5))
+    fail(logger(one))
+    wait_for(lambda: one.count == 1)
+    assert answers == [False]
+
+
+def test_nothing_to_flush(home):
+    """A handler that was never used costs nothing at the end: no home is made."""
+    one = Told(home=home)
+    started = time.monotonic()
+    one.flush()
+    one.close()
+    assert time.monotonic() - started < 0.2
+    assert not os.path.exists(home)
+
+
+def test_thread_after_a_bad_handler(real):
+    """The thread lives on, whatever a handler raises."""
+    one = real()
+    log = logger(one)
+    one.on_deliver = raising(MemoryError())
+    fail(log)
+    wait_for(lambda: one.batches)
+    one.on_deliver = lambda batch: None
+    fail(log, KeyError)
+    wait_for(lambda: ("KeyError", 1) in one.told)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_thread_that_died(real):
+    """A thread that a channel ended is replaced at the next record, and its number is no longer muted."""
+    one = real()
+    log = logger(one)
+    one.on_deliver = raising(SystemExit())
+    before = delivery._thread
+    fail(log)
+    wait_for(lambda: delivery._thread is not None and one.batches and not delivery._thread.is_alive())
+    assert delivery._thread.ident not in delivery.capture.muted_threads
+    one.on_deliver = lambda batch: None
+    fail(log, KeyError)
+    wait_for(lambda: ("KeyError", 1) in one.told)
+    assert delivery._thread is not before
+
+
+def test_handler_that_comes_later(real):
+    """What waits for a destination is told by a handler that comes later."""
+    one = real()
+    log = logger(one)
+    one.on_deliver = raising(DeliveryError("wrong password", retry_after=0.1))
+    fail(log)
+    wait_for(lambda: one.batches)
+    one.close()
+    other = real()
+    wait_for(lambda: other.count == 1)
+
+
+def test_sender_that_logs(real):
+    """What a channel's libraries log while they deliver is not reported."""
+    one = real()
+    log = logger(one)
+    one.on_deliver = lambda batch: fail(log, KeyError)
+    fail(log)
+    assert delivery.flush(5)
+    assert one.told == [("ValueError", 1)]
+
+
+def test_closed_and_used_again(real):
+    """A home whose handlers were closed takes new ones."""
+    one = real()
+    fail(logger(one))
+    one.flush()
+    one.close()
+    assert journal.names(one.home.journals) == []
+    other = real()
+    fail(logger(other))
+    assert delivery.flush(5)
+    assert (one.count, other.count) == (1, 1)
+
+
+def test_closing_the_last_handler_folds(by_hand, make):
+    """What was logged before the last handler was closed is in the ledger, though nobody delivered it."""
+    one = make()
+    fail(logger(one), times=30)
+    one.close()
+    assert journal.names(one.home.journals) == []
+    found = SQLiteLedger(os.path.join(one.home.path, "ledger.db"))
+    assert found.totals()["occurrences"] == 30
+    assert [each["waiting"] for each in found.outbox()] == [30]
+    found.close()
+
+
+def test_close_is_bounded(by_hand, make, home):
+    """Closing does not wait for a ledger that others keep locked."""
+    one = make(shutdown_timeout=0.2)
+    log = logger(one)
+    fail(log)
+    one.home.round()
+    locked = sqlite3.connect(os.path.join(home, "ledger.db"), isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    fail(log)
+    started = time.monotonic()
+    one.close()
+    assert time.monotonic() - started < 2
+    locked.execute("ROLLBACK")
+    locked.close()
+    assert len(journal.names(one.home.journals)) == 1
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:9/x"])
+def test_ledger_that_is_not_there(by_hand, home, url):
+    """Whatever opening a ledger raises, a round does not."""
+    other = Home(home, url)
+    handler = Told(home=home)
+    other.attach(1, handler)
+    assert other.round() in (True, False)
+
+
+def test_open_ledger_in_an_impossible_place(tmp_path):
+    """A home that cannot be made is one sentence."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match=r"The home .* cannot be made"):
+        delivery.open_ledger(str(tmp_path / "file" / "home"), None)
+
+
+# Where the home is
+
+
+def test_default_home(monkeypatch, tmp_path):
+    """LOGHUB_HOME comes first, then the user's state directory; a user without a home has none."""
+    assert delivery.default_home() == os.environ["LOGHUB_HOME"]
+    monkeypatch.delenv("LOGHUB_HOME")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert delivery.default_home() == str(tmp_path / "loghub")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert delivery.default_home() == str(tmp_path / ".local" / "state" / "loghub")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert delivery.default_home() is None
