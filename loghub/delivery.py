@@ -565,16 +565,20 @@ class Home:
 
     def close(self, timeout: float) -> None:
         """Fold what is left and let go of journal and ledger, unless that takes longer than `timeout`."""
-        if self.trouble or _logging_is_locked() or not self._folding.acquire(timeout=max(0.0, timeout)):
-            return  # the journal stays for the thread, or for whoever comes next
-        try:
-            self.fold(release=True)
-            if self._ledger is not None and self.path is not None:
-                self._ledger.close()
-        except (LedgerError, OSError) as error:
-            self.trouble = str(error)
-        finally:
-            self._folding.release()
+        if _logging_is_locked():
+            return  # the thread goes on
+        if not self.trouble and self._folding.acquire(timeout=max(0.0, timeout)):
+            try:
+                self.fold(release=True)
+                if self._ledger is not None and self.path is not None:
+                    self._ledger.close()
+            except (LedgerError, OSError) as error:
+                self.trouble = str(error)  # the journal stays for whoever comes next
+            finally:
+                self._folding.release()
+        writer = self._journal
+        if writer is not None and (missing := writer.missing):
+            self.say("missing", f"{missing} errors could not be written to {self.journals} and end with this process.")
 
     # Forking --------------------------------------------------------------------------------------------
 

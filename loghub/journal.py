@@ -102,7 +102,7 @@ class Journal:
         self._trouble = ""
         self._write = write
         self._lock = threading.RLock()  # a signal handler may log while its own thread is in here
-        self._spill: deque[bytes] = deque()
+        self._spill: deque[tuple[bytes, int]] = deque()  # lines, and how many occurrences each is
         self._spilled = 0
         self._torn = False
         self._kept: dict[str, tuple[int, int]] = {}
@@ -138,6 +138,11 @@ class Journal:
     def held(self) -> str:
         """Why lines are held in memory now; an empty text if none are."""
         return (self._trouble or "no file can be opened") if self._spill or self._torn else ""
+
+    @property
+    def missing(self) -> int:
+        """How many occurrences are not on the disk now."""
+        return self.dropped + sum(occurrences for _, occurrences in list(self._spill))
 
     @property
     def fd(self) -> int:
@@ -273,7 +278,7 @@ class Journal:
         if self._spilled + len(data) > SPILL_BYTES:
             self.dropped += occurrences
             return False
-        self._spill.append(data)
+        self._spill.append((data, occurrences))
         self._spilled += len(data)
         self._catch_up()
         return True
@@ -282,8 +287,8 @@ class Journal:
         """Write what was held back; a torn line is first ended by a mark that makes it unreadable."""
         if self._torn and not self._put(TORN):
             return
-        while self._spill and self._put(self._spill[0]):
-            self._spilled -= len(self._spill.popleft())
+        while self._spill and self._put(self._spill[0][0]):
+            self._spilled -= len(self._spill.popleft()[0])
 
     def _put(self, data: bytes) -> bool:
         try:

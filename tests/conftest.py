@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 
 import pytest
 
@@ -33,6 +34,8 @@ def _forget_homes() -> None:
     delivery._homes.clear()
     delivery._failed_at = float("-inf")
     delivery.by_hand = False
+    if delivery._thread is not None:
+        delivery._thread.settle(time.monotonic() + 5.0)  # else it would open again what is closed here
     for home in left:
         home.close(5.0)
         if home._ledger is not None:

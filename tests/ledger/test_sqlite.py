@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -136,7 +137,8 @@ def test_newer(opened, path):
         opened()
     with pytest.raises(LedgerError, match="newer"):
         count(one)
-    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (99,)
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (99,)
 
 
 def test_locked(opened, path):
@@ -218,6 +220,7 @@ for n in range(20):
     tally = Tally(count=1, first_at=1.0, last_at=2.0, hours=Counter({0: 1}))
     assert ledger.fold(Fold("j" + sys.argv[2], n, n + 1, {"v1:1111111111111111": tally}))
 print(ledger.id)
+ledger.close()
 """
 
 
