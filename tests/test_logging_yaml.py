@@ -1,0 +1,102 @@
+"""The repository's own logging.yaml and README tell everything there is, and nothing that is not."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import logging.config
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import loghub
+from loghub import delivery
+from loghub.cli import VERBS
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "logging.yaml").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NOT_FOR_YAML = {"self", "unknown", "rest", "now", "name", "mode", "delay", "encoding", "errors", "log_path"}
+
+
+@pytest.fixture
+def configured(tmp_path, monkeypatch):
+    """Configure logging by the file, as an application in `tmp_path` would; put everything back afterwards."""
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    logging.config.dictConfig(yaml.safe_load(TEXT))
+    yield tmp_path
+    for handler in list(root.handlers):
+        if handler not in handlers:
+            root.removeHandler(handler)
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_works_as_it_stands(configured):
+    """The file needs no change: an error is in the log, in a detail file and in the ledger, and nothing is sent."""
+    logging.getLogger("shop").error("order %d lost", 7)
+    assert delivery.flush(5.0)
+    assert "order 7 lost" in (configured / "logs" / "error.log").read_text(encoding="utf-8")
+    assert len(list((configured / "logs" / "errors").iterdir())) == 1
+    (home,) = delivery.homes()
+    assert [group.count for group in home.ledger().groups()] == [1]
+
+
+def options(name):
+    """Return the options of a public class, its bases' included, as a YAML file names them."""
+    cls = getattr(loghub, name)
+    return {
+        parameter
+        for one in cls.__mro__
+        if one.__module__.startswith("loghub.") and "__init__" in vars(one)
+        for parameter in inspect.signature(one.__init__).parameters
+    } - NOT_FOR_YAML
+
+
+@pytest.mark.parametrize("name", sorted(set(loghub.__all__) - {"JsonFormatter", "__version__"}))
+def test_every_option_is_shown(name):
+    """Each option of each class stands in the file, as an entry, an example in a comment, or in words."""
+    block = TEXT[TEXT.index(f"loghub.{name}") :]
+    missing = {option for option in options(name) if not re.search(rf"\b{option}\b", block)}
+    if name != "GitHubIssueHandler":  # the first reporting handler shows what all of them have
+        missing -= {"home", "ledger", "shutdown_timeout", "level"}
+    assert not missing
+
+
+def test_defaults_are_true():
+    """Each value in the file that is not only an example is the option's default."""
+    said = yaml.safe_load(TEXT)["handlers"]
+    for name in ("github", "detail", "mail"):
+        cls = getattr(loghub, said[name]["class"].partition(".")[2])
+        defaults = {
+            parameter.name: parameter.default
+            for one in reversed(cls.__mro__)
+            if one.__module__.startswith("loghub.") and "__init__" in vars(one)
+            for parameter in inspect.signature(one.__init__).parameters.values()
+        }
+        for option, value in said[name].items():
+            if option in defaults and defaults[option] is not None:
+                default = defaults[option]
+                same = list(default) == value if isinstance(default, tuple) else default == value
+                assert same or logging.getLevelName(default) == value, (name, option, default)
+
+
+def test_readme_names_everything():
+    """The README names each public class, each verb, and each environment variable that the code reads."""
+    for name in set(loghub.__all__) - {"__version__"}:
+        assert f"loghub.{name}" in README
+    for verb in VERBS:
+        assert f"loghub {verb}" in README or f"`{verb}`" in README, verb
+    read = set()
+    for path in (ROOT / "loghub").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        read |= set(
+            re.findall(r"\b(?:LOGHUB_[A-Z]+|ERROR_REPORTING_[A-Z_]+|GITHUB_(?:TOKEN|REPO|API_URL)|GH_TOKEN)\b", text)
+        )
+    for variable in read - {"LOGHUB_RELEASE"}:
+        assert f"`{variable}`" in README, variable
