@@ -15,7 +15,7 @@ import click
 import loghub.demo
 from loghub import env, history
 from loghub.cli import outbox, preview, readers
-from loghub.cli.where import load_handlers
+from loghub.cli.where import close_at_end, load_handlers
 from loghub.handlers.detailfile import detail_files
 
 _TOLD_BY_ENVIRONMENT = ("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_REPO", "GITHUB_REPOSITORY", "LOGHUB_HOME", "LOGHUB_LEDGER")
@@ -47,7 +47,7 @@ def demo(send: bool, orders: int, directory: str | None) -> None:
         f"A shop with 3 processes, threads and an event loop ran for {took:.1f} s and failed all the time.\n"
         f"Its logging was set up by a copy of the repository's logging.yaml: {config}"
     )
-    home = history.open_home(os.path.join(folder, "home"), None)
+    home = close_at_end(history.open_home(os.path.join(folder, "home"), None))
     ledger = home.ledger()
     _heading("Occurrences -> bugs")
     totals = ledger.totals()

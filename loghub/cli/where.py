@@ -42,7 +42,9 @@ class Where:
         if self.config is None:
             from loghub.handlers.github import GitHubIssueHandler
 
-            return [GitHubIssueHandler(**self.named())]
+            handler = GitHubIssueHandler(**self.named())
+            close_at_end(handler.home)
+            return [handler]
         found = load_handlers(self.config, self.named())
         if not found:
             raise click.ClickException(f"{self.config} has no handler of loghub: there is nothing to look at.")
@@ -52,14 +54,14 @@ class Where:
         """Return the home, for reading; of several in --config the first."""
         if self.config is not None and self.home is None:
             first = self.handlers()[0].home
-            return history.open_home(first.path, first.url)
+            return close_at_end(history.open_home(first.path, first.url))
         probe = ReportingHandler(**self.named())
         path, url = probe.home.path, probe.home.url
         if url is None and (path is None or not os.path.isdir(path)):
             raise click.ClickException(
                 f"There is no home at {path}: nothing was reported there yet. Say where with --home or --config."
             )
-        return history.open_home(path, url)
+        return close_at_end(history.open_home(path, url))
 
     def named(self) -> dict[str, Any]:
         """Return what was given as options of a handler."""
@@ -133,7 +135,10 @@ def configure(path: str, config: dict[str, Any]) -> list[ReportingHandler]:
     except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
         raise click.ClickException(f"{path}: {reason(error)}") from error
     made = logging._handlers  # type: ignore[attr-defined]
-    return [made[name] for name in config["handlers"] if isinstance(made.get(name), ReportingHandler)]
+    handlers = [made[name] for name in config["handlers"] if isinstance(made.get(name), ReportingHandler)]
+    for home in homes_of(handlers):
+        close_at_end(home)
+    return handlers
 
 
 def reports(path: str, name: str, dotted: object) -> bool:
@@ -162,6 +167,12 @@ def reason(error: BaseException) -> str:
             parts.append(str(one))
         one = one.__cause__
     return ": ".join(part.rstrip(".") for part in parts) + "."
+
+
+def close_at_end(home: Home) -> Home:
+    """Have the home let go of its ledger when the verb has ended; return it."""
+    click.get_current_context().call_on_close(lambda: home.close(1.0))
+    return home
 
 
 def homes_of(handlers: list[ReportingHandler]) -> list[Home]:
