@@ -198,7 +198,7 @@ class Capture:
         sighting.kept = -1
         sighting.event = None
         if type(seen) is Sighting:  # another EventFilter's: what it says does not bind this one
-            sighting.counted, sighting.kept = seen.counted, seen.kept
+            sighting.counted, sighting.routed, sighting.kept = seen.counted, seen.routed, seen.kept
         elif isinstance(seen, str) and (read := _CARRIED.fullmatch(seen)):
             sighting.carried, sighting.counted = read[1], read[2] or ""
         return sighting

@@ -234,9 +234,13 @@ class Home:
 
     def detach(self, key: int) -> bool:
         """Remove a handler; True when it was the last."""
-        if self._journal is not None:
-            self._journal.forget_kinds()  # repeats would still be for its destination
+        self.forget_kinds()  # repeats would still be for its destination
         return self._handlers.pop(key, self) is not self and not self._handlers
+
+    def forget_kinds(self) -> None:
+        """Write each kind in full once more: who is told of its repeats may have changed."""
+        if self._journal is not None:
+            self._journal.forget_kinds()
 
     def keep_at_least(self, occurrences: int) -> None:
         """Keep so many occurrences of a group in full in an hour."""

@@ -74,6 +74,11 @@ class ReportingHandler(logging.Handler):
         super().removeFilter(filter)
         self._note_filters()
 
+    def setLevel(self, level: int | str) -> None:
+        """Set the level; who is told of which repeats may change with it."""
+        super().setLevel(level)
+        self.home.forget_kinds()
+
     def _note_filters(self) -> None:
         self._selective = not all(isinstance(one, EventFilter) for one in self.filters)
         only = self.filters[0] if len(self.filters) == 1 else None

@@ -20,6 +20,7 @@ import pytest
 
 from loghub import delivery, filters
 from loghub.errors import DeliveryError, OptionValueError, RefusedError, UnknownOptionError
+from loghub.filters import EventFilter
 from loghub.handlers.base import OutboxHandler, ReportingHandler
 from loghub.ledger.sqlite import SQLiteLedger
 
@@ -169,6 +170,32 @@ def test_filter_that_chooses(attach, home):
     everything.flush()
     assert everything.counts == {"v": 5}
     assert some.counts == {"v": 3}
+
+
+def test_level_raised_later(attach, home):
+    """A handler whose level is raised hears of no further repeats below it, though others do."""
+    everything, grave = Told("told:everything", home=home), Told("told:grave", home=home)
+    log = attach(everything, grave)
+    for number in range(50):
+        if number == 30:
+            grave.setLevel("CRITICAL")
+        fail(log)
+    everything.flush()
+    assert everything.counts == {"v": 50}
+    assert grave.counts == {"v": 30}
+
+
+def test_filters_in_turn(attach, home):
+    """Handlers with two EventFilters, in any order, are each told every record once."""
+    one, two = EventFilter(component="one"), EventFilter(component="two")
+    told = [Told(f"told:{number}", home=home) for number in range(3)]
+    for handler, chosen in zip(told, (one, two, one), strict=True):
+        handler.addFilter(chosen)
+    log = attach(*told)
+    for _ in range(50):
+        fail(log)
+    told[0].flush()
+    assert [handler.counts for handler in told] == [{"v": 50}] * 3
 
 
 def test_own_life_is_not_fed_back(attach, home):
