@@ -829,7 +829,7 @@ def test_every_part_has_a_reason():
         ("/opt/venv/lib/python3.11/site-packages/flask/app.py", True),
         ("/usr/lib/python3/dist-packages/apt/cache.py", True),
         ("/usr/lib/python3.12/json/decoder.py", True),
-        ("/root/.pyenv/versions/3.13.0/lib/python3.13/asyncio/runners.py", True),
+        ("/home/app/.pyenv/versions/3.13.0/lib/python3.13/asyncio/runners.py", True),
         ("C:\\Python311\\Lib\\json\\decoder.py", True),
         ("C:\\Users\\al\\AppData\\Local\\Programs\\Python\\Python311-32\\lib\\json\\decoder.py", True),
         ("C:\\Users\\al\\miniconda3\\envs\\shop\\lib\\json\\decoder.py", True),
