@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -223,15 +224,22 @@ class GitHubIssueHandler(OutboxHandler):
         return _OWN_LABEL if _OWN_LABEL in self.labels else self.labels[-1] if self.labels else None
 
     def _tell(self, batch: Batch, item: Item, found: dict[str, Any] | None) -> None:
+        from loghub.github.client import InvalidError
+
         body = found.get("body") or "" if found else ""
         state = lifecycle.state_of(item.group, batch.ledger_id, body)
         step = lifecycle.next_step(item, found, text.read_state(body), state, reopen=self.reopen)
-        if found is None:
-            found = self._create(batch, item)
+        try:
             if found is None:
-                return
-        elif step.kind != "silent":
-            self._update(item, step, found, state)
+                found = self._create(batch, item)
+            elif step.kind != "silent":
+                self._update(item, step, found, state)
+        except InvalidError as error:
+            batch.dead(item, str(error))
+            self.say(logging.WARNING, f"{self.destination} refused an issue: {error}")
+            return
+        if found is None:
+            return
         item.memory |= {
             "number": found["number"],
             "issue_url": found["html_url"],
@@ -250,23 +258,17 @@ class GitHubIssueHandler(OutboxHandler):
         return True
 
     def _create(self, batch: Batch, item: Item) -> dict[str, Any] | None:
-        from loghub.github.client import InvalidError
-
+        """Return the new issue; None where there is no room for one in this hour."""
         wait = batch.spend("issues", self.issues_per_hour, 3600)
         if wait:
             batch.memory["room_at"] = batch.now() + wait
             self._wait_for_room(batch, item)
             return None
         draft = self.draft(item, batch.ledger_id)
-        try:
-            made = self.client.create_issue(draft.title, draft.body, draft.labels, self.assignees)
-        except InvalidError as error:
-            batch.dead(item, str(error))
-            self.say(30, f"{self.destination} refused an issue: {error}")
-            return None
+        made = self.client.create_issue(draft.title, draft.body, draft.labels, self.assignees)
         if draft.labels and not made.get("labels"):
             batch.memory["labels_dropped"] = True  # a token that may not push
-        self.say(20, f"{self.destination}: opened {made['html_url']}")
+        self.say(logging.INFO, f"{self.destination}: opened {made['html_url']}")
         return made
 
     def _update(self, item: Item, step: Step, found: dict[str, Any], state: text.State) -> None:

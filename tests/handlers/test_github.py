@@ -518,3 +518,17 @@ def test_missing_token_file(bench, tmp_path):
     one.clock.now += 10
     assert one.round()
     assert one.count() == 1
+
+
+def test_refused_edit(bench):
+    """An edit that GitHub will never take is that bug's dead letter; the others are told."""
+    one = bench()
+    one.fail(ValueError)
+    one.fail(KeyError)
+    one.round()
+    one.fake.fault("PATCH */issues/1", "422")
+    one.fail(ValueError)
+    one.fail(KeyError)
+    one.round(closing=True)
+    assert [row["state"] for row in one.outbox()] == ["dead"]
+    assert (one.count(1), one.count(2)) == (1, 2)
