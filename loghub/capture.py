@@ -1,17 +1,15 @@
 """The same bug again in this process is one dict hit: the hot half, which comes before any description.
 
-`Capture.sight` walks the frames of the exception once and makes a key of their code objects and instruction
-offsets. A key seen before leads to its `Kind` (fingerprint and what belongs to it) without rendering, reading
-source or hashing text. Only an occurrence that is kept in full becomes an event (`loghub.description`).
+An exception's code path (`loghub.codepath`) leads to its `Kind` (fingerprint and what belongs to it) without
+rendering, reading source or hashing text. Only an occurrence that is kept in full becomes an event
+(`loghub.description`).
 
-What was found is cached on the record as ``_loghub_event``, a `Sighting`: an empty str to everybody else, and
-pickled as a plain str, so a record may travel to a process that has no loghub. In one that has it, what was
-said about the record holds: its fingerprint, that it is not to be reported, who has counted it.
+`Capture.sight` finds what is known of a record, and leaves it on the record as a `Sighting`. `Capture.recall` is the
+short way for a repeat: where nothing but the code path decides, one object stands for all records of it.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import re
@@ -20,7 +18,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any, cast
 
-from loghub import fingerprint
+from loghub import codepath, fingerprint
+from loghub.codepath import CodePath, make_room, reachable, steps
 from loghub.copies import Copies
 from loghub.description import (
     TRACEBACK_HEAD,
@@ -29,75 +28,55 @@ from loghub.description import (
     in_app_rule,
     in_order,
     message_of,
-    reachable,
-    steps,
     text_of,
+    traceback_of,
 )
 from loghub.scrub import Scrubber
+from loghub.sighting import FIELD, NOT_REPORTED, Kind, Sighting, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from loghub.event import Event
 
-__all__ = ["MAX_KEYS", "OWN_LOGGER", "Capture", "Kind", "Sighting", "in_app_rule", "muted_threads", "text_of"]
+__all__ = ["MAX_KEYS", "OWN_LOGGER", "Capture", "Known", "in_app_rule", "muted_threads", "text_of"]
 
 OWN_LOGGER = "loghub"
 """The logger of loghub's own life; its records are never fed back in."""
 
 MAX_KEYS = 4096
-"""Code paths remembered per Capture; the older half goes when there are more."""
+"""Code paths and messages remembered per Capture; the older half goes when there are more."""
 
-_LONG = 256  # longer keys (recursion, big texts) are kept as their hash
-_NOT_REPORTED = "-"
-_CARRIED = re.compile(rf"({_NOT_REPORTED}|{fingerprint.VERSION}:[0-9a-f]{{16}})(?: ([0-9a-f ]+))?")
+_LONG = 256  # longer texts in a key are kept as their hash
+_CARRIED = re.compile(rf"({NOT_REPORTED}|{fingerprint.VERSION}:[0-9a-f]{{16}})(?: ([0-9a-f ]+))?")
 
 muted_threads: set[int] = set()
 """Idents of threads that deliver: what they log is never reported."""
 
-
-class Kind:
-    """Occurrences that this process need not tell apart: one fingerprint, logger, level and component."""
-
-    __slots__ = ("component", "fingerprint", "level", "logger")
-
-    def __init__(self, fingerprint: str, logger: str, level: int, component: str) -> None:
-        self.fingerprint = fingerprint
-        self.logger = logger
-        self.level = level
-        self.component = component
-
-
 _BY_MESSAGE = Kind("", "", 0, "")  # stands for a code path whose bugs only their messages tell apart
 
 
-class Sighting(str):
-    """What loghub knows of one record, carried by the record itself.
+class Known:
+    """What a code path (or a message) leads to.
 
     Attributes:
-        kind: None if the record is not to be reported (ignored, sampled out, dropped by before_send).
-        found: Whether the kind was found.
-        carried: The fingerprint that the process where it was logged gave it; ``-``: not to be reported.
-        counted: Tokens of the journals that have counted the record, separated by spaces.
-        routed: Destinations that were counted with it, by the journal.
-        kept: Number of this occurrence among those its group keeps in full in this hour; -1: not kept.
-        event: The whole event, once somebody asked for it.
+        kind: Of the bug; None if it is not to be reported.
+        path: The code path, if there is an exception.
+        again: Stands for all records of it that a journal has counted as repeats.
     """
 
-    __slots__ = ("capture", "carried", "counted", "event", "found", "kept", "kind", "routed")
+    __slots__ = ("again", "capture", "kind", "path")
 
-    capture: Capture
-    kind: Kind | None
-    found: bool
-    carried: str
-    counted: str
-    routed: frozenset[str]
-    kept: int
-    event: Event | None
+    def __init__(self, capture: Capture, kind: Kind | None, path: CodePath | None) -> None:
+        self.capture = capture
+        self.kind = kind
+        self.path = path
+        self.again: Sighting | None = None
 
-    def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        said = self.kind.fingerprint if self.kind is not None else _NOT_REPORTED
-        return str, (f"{said} {self.counted}".rstrip(),)
+    def repeat(self, marks: frozenset[str]) -> Sighting:
+        """Make what stands for all records of it that are marked so, and have nothing else of their own."""
+        self.again = made = make(self.capture, self.kind, path=self.path, marks=marks, shared=True)
+        return made
 
 
 _copies: Copies[Sighting] = Copies()
@@ -141,19 +120,44 @@ class Capture:
         self.ignored = ignored
         self.before_send = before_send
         self.sample = sample
-        self._by_key: dict[Any, tuple[Kind | None, Any]] = {}
+        self._by_key: dict[Any, Known] = {}
         self._kinds: dict[tuple[str, str, int, str], Kind] = {}
         self._asking = threading.local()
         self._complaints: set[Any] = set()
 
-    def sight(self, record: logging.LogRecord) -> Sighting:
-        """Return what is known of `record`, remembered on the record; never raises."""
+    def recall(self, record: logging.LogRecord) -> Known | None:
+        """Return what is known of a record if its place in the code decides it all; None: `sight` has to look."""
         fields = record.__dict__
-        seen = fields.get("_loghub_event")
-        if type(seen) is Sighting and seen.capture is self:
+        seen = fields.get(FIELD)
+        if (
+            self.sample is not None
+            or self.before_send is not None
+            or (seen is not None and not (type(seen) is Sighting and seen.capture is None))
+            or "fingerprint" in fields
+            or "component" in fields
+            or "loghub_skip" in fields
+            or threading.get_ident() in muted_threads
+            or record.thread in muted_threads
+            or _copies.in_use()
+        ):
+            return None
+        info = record.exc_info
+        if not info:
+            return self._by_key.get(_place_key(record)) if record.exc_text is None else None
+        exc = info[1]
+        if exc is None:
+            return None
+        path = codepath.of(exc, info[2]) if seen is None else seen.path
+        return self._by_key.get((record.name, record.levelno, None, path))
+
+    def sight(self, record: logging.LogRecord) -> Sighting:
+        """Return what is known of `record`, remembered on the record and its alone; never raises."""
+        fields = record.__dict__
+        seen = fields.get(FIELD)
+        if type(seen) is Sighting and seen.capture is self and not seen.shared:
             return seen
-        if seen is None:
-            fresh = self._first_look(None)
+        if seen is None or (type(seen) is Sighting and seen.shared):
+            fresh = self._first_look(seen)
             seen = _copies.share(record, fresh)
             sighting = seen if seen.capture is self else self._first_look(seen)
         else:
@@ -164,12 +168,12 @@ class Capture:
             except Exception:  # objects of the application may do anything when they are looked at
                 sighting.kind = self._find_bare(record, sighting)
             sighting.found = True
-        fields["_loghub_event"] = sighting
+        fields[FIELD] = sighting
         return sighting
 
     def knows(self, record: logging.LogRecord) -> bool:
-        """Return whether `sight` has nothing more to do for `record`."""
-        seen = record.__dict__.get("_loghub_event")
+        """Return whether this Capture has looked at `record`."""
+        seen = record.__dict__.get(FIELD)
         return type(seen) is Sighting and seen.capture is self
 
     def keep(self, sighting: Sighting, record: logging.LogRecord) -> Event:
@@ -183,24 +187,20 @@ class Capture:
 
     def fingerprint_of(self, record: logging.LogRecord) -> str:
         """Return the fingerprint of `record`, also if it is not to be reported; nothing is remembered."""
-        seen = record.__dict__.get("_loghub_event")
+        seen = record.__dict__.get(FIELD)
         if type(seen) is Sighting and seen.kind is not None:
             return seen.kind.fingerprint
         return self._fingerprint(self._described(record), record)
 
     def _first_look(self, seen: object) -> Sighting:
-        sighting = Sighting()
-        sighting.capture = self
-        sighting.kind = None
-        sighting.found = False
-        sighting.carried = sighting.counted = ""
-        sighting.routed = frozenset()
-        sighting.kept = -1
-        sighting.event = None
-        if type(seen) is Sighting:  # another EventFilter's: what it says does not bind this one
-            sighting.counted, sighting.routed, sighting.kept = seen.counted, seen.routed, seen.kept
+        sighting = make(self)
+        if type(seen) is Sighting:
+            sighting.path, sighting.marks, sighting.kept = seen.path, seen.marks, seen.kept
+            if seen.capture is self:  # it stood for many: this record gets its own
+                sighting.kind, sighting.found = seen.kind, True
+            # Another EventFilter's: what it says does not bind this one.
         elif isinstance(seen, str) and (read := _CARRIED.fullmatch(seen)):
-            sighting.carried, sighting.counted = read[1], read[2] or ""
+            sighting.carried, sighting.marks = read[1], frozenset((read[2] or "").split())
         return sighting
 
     # Finding the kind ---------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Capture:
         if (
             record.name == OWN_LOGGER
             or fields.get("loghub_skip")
-            or sighting.carried == _NOT_REPORTED
+            or sighting.carried == NOT_REPORTED
             or (muted_threads and _is_delivery(record))
             or (self.sample is not None and not self.sample())
         ):
@@ -219,30 +219,40 @@ class Capture:
         exc = exception_of(record)
         if sighting.carried:
             return None if self._ignores(record, exc) else self._kind(sighting.carried, record)
-        key: Any = _key(record, fields, exc)
-        hit = self._by_key.get(key)
-        if hit is not None and hit[0] is _BY_MESSAGE:
+        key = self._key(record, fields, exc, sighting)
+        known = self._by_key.get(key)
+        if known is not None and known.kind is _BY_MESSAGE:
             key = (key, _words(record, exc))
-            hit = self._by_key.get(key)
-        return hit[0] if hit is not None else self._learn(key, record, exc)
+            known = self._by_key.get(key)
+        return known.kind if known is not None else self._learn(key, record, exc, sighting.path)
 
-    def _learn(self, key: Any, record: logging.LogRecord, exc: BaseException | None) -> Kind | None:
+    def _key(self, record: logging.LogRecord, fields: dict[str, Any], exc: Any, sighting: Sighting) -> tuple[Any, ...]:
+        """Return the key of the place in the code that the record is about."""
+        extra: Any = None
+        if "component" in fields or "fingerprint" in fields:
+            extra = text_of(fields.get("component")), repr(fields.get("fingerprint"))
+        if exc is None:
+            return _place_key(record, extra)
+        if sighting.path is None:
+            sighting.path = codepath.of(exc, traceback_of(record))
+        return record.name, record.levelno, extra, sighting.path
+
+    def _learn(self, key: Any, record: logging.LogRecord, exc: BaseException | None, path: Any) -> Kind | None:
         """Find the fingerprint of a code path (or of a message on it) that was not seen before."""
-        held = [] if exc is None else _identified(exc)
         found: Kind | None = None
         if not self._ignores(record, exc):
             event = self.describer.outline(record)
             if exc is not None or not self._ignores(record, None, _class_name(event)):
                 found = self._kind(self._fingerprint(event, record), record)
             if type(key[0]) is not tuple and _needs_words(event, record, exc):
-                self._remember(key, _BY_MESSAGE, held)
+                self._remember(key, Known(self, _BY_MESSAGE, path))
                 key = (key, _words(record, exc))
-        self._remember(key, found, held)
+        self._remember(key, Known(self, found, path))
         return found
 
-    def _remember(self, key: Any, kind: Kind | None, held: list[Any]) -> None:
-        _make_room(self._by_key)
-        self._by_key[key] = (kind, held)
+    def _remember(self, key: Any, known: Known) -> None:
+        make_room(self._by_key, MAX_KEYS)
+        self._by_key[key] = known
 
     def _ignores(self, record: logging.LogRecord, exc: BaseException | None, named: str = "") -> bool:
         return self.ignored is not None and self.ignored(record.name, exc, named)
@@ -259,7 +269,7 @@ class Capture:
         key = (mark, record.name or "root", record.levelno or 0, said)
         kind = self._kinds.get(key)
         if kind is None:
-            _make_room(self._kinds)
+            make_room(self._kinds, MAX_KEYS)
             kind = self._kinds.setdefault(key, Kind(*key))
         return kind
 
@@ -340,55 +350,18 @@ def _is_delivery(record: logging.LogRecord) -> bool:
     return threading.get_ident() in muted_threads or (record.thread in muted_threads and here)
 
 
-# The key of a code path -------------------------------------------------------------------------------------
+# What tells records apart --------------------------------------------------------------------------------------
 
 
-def _key(record: logging.LogRecord, fields: dict[str, Any], exc: BaseException | None) -> tuple[Any, ...]:
-    """Return the key of the record's code path."""
-    extra: Any = None
-    if "component" in fields or "fingerprint" in fields:
-        extra = text_of(fields.get("component")), repr(fields.get("fingerprint"))
-    if exc is None:
-        place = (record.pathname, record.lineno, record.funcName)
-        told = record.exc_text and _short(text_of(record.exc_text))  # left by a QueueHandler
-        return record.name, record.levelno, extra, place, _short(text_of(record.msg)), told
-    path: list[int] = [id(type(exc))]
-    append = path.append
-    tb = record.exc_info[2] if isinstance(record.exc_info, tuple) else exc.__traceback__
-    while tb is not None:
-        append(id(tb.tb_frame.f_code))
-        append(tb.tb_lasti)
-        tb = tb.tb_next
-    if exc.__cause__ is not None or exc.__context__ is not None or isinstance(exc, BaseExceptionGroup):
-        _extend(path, exc)
-    code_path: tuple[int, ...] = tuple(path)
-    if len(code_path) > _LONG:
-        code_path = (len(code_path), hash(code_path), *code_path[:16], *code_path[-16:])
-    return record.name, record.levelno, extra, code_path
-
-
-def _extend(path: list[int], exc: BaseException) -> None:
-    """Add the causes and members of `exc` to the key `path`."""
-    for part in reachable(exc):
-        path.append(-1)
-        path.append(id(type(part)))
-        for step in steps(part.__traceback__):
-            path.append(id(step.tb_frame.f_code))
-            path.append(step.tb_lasti)
+def _place_key(record: logging.LogRecord, extra: Any = None) -> tuple[Any, ...]:
+    """Return the key of a record without an exception."""
+    told = record.exc_text and _short(text_of(record.exc_text))  # left by a QueueHandler
+    message = record.msg if type(record.msg) is str else text_of(record.msg)
+    return (record.name, record.levelno, extra, record.pathname, record.lineno, record.funcName, _short(message), told)
 
 
 def _short(text: str) -> Any:
     return text if len(text) <= _LONG else (len(text), hash(text))
-
-
-def _identified(exc: BaseException) -> list[Any]:
-    """Return what a key's ids stand for: while they are held, no other object can have these ids."""
-    held: dict[int, Any] = {}
-    for part in (exc, *reachable(exc)):
-        held[id(type(part))] = type(part)
-        for step in steps(part.__traceback__):
-            held[id(step.tb_frame.f_code)] = step.tb_frame.f_code
-    return list(held.values())
 
 
 def _words(record: logging.LogRecord, exc: BaseException | None) -> tuple[Any, ...]:
@@ -433,14 +406,3 @@ def _withhold(event: Event) -> Event:
     bare: Event = {key: value for key, value in event.items() if key in kept}  # type: ignore[assignment]
     bare["error_message"] = bare["message"] = "[withheld: before_send failed]"
     return bare
-
-
-def _make_room(cache: dict[Any, Any]) -> None:
-    """Drop the older half of a full cache."""
-    if len(cache) >= MAX_KEYS:
-        try:
-            older = list(itertools.islice(cache, MAX_KEYS // 2))
-        except RuntimeError:  # another thread is at it
-            return
-        for key in older:
-            cache.pop(key, None)

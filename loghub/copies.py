@@ -24,15 +24,22 @@ class Copies(Generic[Shared]):
     def __init__(self) -> None:
         self._originals: dict[Any, Shared] = {}
         self._arrived: dict[Any, Shared] = {}
-        self._newest: list[Any] = []  # the handler that was made last, when we looked
+        self._newest: Any = None  # the handler that was made last, when we looked
         self._wanted = False
+
+    def in_use(self) -> bool:
+        """Return whether there are queues at all; without one nothing is remembered."""
+        handlers = logging._handlerList  # type: ignore[attr-defined]
+        newest = handlers[-1] if handlers else None
+        if newest is not self._newest:
+            module = sys.modules.get("logging.handlers")
+            self._wanted = module is not None and any(isinstance(one(), module.QueueHandler) for one in list(handlers))
+            self._newest = newest
+        return self._wanted
 
     def share(self, record: logging.LogRecord, fresh: Shared) -> Shared:
         """Return what the other of the two was given, or `fresh` for the first of them."""
-        newest = logging._handlerList[-1:]  # type: ignore[attr-defined]
-        if newest != self._newest:
-            self._look(newest)
-        if not self._wanted:
+        if not self.in_use():
             return fresh
         key = (record.created, record.thread, record.process, record.name, record.lineno)
         if _is_copy(record):
@@ -42,13 +49,6 @@ class Copies(Generic[Shared]):
         shared = self._arrived.pop(key, fresh)
         self._originals[key] = shared
         return shared
-
-    def _look(self, newest: list[Any]) -> None:
-        """Look whether there are queues at all; without one nothing is remembered."""
-        module = sys.modules.get("logging.handlers")
-        found = list(logging._handlerList)  # type: ignore[attr-defined]
-        self._wanted = module is not None and any(isinstance(one(), module.QueueHandler) for one in found)
-        self._newest = newest
 
     def _of_copy(self, key: Any, fresh: Shared) -> Shared:
         shared = self._originals.get(key)

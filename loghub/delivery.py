@@ -26,12 +26,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loghub import backoff, capture, env, journal
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.ledger.protocol import Outcome
+from loghub.sighting import FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from loghub.capture import Sighting
+    from loghub.capture import Known
     from loghub.ledger.protocol import Item, Ledger
+    from loghub.sighting import Sighting
 
 PACE_SECONDS = 0.5
 """The shortest time between two rounds of the thread: the application has the processor in between."""
@@ -244,9 +246,27 @@ class Home:
 
     def keep_at_least(self, occurrences: int) -> None:
         """Keep so many occurrences of a group in full in an hour."""
-        self.keep = max(self.keep, occurrences)
-        if self._journal is not None:
-            self._journal.keep = self.keep
+        if occurrences > self.keep:
+            self.keep = occurrences
+            if self._journal is not None:
+                self._journal.keep = occurrences
+                self._journal.forget_kinds()  # some are counted only, and for an hour
+
+    def again(self, known: Known, mark: str, record: logging.LogRecord) -> bool:
+        """Count a repeat in this process's journal and mark the record; False: nothing was done, `note` has to."""
+        writer = self._journal
+        sighting = writer.again(known, mark, record.created) if writer is not None else None
+        if sighting is None:
+            return False
+        record.__dict__[FIELD] = sighting
+        self.changed = True  # as in note
+        if _thread is None or _thread.idle:
+            stir(soon=False)
+        return True
+
+    def mark(self, destination: str | None) -> str:
+        """Return what marks a record as written down in this home, for `destination` or at all."""
+        return self.token if destination is None else f"{self.token} {destination}"
 
     def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
         """Write a record down in this process's journal; True if its kind is new."""
@@ -787,6 +807,7 @@ class _Deliverer(threading.Thread):
                 self._rest()
         finally:
             self.busy = False
+            self.idle = True  # whoever would wake it finds that it is dead
             capture.muted_threads.discard(ident)  # the next thread may get the same
 
     def _go_round(self) -> None:

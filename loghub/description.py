@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loghub import fingerprint, rendering
+from loghub.codepath import MAX_MEMBERS, MAX_REACHED, reason, steps
 from loghub.event import KEYS, Event, iso
 from loghub.traceback_text import parse_traceback, qualify
 
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from loghub.event import ErrorPart, Frame
-
-MAX_MEMBERS = 64
-"""Members of an ExceptionGroup that are looked at."""
-
-MAX_REACHED = 256
-"""Exceptions behind one exception that are looked at."""
 
 TRACEBACK_HEAD = "Traceback (most recent call last):"
 """How Python begins the text of a traceback."""
@@ -97,7 +92,7 @@ class Describer:
         event = self._head(record)
         exc = exception_of(record)
         if exc is not None:
-            event |= self._part(exc, _traceback_of(record), set())  # type: ignore[typeddict-item]
+            event |= self._part(exc, traceback_of(record), set())  # type: ignore[typeddict-item]
         elif told := self._told(record, event["message"]):
             event |= told
         else:
@@ -115,7 +110,7 @@ class Describer:
         if exc is None:
             event |= _plain(record, event["message"])
         else:
-            event |= self._own(exc, _traceback_of(record))  # type: ignore[typeddict-item]
+            event |= self._own(exc, traceback_of(record))  # type: ignore[typeddict-item]
         return self._complete(record, _with_place(event, record))
 
     def _head(self, record: logging.LogRecord) -> Event:
@@ -145,7 +140,7 @@ class Describer:
             "breadcrumbs": [],
         }
         if exc is not None:
-            event["traceback"] = render(exc, _traceback_of(record))
+            event["traceback"] = render(exc, traceback_of(record))
         for absent in ("causes", "exceptions", "notes"):
             event.setdefault(absent, [])  # type: ignore[misc]
         if record.stack_info:
@@ -301,6 +296,12 @@ def exception_of(record: logging.LogRecord) -> BaseException | None:
     return info if isinstance(info, BaseException) else None
 
 
+def traceback_of(record: logging.LogRecord) -> TracebackType | None:
+    """Return the traceback of a record that has an exception."""
+    info: Any = record.exc_info
+    return info[2] if isinstance(info, tuple) else info.__traceback__  # type: ignore[no-any-return]
+
+
 def render(exc: BaseException, tb: TracebackType | None) -> str:
     """Return the traceback as Python prints it."""
     try:
@@ -309,37 +310,6 @@ def render(exc: BaseException, tb: TracebackType | None) -> str:
         codes = ((step.tb_frame.f_code, step.tb_lineno) for step in itertools.islice(steps(tb), _INNER_FRAMES))
         lines = [f'  File "{code.co_filename}", line {line}, in {code.co_name}\n' for code, line in codes]
         return f"{TRACEBACK_HEAD}\n{''.join(lines)}{type(exc).__name__}: {text_of(exc)}"
-
-
-def reason(exc: BaseException) -> tuple[str, BaseException | None]:
-    """Return what led to `exc`, with the relation that a traceback prints."""
-    if exc.__cause__ is not None:
-        return "cause", exc.__cause__
-    return "context", None if exc.__suppress_context__ else exc.__context__
-
-
-def reachable(exc: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions that a traceback of `exc` shows beside itself, each once."""
-    seen = {id(exc)}
-    waiting = [exc]
-    while waiting and len(seen) < MAX_REACHED:
-        one = waiting.pop()
-        _, behind = reason(one)
-        near = [] if behind is None else [behind]
-        if isinstance(one, BaseExceptionGroup):
-            near.extend(one.exceptions[:MAX_MEMBERS])
-        for other in near:
-            if id(other) not in seen:
-                seen.add(id(other))
-                yield other
-                waiting.append(other)
-
-
-def steps(tb: TracebackType | None) -> Iterator[TracebackType]:
-    """Yield the steps of a traceback, outermost first."""
-    while tb is not None:
-        yield tb
-        tb = tb.tb_next
 
 
 def in_order(event: Event) -> Event:
@@ -379,11 +349,6 @@ def _with_place(event: Event, record: logging.LogRecord) -> Event:
 
 def _culprit(frames: Sequence[Any]) -> Any:
     return next((frame for frame in reversed(frames) if frame["in_app"]), None)
-
-
-def _traceback_of(record: logging.LogRecord) -> TracebackType | None:
-    info: Any = record.exc_info
-    return info[2] if isinstance(info, tuple) else info.__traceback__  # type: ignore[no-any-return]
 
 
 def _time_of(record: logging.LogRecord) -> str:

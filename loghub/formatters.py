@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pythonjsonlogger.json import JsonFormatter as _JsonFormatter
 
-from loghub.capture import Sighting
 from loghub.filters import shared_capture
 from loghub.rendering import formatted
+from loghub.sighting import FIELD, Sighting
 
 if TYPE_CHECKING:
     from loghub.capture import Capture
@@ -36,8 +36,8 @@ class JsonFormatter(_JsonFormatter, CachedTracebacks):
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         """Fill in the line's fields."""
         super().add_fields(log_data, record, message_dict)
-        seen = record.__dict__.get("_loghub_event")
-        capture = seen.capture if type(seen) is Sighting else shared_capture()
+        seen = record.__dict__.get(FIELD)
+        capture = (seen.capture if type(seen) is Sighting else None) or shared_capture()
         for name, value in _added(record, capture).items():
             field = self.rename_fields.get(name, name)
             said = log_data.get(field) is not None and name != "fingerprint"

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-    from loghub.capture import Kind, Sighting
+    from loghub.capture import Known
+    from loghub.sighting import Kind, Sighting
 
 fcntl: ModuleType | None
 try:
@@ -75,14 +76,21 @@ KEEP_PER_GROUP = 20
 
 
 class _Entry:
-    """What the journal knows of one kind: its number in the file, and whom its repeats are for (as marks)."""
+    """What the journal knows of one kind.
 
-    __slots__ = ("line", "no", "route")
+    Attributes:
+        no: Its number in the file.
+        marks: What a repeat is marked with: that it is counted, and whom it is for.
+        quiet: From when until when its occurrences are counted only: the hour in which enough were kept.
+    """
+
+    __slots__ = ("line", "marks", "no", "quiet_from", "quiet_until")
 
     def __init__(self, no: int) -> None:
         self.no = no
         self.line = b"%d\n" % no
-        self.route: frozenset[str] = frozenset()
+        self.marks: frozenset[str] = frozenset()
+        self.quiet_from = self.quiet_until = 0.0
 
 
 class Journal:
@@ -154,6 +162,35 @@ class Journal:
         self._entries: dict[Kind, _Entry] = {}
         self._second = 0
 
+    def again(self, known: Known, mark: str, at: float) -> Sighting | None:
+        """Count one more of a kind whose repeats are for `mark`, where a short line says it all.
+
+        Args:
+            known: What the record's code path leads to.
+            mark: What the record will be marked with at least.
+            at: When the record was made.
+
+        Returns:
+            What stands for all such records; None: nothing was done, `note` has to look.
+        """
+        with self._lock:
+            entry = self._entries.get(known.kind)  # type: ignore[arg-type]
+            if (
+                entry is None
+                or not entry.quiet_from <= at < entry.quiet_until
+                or mark not in entry.marks
+                or self.size - self.folded > MAX_BYTES
+            ):
+                return None
+            second = int(at)
+            line = entry.line if second == self._second else b"t %d\n%s" % (second, entry.line)
+            if (not self._spill and not self._torn and self._put(line)) or self._append(line, 1):
+                self._second = second
+        again = known.again
+        if again is None or again.marks is not entry.marks:
+            again = known.repeat(entry.marks)
+        return again
+
     def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
         """Write down that `destination` wants this record, and count the record if nobody has.
 
@@ -163,14 +200,14 @@ class Journal:
         kind = sighting.kind
         assert kind is not None
         at = _when(record.created)
-        counted = self.token in sighting.counted
-        if counted and (destination is None or self.token + destination in sighting.routed):
+        counted = self.token in sighting.marks
+        if counted and (destination is None or self.mark(destination) in sighting.marks):
             return False
         event = b""
         if kind not in self._entries or (not counted and self._may_keep(kind.fingerprint, at)):
             event = _whole(sighting, record)  # runs the application's __repr__, and is large: not under our lock
         with self._lock:
-            counted = self.token in sighting.counted  # another thread may have the same record
+            counted = self.token in sighting.marks  # another thread may have the same record
             if self._fd < 0:
                 self._open_again()
             if self.size - self.folded > MAX_BYTES:
@@ -182,12 +219,18 @@ class Journal:
                 self._note_in_full(at, sighting, event, destination, 0 if counted else 1, selective=selective)
                 return entry is None
             if not counted:
-                self._count(sighting, entry.route)
+                sighting.marks |= entry.marks
+                entry.quiet_from = at // 3600 * 3600
+                entry.quiet_until = entry.quiet_from + 3600
                 if not self._append_at(at, entry.line):
                     return False
-            if destination is not None and self.token + destination not in sighting.routed:
+            if destination is not None and self.mark(destination) not in sighting.marks:
                 self._route(entry, sighting, destination, selective=selective)
         return False
+
+    def mark(self, destination: str | None) -> str:
+        """Return what marks a record as written down here, for `destination` or at all."""
+        return self.token if destination is None else f"{self.token} {destination}"
 
     def _note_in_full(
         self,
@@ -205,27 +248,23 @@ class Journal:
         if keep:
             sighting.kept = self._keep_number(kind.fingerprint, at)
         told = [] if destination is None or selective else [destination]
-        marks = frozenset(self.token + one for one in told)
+        marks = frozenset((self.token, *map(self.mark, told)))
         if n:
-            self._count(sighting, marks)
+            sighting.marks |= marks
         entry = self._number()
         head = {"no": entry.no, "n": n, "to": told, "at": at, "level": kind.level, "kept": keep}
         if not self._append(b'%s,"event":%s}\n' % (dumps(head).encode()[:-1], event), n):
             return
         self._second = int(at)
-        entry.route = marks
-        sighting.routed |= marks
+        entry.marks = marks
+        sighting.marks |= marks
         self._remember(kind, entry)
         if selective and destination is not None:
             self._route(entry, sighting, destination, selective=True)
 
-    def _count(self, sighting: Sighting, routed: frozenset[str]) -> None:
-        sighting.counted = f"{sighting.counted} {self.token}".strip()
-        sighting.routed = sighting.routed | routed if sighting.routed else routed
-
     def _drop(self, sighting: Sighting, *, counted: bool) -> None:
         if not counted:
-            self._count(sighting, frozenset())
+            sighting.marks |= {self.token}
             self.dropped += 1
 
     def _number(self) -> _Entry:
@@ -239,12 +278,12 @@ class Journal:
         self._entries[kind] = entry
 
     def _route(self, entry: _Entry, sighting: Sighting, destination: str, *, selective: bool) -> None:
-        mark = b"s" if selective else b"d"
-        if self._append(b"%s %d %s\n" % (mark, entry.no, destination.encode()), 0):
-            routed = frozenset((self.token + destination,))
-            sighting.routed |= routed
+        word = b"s" if selective else b"d"
+        if self._append(b"%s %d %s\n" % (word, entry.no, destination.encode()), 0):
+            mark = {self.mark(destination)}
+            sighting.marks |= mark
             if not selective:
-                entry.route |= routed
+                entry.marks |= mark
 
     def _may_keep(self, fingerprint: str, at: float) -> bool:
         hour, kept = self._kept.get(fingerprint, (0, 0))
@@ -358,7 +397,7 @@ def _when(created: float) -> float:
 
 def _whole(sighting: Sighting, record: logging.LogRecord) -> bytes:
     """Return the record's event as JSON."""
-    return dumps(sighting.capture.keep(sighting, record)).encode()
+    return dumps(sighting.whole(record)).encode()
 
 
 def _create(folder: str | None) -> tuple[str, int]:

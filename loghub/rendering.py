@@ -1,9 +1,9 @@
 """Tracebacks as text, from a cache: byte for byte what `traceback` prints, at a small part of its cost.
 
-A stack is rendered once by the standard library itself, frame by frame, and remembered by its code objects,
-instruction offsets and line numbers; a repeat is one walk and one dict hit. What is not remembered is what can differ
-between two errors at one place: the last line with the message, notes, and the suggestions ("Did you mean"), which are
-rendered anew. Groups, and whatever is not understood here, are rendered the normal way.
+A stack is rendered once by the standard library itself, frame by frame, and remembered by its code path; a repeat is
+one walk and one dict hit. What is not remembered is what can differ between two errors at one place: the last line
+with the message, notes, and the suggestions ("Did you mean"), which are rendered anew. The layout of groups is left to
+`traceback`, which is given the remembered stacks. Whatever is not understood here is rendered the normal way.
 
 The text shows source lines, so a remembered stack counts only while linecache holds the same lines and the files on
 disk have not changed. A stack that repeats often looks at the files every `CHECK_SECONDS` or `CHECK_EVERY` renderings.
@@ -21,6 +21,10 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from loghub import codepath
+from loghub.codepath import CodePath, make_room, steps, watch
+from loghub.sighting import path_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -37,18 +41,18 @@ _HEAD = "Traceback (most recent call last):\n"
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 _FOLD_AFTER = 3  # traceback shows a line three times, and then how often it was repeated
-_LONGEST_KEY = 400  # entries; deeper stacks (recursion) are rendered frame by frame each time
 
 # Exceptions whose last lines depend on more than their type and message.
 _SPECIAL = (SyntaxError, ImportError, NameError, AttributeError)
 _print_exception = traceback.print_exception
+_format, _format_exception = logging.Formatter.format, logging.Formatter.formatException
 
 
 class _Frame(NamedTuple):
     place: tuple[str, int | None, str]  # what traceback compares to find repeated lines
     text: str
-    code: Any  # held, so that no other object gets its id
     source: Any  # linecache's entry of the file
+    watched: Any
 
     def stands(self) -> bool:
         """Return whether linecache, just brought up to date, would still give the same line."""
@@ -64,22 +68,35 @@ class _Frame(NamedTuple):
 class _Stack:
     """A rendered stack, with what says whether it would be rendered the same again."""
 
-    __slots__ = ("checked_at", "files", "held", "text", "uses")
+    __slots__ = ("checked_at", "files", "lines", "text", "uses")
 
-    def __init__(self, text: str, held: tuple[Any, ...], files: tuple[tuple[str, Any], ...], now: float) -> None:
+    def __init__(self, text: str, lines: list[int | None], files: tuple[tuple[str, Any], ...], now: float) -> None:
         self.text = text
-        self.held = held
+        self.lines = lines
         self.files = files
         self.uses = 0
         self.checked_at = now
 
-    def stands(self, now: float) -> bool:
-        """Return whether the files are as they were."""
-        self.uses += 1
-        if self.uses > WARM and self.uses % CHECK_EVERY and now - self.checked_at < CHECK_SECONDS:
+    def stands(self, tb: TracebackType, now: float) -> bool:
+        """Return whether the files are as they were, and the lines those that `tb` names."""
+        step: Any = tb
+        for line in self.lines:  # the instructions imply them, but a traceback made by hand may say otherwise
+            if step.tb_lineno != line:
+                return False
+            step = step.tb_next
+        self.uses = uses = self.uses + 1
+        if uses > WARM and uses % CHECK_EVERY and now - self.checked_at < CHECK_SECONDS:
             return True
         self.checked_at = now
         return all(_unchanged(name, entry) for name, entry in self.files)
+
+
+class _Texts(list[str]):
+    """Rendered frames in the place of a `traceback.StackSummary`."""
+
+    def format(self, **_: Any) -> list[str]:
+        """Return them, as traceback asks for them."""
+        return self
 
 
 class Renderer:
@@ -91,58 +108,68 @@ class Renderer:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._stacks: dict[tuple[int, ...], _Stack] = {}
+        self._stacks: dict[CodePath, _Stack] = {}
         self._frames: dict[tuple[int, int, int], _Frame] = {}
-        self._types: dict[type, str] = {}
+        self._names: dict[int, tuple[str, Any]] = {}
 
-    def render(self, info: ExcInfo) -> str:
-        """Return what ``traceback.format_exception(*info)`` gives, joined."""
+    def render(self, info: ExcInfo, record: logging.LogRecord | None = None) -> str:
+        """Return what ``traceback.format_exception(*info)`` gives, joined.
+
+        A `record` whose exception it is lets its handlers walk the traceback only once.
+        """
         try:
-            text = self._render(info[1], info[2])
+            text = self._render(info[1], info[2], record)
         except Exception:  # linecache refreshed by another thread, an exception that breaks what is asked of it
             text = None
         return "".join(traceback.format_exception(*info)) if text is None else text
 
-    def _render(self, exc: BaseException, tb: TracebackType | None) -> str | None:
+    def _render(self, exc: BaseException, tb: TracebackType | None, record: logging.LogRecord | None) -> str | None:
         """Return the text, or None where it must be rendered the normal way."""
-        if not _usual():
-            return None
-        text = self._part(exc, tb)
-        if text is None or (exc.__cause__ is None and exc.__context__ is None):
-            return text
-        seen = {id(exc)}
-        while True:
-            # As TracebackException with compact=True: a cause hides the context; nothing is shown twice.
-            link, nearer = _CAUSE, exc.__cause__
-            if nearer is None:
-                link, nearer = _CONTEXT, None if exc.__suppress_context__ else exc.__context__
-            if nearer is None:
-                return text
-            if id(nearer) in seen:
+        if traceback.print_exception is not _print_exception or hasattr(sys, "tracebacklimit"):
+            return None  # somebody has changed how tracebacks are printed
+        if exc.__cause__ is None and exc.__context__ is None and not isinstance(exc, BaseExceptionGroup):
+            path = path_of(record, (type(exc), exc, tb)) if record is not None and tb is not None else None
+            return self._part(exc, tb, path)
+        chain = _chain(exc)
+        if chain is None or any(isinstance(one, BaseExceptionGroup) for one, _ in chain):
+            return self._by_traceback(exc, tb)
+        parts: list[str] = []
+        for one, link in chain:
+            part = self._part(one, tb if one is exc else one.__traceback__, None)
+            if part is None:
                 return None
-            seen.add(id(nearer))
-            before = self._part(nearer, nearer.__traceback__)
-            if before is None:
-                return None
-            text = before + link + text
-            exc = nearer
+            parts += (part, link)
+        return "".join(reversed(parts[:-1]))
 
-    def _part(self, exc: BaseException, tb: TracebackType | None) -> str | None:
+    def _part(self, exc: BaseException, tb: TracebackType | None, path: CodePath | None) -> str | None:
         """Return one exception without its causes."""
-        if isinstance(exc, BaseExceptionGroup):
-            return None
-        stack = self._stack(tb) if tb is not None else ""
-        if stack is None:
-            return None
-        return (_HEAD + stack if stack else "") + self._last_lines(exc, tb)
+        if tb is None:
+            return self._last_lines(exc, tb)
+        stack = self._stack(tb, path)
+        return None if stack is None else (_HEAD + stack if stack else "") + self._last_lines(exc, tb)
+
+    def _by_traceback(self, exc: BaseException, tb: TracebackType | None) -> str | None:
+        """Let traceback lay out an exception with causes and members, around remembered stacks."""
+        tree: Any = traceback.TracebackException(type(exc), exc, tb, limit=0, lookup_lines=False, compact=True)
+        waiting: list[tuple[Any, BaseException, TracebackType | None]] = [(tree, exc, tb)]
+        while waiting:
+            node, one, stack = waiting.pop()
+            if stack is not None:
+                text = self._stack(stack, None)
+                if text is None:
+                    return None
+                node.stack = _Texts([text] if text else [])
+            near = [(node.__cause__, one.__cause__), (node.__context__, one.__context__)]
+            if isinstance(one, BaseExceptionGroup):
+                near += zip(node.exceptions, one.exceptions, strict=True)
+            waiting += [
+                (inner, other, other.__traceback__) for inner, other in near if inner is not None and other is not None
+            ]
+        return "".join(tree.format())
 
     def _last_lines(self, exc: BaseException, tb: TracebackType | None) -> str:
         kind = type(exc)
-        name = self._types.get(kind)
-        if name is None:
-            if len(self._types) >= MAX_STACKS:
-                self._types.clear()
-            name = self._types[kind] = "" if issubclass(kind, _SPECIAL) else _qualified(kind)
+        name, _ = self._names.get(id(kind)) or self._learn_name(kind)
         if name and getattr(exc, "__notes__", None) is None:
             try:
                 message = str(exc)
@@ -151,35 +178,32 @@ class Renderer:
             return f"{name}: {message}\n" if message else f"{name}\n"
         return _last_lines_of(exc, tb)
 
-    def _stack(self, tb: TracebackType) -> str | None:
-        key: list[int] = []
-        append = key.append
-        step: TracebackType | None = tb
-        while step is not None:
-            append(id(step.tb_frame.f_code))
-            append(step.tb_lasti)
-            append(step.tb_lineno)
-            step = step.tb_next
-        if len(key) > _LONGEST_KEY:
-            return self._fresh(tb)[0]
-        whole = tuple(key)
-        known = self._stacks.get(whole)
+    def _learn_name(self, kind: type[BaseException]) -> tuple[str, Any]:
+        """Remember what traceback calls a class; nothing where the last lines depend on more."""
+        make_room(self._names, MAX_STACKS)
+        name = "" if issubclass(kind, _SPECIAL) else _qualified(kind)
+        self._names[id(kind)] = named = name, watch(kind, self._names, id(kind))
+        return named
+
+    def _stack(self, tb: TracebackType, path: CodePath | None) -> str | None:
+        if path is None:
+            path = codepath.of_stack(tb)
+        known = self._stacks.get(path)
         now = self._now()
-        if known is not None and known.stands(now):
+        if known is not None and known.stands(tb, now):
             return known.text
         text, frames = self._fresh(tb)
-        if text is not None and (files := _files(frames)) is not None:
-            if len(self._stacks) >= MAX_STACKS:
-                _drop_half(self._stacks)
-            self._stacks[whole] = _Stack(text, tuple(frame.code for frame in frames), files, now)
+        if text is not None and path.exact and (files := _files(frames)) is not None:
+            make_room(self._stacks, MAX_STACKS)
+            self._stacks[path] = _Stack(text, [step.tb_lineno for step in steps(tb)], files, now)
         return text
 
     def _fresh(self, tb: TracebackType) -> tuple[str | None, list[_Frame]]:
         """Render a stack from frames that are remembered, or are rendered now."""
-        for name in {step.tb_frame.f_code.co_filename for step in _steps(tb)}:
+        for name in {step.tb_frame.f_code.co_filename for step in steps(tb)}:
             linecache.checkcache(name)
         frames: list[_Frame] = []
-        for step in _steps(tb):
+        for step in steps(tb):
             frame = self._frame(step)
             if frame is None:
                 return None, []
@@ -197,9 +221,9 @@ class Renderer:
             if len(summary) != 1:
                 return None
             place = (summary[0].filename, summary[0].lineno, summary[0].name)
-            frame = _Frame(place, "".join(summary.format()), code, linecache.cache.get(code.co_filename))
-            if len(self._frames) >= MAX_FRAMES:
-                _drop_half(self._frames)
+            source = linecache.cache.get(code.co_filename)
+            frame = _Frame(place, "".join(summary.format()), source, watch(code, self._frames, key))
+            make_room(self._frames, MAX_FRAMES)
             self._frames[key] = frame
         return frame
 
@@ -208,9 +232,9 @@ shared = Renderer()
 """The process's one renderer."""
 
 
-def formatted(info: ExcInfo) -> str:
+def formatted(info: ExcInfo, record: logging.LogRecord | None = None) -> str:
     """Return what `logging.Formatter.formatException` gives: the traceback without its last line end."""
-    return shared.render(info).removesuffix("\n")
+    return shared.render(info, record).removesuffix("\n")
 
 
 def fill(record: logging.LogRecord, formatter: logging.Formatter | None) -> None:
@@ -221,20 +245,34 @@ def fill(record: logging.LogRecord, formatter: logging.Formatter | None) -> None
     info = record.exc_info
     if not info or record.exc_text or info[1] is None:
         return
-    if formatter is None or (
-        _is_loggings(formatter.format, logging.Formatter.format)
-        and _is_loggings(formatter.formatException, logging.Formatter.formatException)
-    ):
-        record.exc_text = formatted(info)
+    if _is_usual(formatter or logging._defaultFormatter):  # type: ignore[attr-defined]
+        record.exc_text = formatted(info, record)
 
 
-def _is_loggings(method: Any, original: Any) -> bool:
-    return getattr(method, "__func__", None) is original
+def _is_usual(formatter: Any) -> bool:
+    kind = type(formatter)
+    if getattr(kind, "format", None) is not _format or kind.formatException is not _format_exception:
+        return False
+    own = formatter.__dict__
+    return "format" not in own and "formatException" not in own
 
 
-def _usual() -> bool:
-    """Return whether nobody has changed how tracebacks are printed."""
-    return traceback.print_exception is _print_exception and not hasattr(sys, "tracebacklimit")
+def _chain(exc: BaseException) -> list[tuple[BaseException, str]] | None:
+    """Return `exc` and what led to it, each with the line between it and the next; None if they go in a circle."""
+    found = []
+    seen: set[int] = set()
+    one: BaseException | None = exc
+    while one is not None:
+        if id(one) in seen:
+            return None
+        seen.add(id(one))
+        # As TracebackException with compact=True: a cause hides the context.
+        link, nearer = _CAUSE, one.__cause__
+        if nearer is None:
+            link, nearer = _CONTEXT, None if one.__suppress_context__ else one.__context__
+        found.append((one, link))
+        one = nearer
+    return found
 
 
 def _last_lines_of(exc: BaseException, tb: TracebackType | None) -> str:
@@ -281,14 +319,3 @@ def _unchanged(name: str, entry: Any) -> bool:
     except (OSError, ValueError):
         return False
     return bool(entry[0] == seen.st_size and entry[1] == seen.st_mtime)
-
-
-def _steps(tb: TracebackType | None) -> Iterator[TracebackType]:
-    while tb is not None:
-        yield tb
-        tb = tb.tb_next
-
-
-def _drop_half(cache: dict[Any, Any]) -> None:
-    for key in list(itertools.islice(cache, len(cache) // 2)):
-        cache.pop(key, None)

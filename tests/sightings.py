@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from loghub.capture import Kind, Sighting
+from loghub.sighting import Kind, Sighting, make
 
 T0 = 1_770_000_000.0 - 1_770_000_000.0 % 3600  # the beginning of an hour
 
@@ -36,14 +36,7 @@ def kind(number: int = 1, logger: str = "app", level: int = logging.ERROR) -> Ki
 
 def seen(of: Kind, capture=None) -> Sighting:
     """Return the sighting of a new record of a kind."""
-    sighting = Sighting()
-    sighting.capture = capture or Described()
-    sighting.kind = of
-    sighting.counted = ""
-    sighting.routed = frozenset()
-    sighting.kept = -1
-    sighting.event = None
-    return sighting
+    return make(capture or Described(), of)
 
 
 def record(at: float = T0) -> logging.LogRecord:

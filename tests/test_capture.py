@@ -24,9 +24,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loghub import capture as capture_module
-from loghub import description, fingerprint
-from loghub.capture import MAX_KEYS, Capture, Sighting
+from loghub import codepath, description, fingerprint
+from loghub.capture import MAX_KEYS, Capture
 from loghub.event import dumps
+from loghub.sighting import Sighting
 
 
 class Collector(logging.Handler):
@@ -316,7 +317,7 @@ def test_recursion(capture, log, computed):
         sys.setrecursionlimit(limit)
     assert len(set(marks)) == 1
     assert len(computed) == 2
-    assert all(len(key[3]) < 40 for key in capture._by_key)
+    assert all(len(key) < 600 for key in codepath._known)
 
 
 def test_code_that_dies(capture, log, computed):
@@ -964,12 +965,12 @@ def test_verdict_travels(log, travel):
     """In the next process what was said of a record holds: fingerprint, who counted it, or not to be reported."""
     here, there = Capture(component="pay"), Capture()
     record = failed(log, divide, 0, extra={"fingerprint": "mine"})
-    here.sight(record).counted = "aa11 bb22"
+    here.sight(record).marks |= {"aa11", "bb22"}
     arrived = travel(by_queue(record))
     assert type(arrived._loghub_event) is str
     assert mark(there, arrived) == mark(here, record)
     assert event_of(there, arrived)["fingerprint"] == mark(here, record)
-    assert there.sight(arrived).counted == "aa11 bb22"
+    assert there.sight(arrived).marks == {"aa11", "bb22"}
 
     dropped = failed(log, divide, 0, extra={"loghub_skip": True})
     here.sight(dropped)
@@ -983,23 +984,23 @@ def test_what_others_put_there(capture, log, text):
     record = failed(log, divide, 0)
     record._loghub_event = text
     assert capture.sight(record).kind is not None
-    assert capture.sight(record).counted == ""
+    assert capture.sight(record).marks == frozenset()
 
 
 def test_second_filter(log):
     """Another EventFilter's sighting does not bind, but what was counted is not counted again."""
     one, other = Capture(component="one"), Capture(component="other")
     record = failed(log, divide, 0)
-    one.sight(record).counted = "aa11"
+    one.sight(record).marks |= {"aa11"}
     one.sight(record).kept = 3
     second = other.sight(record)
-    assert (second.kind.component, second.counted, second.kept) == ("other", "aa11", 3)
+    assert (second.kind.component, second.marks, second.kept) == ("other", {"aa11"}, 3)
 
 
 def test_pickle_needs_no_loghub(capture, log):
     """A record's pickle loads in a process that has no loghub."""
     record = failed(log, divide, 0)
-    capture.sight(record).counted = "aa11"
+    capture.sight(record).marks |= {"aa11"}
     data = pickle.dumps(by_queue(record).__dict__, 1)
     code = (
         "import pickle, sys, logging\n"

@@ -137,7 +137,7 @@ def test_already_counted_elsewhere(make):
     one = make()
     what = kind()
     sighting = seen(what)
-    sighting.counted = "beef cafe"
+    sighting.marks |= {"beef", "cafe"}
     one.note(record(), sighting, "smtp:x", selective=False)
     total = folded(one)
     assert not total.counts

@@ -11,9 +11,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from loghub import delivery, env, options
-from loghub.capture import Sighting, current_cause
+from loghub import delivery, env, options, sighting
+from loghub.capture import current_cause
 from loghub.filters import EventFilter, shared_capture
+from loghub.sighting import FIELD, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,9 @@ class ReportingHandler(logging.Handler):
         where = home_option(self, home), _ledger(self, ledger)
         super().__init__(level)
         self._selective = False
-        self._capture: Capture | None = None  # of the only filter, if that is an EventFilter that lets all pass
+        self._capture: Capture | None = None  # who looks at the records, if no filter chooses among them
+        self._mark: str | None = None  # what a record needs to be marked with; None while repeats go the long way
+        sighting.expected = True
         self._complaints: set[Any] = set()
         self.home = delivery.home_of(*where)
         if self.enabled:
@@ -83,13 +86,26 @@ class ReportingHandler(logging.Handler):
         self._selective = not all(isinstance(one, EventFilter) for one in self.filters)
         only = self.filters[0] if len(self.filters) == 1 else None
         self._capture = only.capture if type(only) is EventFilter and not only.nlen else None
+        self._mark = None
 
     def handle(self, record: logging.LogRecord) -> Any:
-        """Filter and emit, without the handler's lock: nothing here needs it."""
-        if self._capture is not None and self._capture.knows(record):
-            self.emit(record)
-            return True
-        passed: Any = self.filter(record)
+        """Filter and emit, without the handler's lock: nothing here needs it.
+
+        A repeat takes the short way: the first handler that sees it has one line written for all, the others find
+        on the record that nothing is left to do.
+        """
+        mark, capture = self._mark, self._capture
+        if mark is not None and capture is not None:
+            seen = record.__dict__.get(FIELD)
+            if type(seen) is Sighting and seen.shared and seen.capture is capture and mark in seen.marks:
+                return True
+            try:
+                known = capture.recall(record)
+                if known is not None and known.kind is not None and self.home.again(known, mark, record):
+                    return True
+            except Exception:
+                pass
+        passed: Any = True if capture is not None and capture.knows(record) else self.filter(record)
         if passed:
             self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return passed
@@ -99,20 +115,28 @@ class ReportingHandler(logging.Handler):
         if not self.enabled:
             return
         try:
-            sighting = record.__dict__.get("_loghub_event")
-            if type(sighting) is not Sighting:
-                sighting = shared_capture().sight(record)
-            if sighting.kind is None:
+            seen = self._sight(record)
+            if seen.kind is None:
                 return
-            new = self.home.note(record, sighting, self.destination, selective=self._selective)
+            new = self.home.note(record, seen, self.destination, selective=self._selective)
             delivery.stir(soon=new)
-            if sighting.kept >= 0:
-                self.kept(record, sighting)
+            if seen.kept >= 0:
+                self.kept(record, seen)
         except Exception:
             try:  # noqa: SIM105 - suppress needs stack of its own
                 self.handleError(record)
             except RecursionError:  # the application is at the end of its stack
                 pass
+
+    def _sight(self, record: logging.LogRecord) -> Sighting:
+        """Return what is known of the record, which is this record's alone; from here on repeats are short."""
+        seen = record.__dict__.get(FIELD)
+        if not self.filters:
+            self._capture = shared_capture()
+        capture = seen.capture if type(seen) is Sighting and seen.capture is not None else shared_capture()
+        if self._mark is None and not self._selective and type(self).emit is ReportingHandler.emit:
+            self._mark = self.home.mark(self.destination)
+        return capture.sight(record)
 
     def kept(self, record: logging.LogRecord, sighting: Sighting) -> None:
         """Called for an occurrence that is kept in full, when it is in the journal."""

@@ -17,8 +17,8 @@ from loghub.handlers.base import ReportingHandler
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from loghub.capture import Sighting
     from loghub.event import Event
+    from loghub.sighting import Sighting
 
 PATTERN = re.compile(r"error_\d{8}_\d{6}_[\w]+\.json", re.ASCII)
 """Names of detail files (seed B's pattern)."""
@@ -77,7 +77,7 @@ class JSONDetailHandler(ReportingHandler):
         if sighting.kept >= self.keep_per_group:
             return
         try:
-            write_detail(self.directory, sighting.capture.keep(sighting, record), record.created)
+            write_detail(self.directory, sighting.whole(record), record.created)
         except OSError as error:
             self._say(error)
             return

@@ -1,0 +1,155 @@
+"""The way on which an exception came: one walk of its traceback leads to what is remembered of it.
+
+A code path is what tells two errors apart before anything is read, rendered or hashed: the class, the code objects
+and the instruction offsets of an exception and of all that its traceback shows beside it. Objects are known by their
+ids, and an id means something only as long as its object lives: every entry watches its objects by weak references
+and goes with the first of them that dies, so nothing is kept alive and no id is taken for another's.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+from weakref import KeyedRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from loghub.sighting import Sighting
+
+MAX_PATHS = 4096
+"""Code paths remembered in a process; the older half goes when there are more."""
+
+MAX_MEMBERS = 64
+"""Members of an ExceptionGroup that are looked at."""
+
+MAX_REACHED = 256
+"""Exceptions behind one exception that are looked at."""
+
+_LONG = 512  # longer keys (recursion) are kept as their hash
+
+
+class CodePath:
+    """Stands for all exceptions that came on one way; equal only to itself.
+
+    Attributes:
+        exact: Whether there can be no other way with this key; a long one is known by its hash.
+        unsighted: What a record carries of which no more is known than its code path.
+    """
+
+    __slots__ = ("exact", "unsighted", "watched")
+
+    def __init__(self, *, exact: bool) -> None:
+        self.exact = exact
+        self.unsighted: Sighting | None = None
+        self.watched: list[Any] = []
+
+
+_known: dict[tuple[int, ...], CodePath] = {}
+
+
+def of(exc: BaseException, tb: TracebackType | None) -> CodePath:
+    """Return the code path of `exc` with all that its traceback shows beside it."""
+    key = [id(type(exc))]
+    append = key.append
+    step = tb
+    while step is not None:
+        append(id(step.tb_frame.f_code))
+        append(step.tb_lasti)
+        step = step.tb_next
+    if exc.__cause__ is not None or exc.__context__ is not None or isinstance(exc, BaseExceptionGroup):
+        _add_others(key, exc)
+    whole = tuple(key)
+    return _known.get(whole) or _learn(whole, exc, tb)
+
+
+def of_stack(tb: TracebackType) -> CodePath:
+    """Return the code path of a traceback alone, whatever the exception."""
+    key: list[int] = []
+    for step in steps(tb):
+        key += (id(step.tb_frame.f_code), step.tb_lasti)
+    whole = tuple(key)
+    return _known.get(whole) or _learn(whole, None, tb)
+
+
+def watch(one: Any, cache: dict[Any, Any], key: Any) -> Any:
+    """Return what has to be kept, so that `key` leaves `cache` when `one` dies."""
+    return KeyedRef(one, lambda ref: cache.pop(ref.key, None), key)
+
+
+def make_room(cache: dict[Any, Any], limit: int) -> None:
+    """Drop the older half of a full cache."""
+    if len(cache) >= limit:
+        try:
+            older = list(itertools.islice(cache, limit // 2))
+        except RuntimeError:  # another thread is at it
+            return
+        for key in older:
+            cache.pop(key, None)
+
+
+def reason(exc: BaseException) -> tuple[str, BaseException | None]:
+    """Return what led to `exc`, with the relation that a traceback prints."""
+    if exc.__cause__ is not None:
+        return "cause", exc.__cause__
+    return "context", None if exc.__suppress_context__ else exc.__context__
+
+
+def reachable(exc: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions that a traceback of `exc` shows beside itself, each once."""
+    seen = {id(exc)}
+    waiting = [exc]
+    while waiting and len(seen) < MAX_REACHED:
+        one = waiting.pop()
+        _, behind = reason(one)
+        near = [] if behind is None else [behind]
+        if isinstance(one, BaseExceptionGroup):
+            near.extend(one.exceptions[:MAX_MEMBERS])
+        for other in near:
+            if id(other) not in seen:
+                seen.add(id(other))
+                yield other
+                waiting.append(other)
+
+
+def steps(tb: TracebackType | None) -> Iterator[TracebackType]:
+    """Yield the steps of a traceback, outermost first."""
+    while tb is not None:
+        yield tb
+        tb = tb.tb_next
+
+
+def _add_others(key: list[int], exc: BaseException) -> None:
+    """Add the causes and members of `exc` to its key."""
+    for part in reachable(exc):
+        key += (-1, id(type(part)))
+        for step in steps(part.__traceback__):
+            key += (id(step.tb_frame.f_code), step.tb_lasti)
+
+
+def _learn(whole: tuple[int, ...], exc: BaseException | None, tb: TracebackType | None) -> CodePath:
+    exact = len(whole) <= _LONG
+    key = whole if exact else (len(whole), hash(whole), *whole[:16], *whole[-16:])
+    path = _known.get(key)
+    if path is None:
+        make_room(_known, MAX_PATHS)
+        path = _known.setdefault(key, CodePath(exact=exact))
+        path.watched = [KeyedRef(one, _forget, key) for one in _objects(exc, tb)]
+    return path
+
+
+def _forget(ref: Any) -> None:
+    _known.pop(ref.key, None)
+
+
+def _objects(exc: BaseException | None, tb: TracebackType | None) -> list[Any]:
+    """Return the objects whose ids make a key."""
+    found: dict[int, Any] = {}
+    for part, stack in [] if exc is None else [(exc, tb), *((one, one.__traceback__) for one in reachable(exc))]:
+        found[id(type(part))] = type(part)
+        for step in steps(stack):
+            found[id(step.tb_frame.f_code)] = step.tb_frame.f_code
+    for step in steps(tb if exc is None else None):
+        found[id(step.tb_frame.f_code)] = step.tb_frame.f_code
+    return list(found.values())

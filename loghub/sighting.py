@@ -1,0 +1,111 @@
+"""What loghub knows of one record, carried by the record itself under ``_loghub_event``.
+
+It is an empty str to everybody else, and pickled as a plain str: so a record may travel to a process that has no
+loghub. In one that has it, what was said about the record holds: its fingerprint, that it is not to be reported, who
+has counted it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loghub import codepath
+
+if TYPE_CHECKING:
+    import logging
+
+    from loghub.capture import Capture
+    from loghub.event import Event
+
+NOT_REPORTED = "-"
+
+FIELD = "_loghub_event"
+"""The record's attribute."""
+
+expected = False
+"""Whether this process has handlers that report: then a record carries what was found, for the next handler."""
+
+
+class Kind:
+    """Occurrences that this process need not tell apart: one fingerprint, logger, level and component."""
+
+    __slots__ = ("component", "fingerprint", "level", "logger")
+
+    def __init__(self, fingerprint: str, logger: str, level: int, component: str) -> None:
+        self.fingerprint = fingerprint
+        self.logger = logger
+        self.level = level
+        self.component = component
+
+
+class Sighting(str):
+    """What is known of one record.
+
+    Attributes:
+        capture: Whose it is; None while nobody has looked at more than the code path.
+        kind: None if the record is not to be reported (ignored, sampled out, dropped by before_send).
+        found: Whether the kind was found.
+        path: The code path of its exception, where that was walked.
+        carried: The fingerprint that the process where it was logged gave it; ``-``: not to be reported.
+        marks: What is written of it: a journal's token (it is counted there), and ``token destination``.
+        kept: Number of this occurrence among those its group keeps in full in this hour; -1: not kept.
+        event: The whole event, once somebody asked for it.
+        shared: One object stands for many records that have nothing of their own; it must not be changed.
+    """
+
+    __slots__ = ("capture", "carried", "event", "found", "kept", "kind", "marks", "path", "shared")
+
+    capture: Capture | None
+    kind: Kind | None
+    found: bool
+    path: codepath.CodePath | None
+    carried: str
+    marks: frozenset[str]
+    kept: int
+    event: Event | None
+    shared: bool
+
+    def whole(self, record: logging.LogRecord) -> Event:
+        """Return the event of `record`, of which this is known; made once, whoever asks."""
+        assert self.capture is not None
+        return self.capture.keep(self, record)
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        said = self.kind.fingerprint if self.kind is not None else NOT_REPORTED if self.found else ""
+        return str, (" ".join((said, *sorted(mark for mark in self.marks if " " not in mark))).rstrip(),)
+
+
+def make(
+    capture: Capture | None = None,
+    kind: Kind | None = None,
+    *,
+    path: codepath.CodePath | None = None,
+    marks: frozenset[str] = frozenset(),
+    shared: bool = False,
+) -> Sighting:
+    """Return a new sighting; its kind counts as found if there is one."""
+    made = Sighting()
+    made.capture = capture
+    made.kind = kind
+    made.found = kind is not None
+    made.path = path
+    made.carried = ""
+    made.marks = marks
+    made.kept = -1
+    made.event = None
+    made.shared = shared
+    return made
+
+
+def path_of(record: logging.LogRecord, info: Any) -> codepath.CodePath:
+    """Return the code path of a record with the exception `info`, walked once for all who ask."""
+    seen = record.__dict__.get(FIELD)
+    if type(seen) is Sighting and seen.path is not None:
+        return seen.path
+    path = codepath.of(info[1], info[2])
+    if seen is None and expected:
+        unsighted = path.unsighted
+        if unsighted is None:
+            unsighted = path.unsighted = make(path=path, shared=True)
+        record.__dict__[FIELD] = unsighted
+    return path
