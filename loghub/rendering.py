@@ -38,13 +38,14 @@ WARM = 16
 """So many renderings of a stack look at its files each time."""
 
 _HEAD = "Traceback (most recent call last):\n"
-_CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
-_CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
+_CAUSE = "\n\nThe above exception was the direct cause of the following exception:\n\n"
+_CONTEXT = "\n\nDuring handling of the above exception, another exception occurred:\n\n"
 _FOLD_AFTER = 3  # traceback shows a line three times, and then how often it was repeated
 
 # Exceptions whose last lines depend on more than their type and message.
 _SPECIAL = (SyntaxError, ImportError, NameError, AttributeError)
 _print_exception = traceback.print_exception
+_sys = vars(sys)  # asking a module for what it has not is slow
 _format, _format_exception = logging.Formatter.format, logging.Formatter.formatException
 
 
@@ -112,24 +113,28 @@ class Renderer:
         self._frames: dict[tuple[int, int, int], _Frame] = {}
         self._names: dict[int, tuple[str, Any]] = {}
 
-    def render(self, info: ExcInfo, record: logging.LogRecord | None = None) -> str:
-        """Return what ``traceback.format_exception(*info)`` gives, joined.
+    def render(self, info: ExcInfo) -> str:
+        """Return what ``traceback.format_exception(*info)`` gives, joined."""
+        return self.formatted(info) + "\n"
+
+    def formatted(self, info: ExcInfo, record: logging.LogRecord | None = None) -> str:
+        """Return the same without the last line end, as `logging.Formatter.formatException` does.
 
         A `record` whose exception it is lets its handlers walk the traceback only once.
         """
         try:
-            text = self._render(info[1], info[2], record)
+            text = self._formatted(info, record)
         except Exception:  # linecache refreshed by another thread, an exception that breaks what is asked of it
             text = None
-        return "".join(traceback.format_exception(*info)) if text is None else text
+        return "".join(traceback.format_exception(*info)).removesuffix("\n") if text is None else text
 
-    def _render(self, exc: BaseException, tb: TracebackType | None, record: logging.LogRecord | None) -> str | None:
+    def _formatted(self, info: ExcInfo, record: logging.LogRecord | None) -> str | None:
         """Return the text, or None where it must be rendered the normal way."""
-        if traceback.print_exception is not _print_exception or hasattr(sys, "tracebacklimit"):
+        if traceback.print_exception is not _print_exception or "tracebacklimit" in _sys:
             return None  # somebody has changed how tracebacks are printed
+        _, exc, tb = info
         if exc.__cause__ is None and exc.__context__ is None and not isinstance(exc, BaseExceptionGroup):
-            path = path_of(record, (type(exc), exc, tb)) if record is not None and tb is not None else None
-            return self._part(exc, tb, path)
+            return self._part(exc, tb, None if record is None else path_of(record, info))
         chain = _chain(exc)
         if chain is None or any(isinstance(one, BaseExceptionGroup) for one, _ in chain):
             return self._by_traceback(exc, tb)
@@ -143,10 +148,18 @@ class Renderer:
 
     def _part(self, exc: BaseException, tb: TracebackType | None, path: CodePath | None) -> str | None:
         """Return one exception without its causes."""
-        if tb is None:
-            return self._last_lines(exc, tb)
-        stack = self._stack(tb, path)
-        return None if stack is None else (_HEAD + stack if stack else "") + self._last_lines(exc, tb)
+        stack = "" if tb is None else self._stack(tb, path)
+        if stack is None:
+            return None
+        kind = type(exc)
+        name, _ = self._names.get(id(kind)) or self._learn_name(kind)
+        if name and getattr(exc, "__notes__", None) is None:
+            try:
+                message = str(exc)
+            except Exception:  # traceback has its own words for it
+                return stack + _last_lines_of(exc, tb)
+            return f"{stack}{name}: {message}" if message else stack + name
+        return stack + _last_lines_of(exc, tb)
 
     def _by_traceback(self, exc: BaseException, tb: TracebackType | None) -> str | None:
         """Let traceback lay out an exception with causes and members, around remembered stacks."""
@@ -158,25 +171,14 @@ class Renderer:
                 text = self._stack(stack, None)
                 if text is None:
                     return None
-                node.stack = _Texts([text] if text else [])
+                node.stack = _Texts([text.removeprefix(_HEAD)] if text else [])
             near = [(node.__cause__, one.__cause__), (node.__context__, one.__context__)]
             if isinstance(one, BaseExceptionGroup):
                 near += zip(node.exceptions, one.exceptions, strict=True)
             waiting += [
                 (inner, other, other.__traceback__) for inner, other in near if inner is not None and other is not None
             ]
-        return "".join(tree.format())
-
-    def _last_lines(self, exc: BaseException, tb: TracebackType | None) -> str:
-        kind = type(exc)
-        name, _ = self._names.get(id(kind)) or self._learn_name(kind)
-        if name and getattr(exc, "__notes__", None) is None:
-            try:
-                message = str(exc)
-            except Exception:  # traceback has its own words for it
-                return _last_lines_of(exc, tb)
-            return f"{name}: {message}\n" if message else f"{name}\n"
-        return _last_lines_of(exc, tb)
+        return "".join(tree.format()).removesuffix("\n")
 
     def _learn_name(self, kind: type[BaseException]) -> tuple[str, Any]:
         """Remember what traceback calls a class; nothing where the last lines depend on more."""
@@ -208,7 +210,7 @@ class Renderer:
             if frame is None:
                 return None, []
             frames.append(frame)
-        return "".join(_folded(frames)), frames
+        return "".join((_HEAD, *_folded(frames))) if frames else "", frames
 
     def _frame(self, tb: TracebackType) -> _Frame | None:
         code, line = tb.tb_frame.f_code, tb.tb_lineno
@@ -234,7 +236,7 @@ shared = Renderer()
 
 def formatted(info: ExcInfo, record: logging.LogRecord | None = None) -> str:
     """Return what `logging.Formatter.formatException` gives: the traceback without its last line end."""
-    return shared.render(info, record).removesuffix("\n")
+    return shared.formatted(info, record)
 
 
 def fill(record: logging.LogRecord, formatter: logging.Formatter | None) -> None:
@@ -278,7 +280,7 @@ def _chain(exc: BaseException) -> list[tuple[BaseException, str]] | None:
 def _last_lines_of(exc: BaseException, tb: TracebackType | None) -> str:
     """Return what stands below the stack, by traceback itself: it has suggestions, notes and syntax errors."""
     bare = traceback.TracebackException(type(exc), exc, tb, limit=0, lookup_lines=False, compact=True)
-    return "".join(bare.format_exception_only())
+    return "".join(bare.format_exception_only()).removesuffix("\n")
 
 
 def _qualified(kind: type[BaseException]) -> str:
