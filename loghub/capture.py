@@ -180,7 +180,8 @@ class Capture:
         """Return the whole event of `record`, scrubbed; made once, whoever asks."""
         if sighting.event is None:
             assert sighting.kind is not None
-            event = self._clean(self._described(record), sighting.kind.fingerprint)
+            outline, sighting.outline = sighting.outline, None
+            event = self._clean(self._described(record, outline), sighting.kind.fingerprint)
             if sighting.event is None:  # a record and its copy may be looked at by two threads at once
                 sighting.event = event
         return sighting.event
@@ -190,7 +191,7 @@ class Capture:
         seen = record.__dict__.get(FIELD)
         if type(seen) is Sighting and seen.kind is not None:
             return seen.kind.fingerprint
-        return self._fingerprint(self._described(record), record)
+        return _asked_for(record, fingerprint.of_event(self._described(record)))
 
     def _first_look(self, seen: object) -> Sighting:
         sighting = make(self)
@@ -224,7 +225,7 @@ class Capture:
         if known is not None and known.kind is _BY_MESSAGE:
             key = (key, _words(record, exc))
             known = self._by_key.get(key)
-        return known.kind if known is not None else self._learn(key, record, exc, sighting.path)
+        return known.kind if known is not None else self._learn(key, record, exc, sighting)
 
     def _key(self, record: logging.LogRecord, fields: dict[str, Any], exc: Any, sighting: Sighting) -> tuple[Any, ...]:
         """Return the key of the place in the code that the record is about."""
@@ -237,17 +238,18 @@ class Capture:
             sighting.path = codepath.of(exc, traceback_of(record))
         return record.name, record.levelno, extra, sighting.path
 
-    def _learn(self, key: Any, record: logging.LogRecord, exc: BaseException | None, path: Any) -> Kind | None:
+    def _learn(self, key: Any, record: logging.LogRecord, exc: BaseException | None, sighting: Sighting) -> Kind | None:
         """Find the fingerprint of a code path (or of a message on it) that was not seen before."""
         found: Kind | None = None
         if not self._ignores(record, exc):
-            event = self.describer.outline(record)
+            sighting.outline = event = self.describer.outline(record)
             if exc is not None or not self._ignores(record, None, _class_name(event)):
-                found = self._kind(self._fingerprint(event, record), record)
-            if type(key[0]) is not tuple and _needs_words(event, record, exc):
-                self._remember(key, Known(self, _BY_MESSAGE, path))
-                key = (key, _words(record, exc))
-        self._remember(key, Known(self, found, path))
+                default, by_message = fingerprint.judge(event)
+                found = self._kind(_asked_for(record, default), record)
+                if type(key[0]) is not tuple and _needs_words(event, record, exc, by_message=by_message):
+                    self._remember(key, Known(self, _BY_MESSAGE, sighting.path))
+                    key = (key, _words(record, exc))
+        self._remember(key, Known(self, found, sighting.path))
         return found
 
     def _remember(self, key: Any, known: Known) -> None:
@@ -273,16 +275,11 @@ class Capture:
             kind = self._kinds.setdefault(key, Kind(*key))
         return kind
 
-    def _fingerprint(self, event: Event, record: logging.LogRecord) -> str:
-        default = fingerprint.of_event(event)
-        asked = record.__dict__.get("fingerprint")
-        return default if asked is None else fingerprint.custom(asked, default)
-
     # Making the event ---------------------------------------------------------------------------------------
 
-    def _described(self, record: logging.LogRecord) -> Event:
+    def _described(self, record: logging.LogRecord, outline: Event | None = None) -> Event:
         try:
-            return self.describer.whole(record)
+            return self.describer.whole(record, outline)
         except Exception:  # as in sight
             return self.describer.bare(record)
 
@@ -299,7 +296,7 @@ class Capture:
         event = self._described(record)
         if self._ignores(record, None, _class_name(event)):
             return None
-        default = sighting.carried or self._fingerprint(event, record)
+        default = sighting.carried or _asked_for(record, fingerprint.of_event(event))
         event = self._clean(event, default)
         answer = self._answer(event, record)
         if answer is None:
@@ -375,13 +372,13 @@ def _words(record: logging.LogRecord, exc: BaseException | None) -> tuple[Any, .
     return tuple(fingerprint.message_key(text_of(part)) for part in (exc, *reachable(exc)))
 
 
-def _needs_words(event: Event, record: logging.LogRecord, exc: BaseException | None) -> bool:
+def _needs_words(event: Event, record: logging.LogRecord, exc: BaseException | None, *, by_message: bool) -> bool:
     """Whether another message on the code path of `event` could be another bug."""
     if exc is None and not record.args:
         return False  # the message is in the key
     if event.get("traceback"):
         return True  # it stood in an argument
-    return any(fingerprint.depends_on_message(part) for part in (event, *_deep_parts(event)))
+    return by_message or any(fingerprint.judge(part)[1] for part in _deep_parts(event))
 
 
 def _deep_parts(event: Any) -> Iterator[Any]:
@@ -392,6 +389,12 @@ def _deep_parts(event: Any) -> Iterator[Any]:
         inner = (*part.get("causes", ()), *part.get("exceptions", ()))
         yield from inner
         waiting += inner
+
+
+def _asked_for(record: logging.LogRecord, default: str) -> str:
+    """Return the fingerprint that the caller chose, else `default`."""
+    asked = record.__dict__.get("fingerprint")
+    return default if asked is None else fingerprint.custom(asked, default)
 
 
 def _class_name(event: Event) -> str:

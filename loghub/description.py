@@ -99,9 +99,12 @@ class Describer:
             event |= _plain(record, event["message"])
         return _with_place(event, record)
 
-    def whole(self, record: logging.LogRecord) -> Event:
-        """Return the whole event, not yet scrubbed and without fingerprint."""
-        return self._complete(record, self.outline(record))
+    def whole(self, record: logging.LogRecord, outline: Event | None = None) -> Event:
+        """Return the whole event, not yet scrubbed and without fingerprint.
+
+        An `outline` that was made of this record becomes part of it.
+        """
+        return self._complete(record, self.outline(record) if outline is None else outline)
 
     def bare(self, record: logging.LogRecord) -> Event:
         """Return what can be said of a record whose exception or arguments break whoever looks at them."""
@@ -140,7 +143,7 @@ class Describer:
             "breadcrumbs": [],
         }
         if exc is not None:
-            event["traceback"] = render(exc, traceback_of(record))
+            event["traceback"] = render(exc, traceback_of(record), record)
         for absent in ("causes", "exceptions", "notes"):
             event.setdefault(absent, [])  # type: ignore[misc]
         if record.stack_info:
@@ -302,10 +305,10 @@ def traceback_of(record: logging.LogRecord) -> TracebackType | None:
     return info[2] if isinstance(info, tuple) else info.__traceback__  # type: ignore[no-any-return]
 
 
-def render(exc: BaseException, tb: TracebackType | None) -> str:
+def render(exc: BaseException, tb: TracebackType | None, record: logging.LogRecord) -> str:
     """Return the traceback as Python prints it."""
     try:
-        return _patiently(lambda: rendering.shared.render((type(exc), exc, tb))).rstrip("\n")
+        return _patiently(lambda: rendering.formatted((type(exc), exc, tb), record)).rstrip("\n")
     except Exception:  # an exception class can break traceback (a property that raises, a broken __str__)
         codes = ((step.tb_frame.f_code, step.tb_lineno) for step in itertools.islice(steps(tb), _INNER_FRAMES))
         lines = [f'  File "{code.co_filename}", line {line}, in {code.co_name}\n' for code, line in codes]

@@ -31,7 +31,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -93,7 +93,21 @@ def of_event(event: Mapping[str, Any]) -> str:
         event: Any dict with an event's keys. Keys may be missing, values of any type; nothing is raised.
             Its own ``fingerprint`` is not read: see `custom`.
     """
-    return _digest(text for part in parts(event) for text in part[:2])
+    return judge(event)[0]
+
+
+def judge(event: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return `of_event`, and whether another message on the same way through the code could be another bug.
+
+    Where that is so, `message_key` says which messages need not be told apart.
+    """
+    event = _with_stack(event)
+    found = _found(event)
+    if _is_record(event):
+        by_message = not _template(event)
+    else:
+        by_message = any(what in _FROM_MESSAGE for what, _ in found) or _may_have_code(event)
+    return _digest(text for part in found for text in part), by_message
 
 
 def explain(event: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -118,17 +132,6 @@ def custom(value: object, default: str) -> str:
 _DEFAULT = re.compile(r"\s*\{\{\s*default\s*\}\}\s*")
 
 
-def depends_on_message(event: Mapping[str, Any]) -> bool:
-    """Return whether another message on the same way through the code could be another bug.
-
-    Where it is true, `message_key` says which messages need not be told apart.
-    """
-    event = _with_stack(event)
-    if _is_record(event):
-        return not _template(event)
-    return any(part.what in _FROM_MESSAGE for part in parts(event)) or _may_have_code(event)
-
-
 def message_key(message: str) -> str:
     """Return all that `of_event` can take from an exception's message: equal keys, equal fingerprints."""
     line = _first_line(message)
@@ -148,14 +151,17 @@ def _digest(texts: Iterable[str]) -> str:
 
 def parts(event: Mapping[str, Any]) -> list[Part]:
     """Return what counts of `event`, in the order in which it is hashed."""
-    event = _with_stack(event)
+    return [Part(what, value, _WHY[what]) for what, value in _found(_with_stack(event))]
+
+
+def _found(event: Mapping[str, Any]) -> Collection[tuple[str, str]]:
     if _text(event, "platform") == "javascript":
         found = _script(event)
     elif _is_record(event):
         found = _record(event)
     else:
         found = _exception(event)
-    return [Part(what, value, _WHY[what]) for what, value in dict.fromkeys(found)]
+    return dict.fromkeys(found)
 
 
 def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -330,21 +336,26 @@ _CODE_NAME = re.compile(
 )
 
 
-def _codes(error: _Error) -> list[str]:
+def _codes(error: _Error) -> tuple[str, ...]:
     """Return the codes that the message carries, each as ``kind value``."""
-    line, name = _first_line(error.message), _last(error.kind)
+    line = _first_line(error.message)
+    return (_codes_in if len(line) <= _SHORT else _codes_in.__wrapped__)(_last(error.kind), line)
+
+
+@lru_cache(1024)
+def _codes_in(name: str, line: str) -> tuple[str, ...]:
     found = [] if name in _SAYS_ERRNO else [f"errno {number}" for number in _ERRNO.findall(line)]
     for kind, pattern in _CODES:
         if match := pattern.search(line):
             found.append(f"{kind} {next(filter(None, match.groups()))}")
     if not found and name in _DATABASE_ERRORS:
         found = [f"database {shape(line)}"]
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def _may_have_code(event: Mapping[str, Any]) -> bool:
-    errors = [_read(event), *_causes(event), *map(_read, _members(event))]
-    return any(_last(error.kind) in _HAVE_CODES or _codes(error) for error in errors)
+    errors = [event, *islice(_dicts(event.get("causes")), _MAX_CAUSES), *_members(event)]
+    return any(_last(error.kind) in _HAVE_CODES or _codes(error) for error in map(_read_head, errors))
 
 
 # -------------------------------------------------------------------------------------- reading an event
@@ -432,13 +443,18 @@ _LEVELS = frozenset({"CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "D
 
 
 def _read(source: Mapping[str, Any]) -> _Error:
+    return _read_head(source)._replace(frames=_frames(source.get("frames"), _name(source, "function")))
+
+
+def _read_head(source: Mapping[str, Any]) -> _Error:
+    """Read all but the frames."""
     module, kind = _name(source, "error_module"), _name(source, "error_type").rpartition("<locals>.")[2]
     full = kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
     message = _text(source, "error_message") or _text(source, "message")
     return _Error(
         full.removeprefix("builtins.").removeprefix("__main__."),
         message[: 2 * MAX_TEXT].strip(),
-        _frames(source.get("frames"), _name(source, "function")),
+        [],
         "cause" if source.get("relation") == "cause" else "context",
     )
 
@@ -448,16 +464,19 @@ def _frames(value: object, function: str) -> list[_Frame]:
     listed = list(islice(_dicts(value), 100_000))
     if len(listed) > _MAX_FRAMES:
         listed = listed[: _MAX_FRAMES // 2] + listed[-_MAX_FRAMES // 2 :]
-    frames: list[_Frame] = []
+    frames = [_frame(source) for source in listed]
+    if any(frame.function in _COMPREHENSIONS for frame in frames):
+        _name_comprehensions(frames)
+    return _with_hint(frames, function)
+
+
+def _name_comprehensions(frames: list[_Frame]) -> None:
     around: dict[_File, _Frame] = {}
-    for source in listed:
-        frame = _frame(source)
+    for at, frame in enumerate(frames):
         if frame.function in _COMPREHENSIONS and frame.file in around:
             outer = around[frame.file]
-            frame = frame._replace(function=outer.function, owner=outer.owner)
-        around[frame.file] = frame
-        frames.append(frame)
-    return _with_hint(frames, function)
+            frames[at] = frame._replace(function=outer.function, owner=outer.owner)
+        around[frame.file] = frames[at]
 
 
 _COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
@@ -475,11 +494,20 @@ def _with_hint(frames: list[_Frame], function: str) -> list[_Frame]:
 
 
 def _frame(source: Mapping[str, Any]) -> _Frame:
-    path, flag = _name(source, "file"), source.get("in_app")
-    owner, function = _split_function(_name(source, "function"))
-    file = _folders(path) if path else _folders(_name(source, "module").replace(".", "/"))
-    in_app = flag if isinstance(flag, bool) else not is_library_path(path)
-    return _Frame(file, function, owner, _code(_text(source, "code")), in_app)
+    path, name, code = _name(source, "file"), _name(source, "function"), _name(source, "code")
+    module, flag = "" if path else _name(source, "module"), source.get("in_app")
+    read = _read_frame if len(path) + len(name) + len(code) + len(module) <= _SHORT else _read_frame.__wrapped__
+    return read(path, module, name, code, flag if isinstance(flag, bool) else None)
+
+
+@lru_cache(8192)
+def _read_frame(path: str, module: str, name: str, code: str, flag: bool | None) -> _Frame:
+    owner, function = _split_function(name)
+    file = _folders(path or module.replace(".", "/"))
+    return _Frame(file, function, owner, "".join(code.split()), not is_library_path(path) if flag is None else flag)
+
+
+_SHORT = 600  # characters of a frame or a message that may be remembered
 
 
 @lru_cache(4096)
@@ -564,8 +592,10 @@ def _tails(stack: Sequence[_Frame]) -> list[str]:
 
     Folders count from the deepest one that all of them share, so that no install prefix does.
     """
-    shared = _shared_depth([frame.file.folders for frame in stack if not frame.file.anchored])
-    return [f"{_relative(frame.file, 0 if frame.file.anchored else shared)} in {frame.function}" for frame in stack]
+    files = {id(frame.file): frame.file for frame in stack}  # most frames are of a few files
+    shared = _shared_depth([file.folders for file in files.values() if not file.anchored])
+    places = {key: _relative(file, 0 if file.anchored else shared) for key, file in files.items()}
+    return [f"{places[id(frame.file)]} in {frame.function}" for frame in stack]
 
 
 def _shared_depth(paths: Sequence[tuple[str, ...]]) -> int:

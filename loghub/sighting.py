@@ -49,11 +49,12 @@ class Sighting(str):
         carried: The fingerprint that the process where it was logged gave it; ``-``: not to be reported.
         marks: What is written of it: a journal's token (it is counted there), and ``token destination``.
         kept: Number of this occurrence among those its group keeps in full in this hour; -1: not kept.
+        outline: What made its fingerprint, until the whole event is made of it.
         event: The whole event, once somebody asked for it.
         shared: One object stands for many records that have nothing of their own; it must not be changed.
     """
 
-    __slots__ = ("capture", "carried", "event", "found", "kept", "kind", "marks", "path", "shared")
+    __slots__ = ("capture", "carried", "event", "found", "kept", "kind", "marks", "outline", "path", "shared")
 
     capture: Capture | None
     kind: Kind | None
@@ -62,6 +63,7 @@ class Sighting(str):
     carried: str
     marks: frozenset[str]
     kept: int
+    outline: Event | None
     event: Event | None
     shared: bool
 
@@ -92,7 +94,7 @@ def make(
     made.carried = ""
     made.marks = marks
     made.kept = -1
-    made.event = None
+    made.outline = made.event = None
     made.shared = shared
     return made
 

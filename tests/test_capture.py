@@ -59,13 +59,13 @@ def capture():
 def computed(monkeypatch):
     """Return the events whose fingerprints were computed."""
     events = []
-    honest = fingerprint.of_event
+    honest = fingerprint.judge
 
-    def of_event(event):
+    def judge(event):
         events.append(event)
         return honest(event)
 
-    monkeypatch.setattr(fingerprint, "of_event", of_event)
+    monkeypatch.setattr(fingerprint, "judge", judge)
     return events
 
 

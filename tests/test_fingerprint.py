@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from loghub import fingerprint
 from loghub.filters import EventFilter
-from loghub.fingerprint import custom, depends_on_message, explain, is_library_path, message_key, normalize, of_event
+from loghub.fingerprint import custom, explain, is_library_path, judge, message_key, normalize, of_event
 from tests.normalize_cases import CASES
 
 if TYPE_CHECKING:
@@ -643,9 +643,9 @@ def test_lines_and_columns_never_count():
         (None, True),
     ],
 )
-def test_depends_on_message(event, depends):
+def test_judge(event, depends):
     """Capture may skip the message of a repeat only where no other message is another bug."""
-    assert depends_on_message(event) is depends
+    assert judge(event)[1] is depends
 
 
 MESSAGES = [
@@ -746,7 +746,7 @@ def test_any_event_has_a_fingerprint(event):
     assert mark.startswith("v1:")
     assert len(mark) == 19
     assert all(isinstance(value, str) for row in explain(event) for value in row.values())
-    assert depends_on_message(event) in (True, False)
+    assert judge(event)[1] in (True, False)
 
 
 def test_an_event_that_contains_itself():
