@@ -114,7 +114,13 @@ class Capture:
         include_locals: bool = False,
     ) -> None:
         self.describer = Describer(
-            component, environment, release, is_in_app or in_app_rule(), system, include_locals=include_locals
+            component,
+            environment,
+            release,
+            is_in_app or in_app_rule(),
+            system,
+            include_locals=include_locals,
+            share_frames=before_send is None,
         )
         self.scrubber = scrubber or Scrubber()
         self.ignored = ignored

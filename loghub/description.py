@@ -17,11 +17,12 @@ import threading
 import time
 import uuid
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from loghub import fingerprint, rendering
-from loghub.codepath import MAX_MEMBERS, MAX_REACHED, reason, steps
-from loghub.event import KEYS, Event, iso
+from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, watch
+from loghub.event import KEYS, Event, SharedFrame, iso
+from loghub.sighting import FIELD
 from loghub.traceback_text import parse_traceback, qualify
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from loghub.event import ErrorPart, Frame
 
+MAX_SHARED = 8192
+"""Frames that are remembered as they were described."""
+
 TRACEBACK_HEAD = "Traceback (most recent call last):"
 """How Python begins the text of a traceback."""
 
@@ -37,7 +41,7 @@ _MAX_CAUSES = 50
 _MAX_DEPTH = 10  # groups within groups; Python prints as many
 _OUTER_FRAMES, _INNER_FRAMES = 50, 200
 _RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
-    "message", "asctime", "taskName", "_loghub_event", "loghub_skip", "fingerprint", "component",
+    "message", "asctime", "taskName", FIELD, "loghub_skip", "fingerprint", "component",
     "loghub_mechanism",
     "loghub_program",
 }  # fmt: skip
@@ -50,6 +54,13 @@ _STACK = "\nStack (most recent call last):\n"
 T = TypeVar("T")
 
 
+class _Seen(NamedTuple):
+    frame: SharedFrame
+    module: str
+    source: Any  # linecache's entry of the file
+    watched: Any
+
+
 class Describer:
     """Describes records, by what an EventFilter says about every event.
 
@@ -60,6 +71,7 @@ class Describer:
         is_in_app: Whether a frame of this file and module is the application's.
         system: What is said about the machine, or None.
         include_locals: Whether frames carry their local variables.
+        share_frames: Whether events may share their frames, because nobody changes them.
     """
 
     def __init__(
@@ -71,6 +83,7 @@ class Describer:
         system: dict[str, Any] | None,
         *,
         include_locals: bool,
+        share_frames: bool = True,
     ) -> None:
         self.component = component
         self.environment = environment
@@ -78,6 +91,8 @@ class Describer:
         self.is_in_app = is_in_app
         self.system = system
         self.include_locals = include_locals
+        self.share_frames = share_frames and not include_locals
+        self._shared: dict[tuple[int, int, int | None], _Seen] = {}
 
     def component_of(self, record: logging.LogRecord) -> str:
         """Return what the caller gave as ``extra={"component": ...}``, else what the filter or the logger says."""
@@ -143,7 +158,7 @@ class Describer:
             "breadcrumbs": [],
         }
         if exc is not None:
-            event["traceback"] = render(exc, traceback_of(record), record)
+            event["traceback"] = render(exc, traceback_of(record), record if FIELD in record.__dict__ else None)
         for absent in ("causes", "exceptions", "notes"):
             event.setdefault(absent, [])  # type: ignore[misc]
         if record.stack_info:
@@ -201,10 +216,25 @@ class Describer:
         return [self._frame(step) for step in found]
 
     def _frame(self, tb: TracebackType) -> Frame:
-        code = tb.tb_frame.f_code
-        module = tb.tb_frame.f_globals.get("__name__")
+        code, module = tb.tb_frame.f_code, tb.tb_frame.f_globals.get("__name__")
         module = module if isinstance(module, str) else ""
-        frame: Frame = {
+        if not self.share_frames:
+            frame = self._described(tb, module)
+            if self.include_locals:
+                frame["locals"] = {name: text_of(value, repr) for name, value in _locals(tb.tb_frame)}
+            return frame
+        key = (id(code), tb.tb_lasti, tb.tb_lineno)
+        seen = self._shared.get(key)
+        if seen is None or seen.module != module or seen.source is not linecache.cache.get(code.co_filename):
+            shared = SharedFrame(self._described(tb, module))
+            make_room(self._shared, MAX_SHARED)
+            source = linecache.cache.get(code.co_filename)
+            seen = self._shared[key] = _Seen(shared, module, source, watch(code, self._shared, key))
+        return seen.frame  # type: ignore[return-value]
+
+    def _described(self, tb: TracebackType, module: str) -> Frame:
+        code = tb.tb_frame.f_code
+        return {
             "file": code.co_filename,
             "module": module,
             "function": code.co_qualname,
@@ -213,9 +243,6 @@ class Describer:
             "code": _source_line(tb),
             "in_app": self.is_in_app(code.co_filename, module),
         }
-        if self.include_locals:
-            frame["locals"] = {name: text_of(value, repr) for name, value in _locals(tb.tb_frame)}
-        return frame
 
     # Texts of tracebacks ------------------------------------------------------------------------------------
 
@@ -305,7 +332,7 @@ def traceback_of(record: logging.LogRecord) -> TracebackType | None:
     return info[2] if isinstance(info, tuple) else info.__traceback__  # type: ignore[no-any-return]
 
 
-def render(exc: BaseException, tb: TracebackType | None, record: logging.LogRecord) -> str:
+def render(exc: BaseException, tb: TracebackType | None, record: logging.LogRecord | None) -> str:
     """Return the traceback as Python prints it."""
     try:
         return _patiently(lambda: rendering.formatted((type(exc), exc, tb), record)).rstrip("\n")
@@ -317,8 +344,10 @@ def render(exc: BaseException, tb: TracebackType | None, record: logging.LogReco
 
 def in_order(event: Event) -> Event:
     """Return `event` with its keys in the order in which they are written."""
-    rest = {key: value for key, value in event.items() if key not in KEYS}
-    return {key: event[key] for key in KEYS if key in event} | rest  # type: ignore[literal-required, return-value]
+    ordered = {key: event[key] for key in KEYS if key in event}  # type: ignore[literal-required]
+    if len(ordered) < len(event):
+        ordered |= {key: value for key, value in event.items() if key not in ordered}
+    return ordered  # type: ignore[return-value]
 
 
 def server_name() -> str:

@@ -24,19 +24,24 @@ def read(*names: str) -> str | None:
     return next((file[name] for name in names if file.get(name)), None)
 
 
+def read_all(*names: str) -> list[str]:
+    """Return what `read` gives for each of `names` that is set."""
+    file = _read_dotenv()
+    return [value for name in names if (value := os.environ.get(name) or file.get(name))]
+
+
 def _read_dotenv() -> dict[str, str]:
     global _dotenv  # noqa: PLW0603 - one small cache per process
     try:
-        path = os.path.abspath(".env")
-        seen = os.stat(path)
+        seen = os.stat(".env")
     except OSError:
         return {}
-    key = (path, seen.st_mtime_ns, seen.st_size)
+    key = (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size)
     if _dotenv[0] != key:
         from dotenv import dotenv_values
 
         try:
-            values = dotenv_values(path)
+            values = dotenv_values(os.path.abspath(".env"))
         except (OSError, ValueError):  # unreadable, or not text
             values = {}
         _dotenv = (key, {name: value for name, value in values.items() if value is not None})

@@ -38,7 +38,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Frame(TypedDict, total=False):
@@ -52,6 +55,26 @@ class Frame(TypedDict, total=False):
     code: str  # the source line, stripped
     in_app: bool
     locals: dict[str, str]
+
+
+class SharedFrame(dict[str, Any]):
+    """A `Frame` that stands in many events at once; nobody changes it. It keeps what others found out about it.
+
+    Attributes:
+        clean_for: What a scrubber knew of secrets when it found nothing to change.
+        chars: How many characters its texts have.
+        laid_out: Its JSON, as `lay_out` needs it in an event's frames.
+        read: What a fingerprint takes from it.
+    """
+
+    __slots__ = ("chars", "clean_for", "laid_out", "read")
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self.clean_for: Any = None
+        self.read: Any = None
+        self.chars = 0
+        self.laid_out = ""
 
 
 class ErrorPart(TypedDict, total=False):
@@ -128,3 +151,74 @@ def culprit(event: Event) -> str:
 def dumps(event: Any, indent: int | None = None) -> str:
     """Return JSON that any reader takes: no NaN, and lone surrogates stay escaped."""
     return json.dumps(event, indent=indent, default=repr, separators=None if indent else (",", ":"))
+
+
+def lay_out(value: Any) -> str:
+    """Return JSON in which every line break is still open; `one_line` and `indented` close them.
+
+    The standard library indents in Python, token by token. Here its C encoder writes whatever has no containers
+    within. An open break is a control character, which no JSON text holds: the deeper the break, the higher.
+    """
+    return _laid_out(value, 1)
+
+
+def one_line(text: str) -> bytes:
+    """Return what `lay_out` gave as one line of JSON."""
+    return text.encode().translate(None, bytes(range(32)))
+
+
+def indented(text: str) -> str:
+    """Return what `lay_out` gave as ``dumps(value, indent=4)``."""
+    for depth in range(_DEEPEST):
+        mark = chr(depth + 1)
+        if mark not in text:
+            break
+        text = text.replace(mark, "\n" + 4 * depth * " ")
+    return text
+
+
+_DEEPEST = 30
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+_CONTAINERS = (dict, list, tuple)
+_encode = json.JSONEncoder(default=repr, separators=("\0", ": ")).encode
+
+
+def _laid_out(value: Any, depth: int) -> str:
+    if not _holds_more(value):
+        return _encode(value)
+    if depth >= _DEEPEST:
+        return dumps(value)
+    outer, inner = chr(depth), chr(depth + 1)
+    if isinstance(value, dict):
+        return "{" + inner + ("," + inner).join(_entries(value, inner, depth)) + outer + "}"
+    if any(map(_holds_more, value)):
+        parts = [_frame(one) if depth == 2 and type(one) is SharedFrame else _laid_out(one, depth + 1) for one in value]
+    else:
+        parts = [_encode(value)[1:-1].replace("\0", "," + inner)]
+    return "[" + inner + ("," + inner).join(parts) + outer + "]"
+
+
+def _frame(frame: SharedFrame) -> str:
+    if not frame.laid_out:
+        frame.laid_out = _laid_out(frame, 3)
+    return frame.laid_out
+
+
+def _entries(value: dict[Any, Any], inner: str, depth: int) -> Iterator[str]:
+    """Yield the entries of a dict, those without containers many at once."""
+    flat: dict[Any, Any] = {}
+    for key, entry in value.items():
+        if not _holds_more(entry):
+            flat[key] = entry
+            continue
+        if flat:
+            yield _encode(flat)[1:-1].replace("\0", "," + inner)
+            flat = {}
+        name = f'"{key}": ' if key in KEYS else _encode({key: 0})[1:-2]
+        yield name + _laid_out(entry, depth + 1)
+    if flat:
+        yield _encode(flat)[1:-1].replace("\0", "," + inner)
+
+
+def _holds_more(value: Any) -> bool:
+    return type(value) not in _SCALARS and isinstance(value, _CONTAINERS) and len(value) > 0

@@ -134,7 +134,7 @@ def in_container() -> bool:
 
 
 def _own_secrets() -> list[str]:
-    return [secret for name in ("GITHUB_TOKEN", "GH_TOKEN") if (secret := env.read(name))]
+    return env.read_all("GITHUB_TOKEN", "GH_TOKEN")
 
 
 def _text_or_none(owner: object, name: str, value: object) -> str | None:

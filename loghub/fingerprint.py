@@ -34,8 +34,9 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from loghub.event import SharedFrame
 from loghub.traceback_text import parse_javascript, parse_traceback
 
 if TYPE_CHECKING:
@@ -494,20 +495,22 @@ def _with_hint(frames: list[_Frame], function: str) -> list[_Frame]:
 
 
 def _frame(source: Mapping[str, Any]) -> _Frame:
-    path, name, code = _name(source, "file"), _name(source, "function"), _name(source, "code")
-    module, flag = "" if path else _name(source, "module"), source.get("in_app")
-    read = _read_frame if len(path) + len(name) + len(code) + len(module) <= _SHORT else _read_frame.__wrapped__
-    return read(path, module, name, code, flag if isinstance(flag, bool) else None)
+    if type(source) is not SharedFrame:
+        return _read_frame(source)
+    if source.read is None:
+        source.read = _read_frame(source)
+    return cast("_Frame", source.read)
 
 
-@lru_cache(8192)
-def _read_frame(path: str, module: str, name: str, code: str, flag: bool | None) -> _Frame:
-    owner, function = _split_function(name)
-    file = _folders(path or module.replace(".", "/"))
-    return _Frame(file, function, owner, "".join(code.split()), not is_library_path(path) if flag is None else flag)
+def _read_frame(source: Mapping[str, Any]) -> _Frame:
+    path, flag = _name(source, "file"), source.get("in_app")
+    owner, function = _split_function(_name(source, "function"))
+    file = _folders(path) if path else _folders(_name(source, "module").replace(".", "/"))
+    in_app = flag if isinstance(flag, bool) else not is_library_path(path)
+    return _Frame(file, function, owner, _code(_text(source, "code")), in_app)
 
 
-_SHORT = 600  # characters of a frame or a message that may be remembered
+_SHORT = 600  # characters of a message that may be remembered
 
 
 @lru_cache(4096)

@@ -33,7 +33,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loghub.event import Event, dumps
+from loghub.event import Event, dumps, one_line
 
 if TYPE_CHECKING:
     import logging
@@ -397,7 +397,7 @@ def _when(created: float) -> float:
 
 def _whole(sighting: Sighting, record: logging.LogRecord) -> bytes:
     """Return the record's event as JSON."""
-    return dumps(sighting.whole(record)).encode()
+    return one_line(sighting.laid_out(record))
 
 
 def _create(folder: str | None) -> tuple[str, int]:

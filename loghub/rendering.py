@@ -52,31 +52,38 @@ _format, _format_exception = logging.Formatter.format, logging.Formatter.formatE
 class _Frame(NamedTuple):
     place: tuple[str, int | None, str]  # what traceback compares to find repeated lines
     text: str
-    source: Any  # linecache's entry of the file
+    source: Any  # linecache's entry of the file; None where there is none
     watched: Any
 
-    def stands(self) -> bool:
-        """Return whether linecache, just brought up to date, would still give the same line."""
-        name = self.place[0]
-        return linecache.cache.get(name) is self.source and not self.may_appear()
 
-    def may_appear(self) -> bool:
-        """Return whether the source was missing and may be there the next time."""
-        name = self.place[0]
-        return self.source is None and not (name.startswith("<") and name.endswith(">"))
+class _File:
+    """When a file was last looked at."""
+
+    __slots__ = ("checked_at", "uses")
+
+    def __init__(self) -> None:
+        self.uses = 0
+        self.checked_at = 0.0
+
+    def is_due(self, now: float) -> bool:
+        """Return whether it is time to look again: the first times always, in a storm now and then."""
+        self.uses = uses = self.uses + 1
+        if uses > WARM and uses % CHECK_EVERY and now - self.checked_at < CHECK_SECONDS:
+            return False
+        self.checked_at = now
+        return True
 
 
 class _Stack:
     """A rendered stack, with what says whether it would be rendered the same again."""
 
-    __slots__ = ("checked_at", "files", "lines", "text", "uses")
+    __slots__ = ("file", "files", "lines", "text")
 
-    def __init__(self, text: str, lines: list[int | None], files: tuple[tuple[str, Any], ...], now: float) -> None:
+    def __init__(self, text: str, lines: list[int | None], files: tuple[tuple[str, Any], ...]) -> None:
         self.text = text
         self.lines = lines
         self.files = files
-        self.uses = 0
-        self.checked_at = now
+        self.file = _File()
 
     def stands(self, tb: TracebackType, now: float) -> bool:
         """Return whether the files are as they were, and the lines those that `tb` names."""
@@ -85,11 +92,7 @@ class _Stack:
             if step.tb_lineno != line:
                 return False
             step = step.tb_next
-        self.uses = uses = self.uses + 1
-        if uses > WARM and uses % CHECK_EVERY and now - self.checked_at < CHECK_SECONDS:
-            return True
-        self.checked_at = now
-        return all(_unchanged(name, entry) for name, entry in self.files)
+        return not self.file.is_due(now) or all(_unchanged(name, entry) for name, entry in self.files)
 
 
 class _Texts(list[str]):
@@ -111,6 +114,7 @@ class Renderer:
         self._now = now
         self._stacks: dict[CodePath, _Stack] = {}
         self._frames: dict[tuple[int, int, int], _Frame] = {}
+        self._files: dict[str, _File] = {}
         self._names: dict[int, tuple[str, Any]] = {}
 
     def render(self, info: ExcInfo) -> str:
@@ -194,39 +198,60 @@ class Renderer:
         now = self._now()
         if known is not None and known.stands(tb, now):
             return known.text
-        text, frames = self._fresh(tb)
-        if text is not None and path.exact and (files := _files(frames)) is not None:
+        frames = self._fresh(tb, now)
+        if frames is None:
+            return None
+        text = "".join((_HEAD, *_folded(frames)))
+        if path.exact and all(_can_be_asked(frame) for frame in frames):
             make_room(self._stacks, MAX_STACKS)
-            self._stacks[path] = _Stack(text, [step.tb_lineno for step in steps(tb)], files, now)
+            files = {frame.place[0]: frame.source for frame in frames}
+            self._stacks[path] = _Stack(text, [step.tb_lineno for step in steps(tb)], tuple(files.items()))
         return text
 
-    def _fresh(self, tb: TracebackType) -> tuple[str | None, list[_Frame]]:
-        """Render a stack from frames that are remembered, or are rendered now."""
-        for name in {step.tb_frame.f_code.co_filename for step in steps(tb)}:
-            linecache.checkcache(name)
-        frames: list[_Frame] = []
-        for step in steps(tb):
-            frame = self._frame(step)
-            if frame is None:
-                return None, []
-            frames.append(frame)
-        return "".join((_HEAD, *_folded(frames))) if frames else "", frames
+    def _fresh(self, tb: TracebackType, now: float) -> list[_Frame] | None:
+        """Return the frames of a stack, remembered or rendered now; None where that cannot be done."""
+        found: list[_Frame] = []
+        looked_at: set[str] = set()
+        step: Any = tb
+        while step is not None:
+            code, line = step.tb_frame.f_code, step.tb_lineno
+            name = code.co_filename
+            if name not in looked_at:
+                looked_at.add(name)
+                self._look_at(name, now)
+            key = (id(code), step.tb_lasti, line)
+            frame = self._frames.get(key)
+            if frame is None or frame.source is not linecache.cache.get(name) or not _can_be_asked(frame):
+                frame = self._frame(step, key)
+                if frame is None:
+                    return None
+            found.append(frame)
+            step = step.tb_next
+        return found
 
-    def _frame(self, tb: TracebackType) -> _Frame | None:
+    def _look_at(self, name: str, now: float) -> None:
+        """Bring linecache up to date, as traceback does each time, but not more often than makes sense."""
+        file = self._files.get(name)
+        if file is None:
+            make_room(self._files, MAX_STACKS)
+            file = self._files[name] = _File()
+        if file.is_due(now):
+            linecache.checkcache(name)
+            if name not in linecache.cache and not _unchanged(name, None):
+                linecache.getlines(name)  # it has appeared
+
+    def _frame(self, tb: TracebackType, key: tuple[int, int, int]) -> _Frame | None:
         code, line = tb.tb_frame.f_code, tb.tb_lineno
         if line is None:  # no line belongs to this instruction; typeshed does not know it
             return None  # type: ignore[unreachable]
-        key = (id(code), tb.tb_lasti, line)
-        frame = self._frames.get(key)
-        if frame is None or not frame.stands():
-            summary = traceback.extract_tb(TracebackType(None, tb.tb_frame, tb.tb_lasti, line))
-            if len(summary) != 1:
-                return None
-            place = (summary[0].filename, summary[0].lineno, summary[0].name)
-            source = linecache.cache.get(code.co_filename)
-            frame = _Frame(place, "".join(summary.format()), source, watch(code, self._frames, key))
-            make_room(self._frames, MAX_FRAMES)
-            self._frames[key] = frame
+        summary = traceback.extract_tb(TracebackType(None, tb.tb_frame, tb.tb_lasti, line))
+        if len(summary) != 1:
+            return None
+        place = (summary[0].filename, summary[0].lineno, summary[0].name)
+        source = linecache.cache.get(code.co_filename)
+        frame = _Frame(place, "".join(summary.format()), source, watch(code, self._frames, key))
+        make_room(self._frames, MAX_FRAMES)
+        self._frames[key] = frame
         return frame
 
 
@@ -300,21 +325,23 @@ def _folded(frames: list[_Frame]) -> Iterator[str]:
             yield f"  [Previous line repeated {more} more time{'s' if more > 1 else ''}]\n"
 
 
-def _files(frames: list[_Frame]) -> tuple[tuple[str, Any], ...] | None:
-    """Return the files of `frames` as linecache has them; None if one may yet appear."""
-    found: dict[str, Any] = {}
-    for frame in frames:
-        if frame.may_appear():
-            return None
-        found[frame.place[0]] = frame.source
-    return tuple(found.items())
+def _can_be_asked(frame: _Frame) -> bool:
+    """Return whether `_unchanged` can tell; linecache looks for a relative name in all of ``sys.path``."""
+    name = frame.place[0]
+    return frame.source is not None or _is_invented(name) or os.path.isabs(name)
+
+
+def _is_invented(name: str) -> bool:
+    return name.startswith("<") and name.endswith(">")
 
 
 def _unchanged(name: str, entry: Any) -> bool:
     """Return whether linecache still holds `entry`, and would still hold it after looking at the file."""
     if linecache.cache.get(name) is not entry:
         return False
-    if entry is None or len(entry) == 1 or entry[1] is None:
+    if entry is None:
+        return _is_invented(name) or not os.path.exists(name)
+    if len(entry) == 1 or entry[1] is None:
         return True
     try:
         seen = os.stat(entry[3])

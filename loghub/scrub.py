@@ -35,7 +35,7 @@ from collections.abc import Mapping
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-from loghub.event import KEYS, Event, Frame, dumps
+from loghub.event import KEYS, Event, Frame, SharedFrame, dumps
 from loghub.options import refuse
 
 if TYPE_CHECKING:
@@ -916,6 +916,8 @@ _ORDER = (*_KEPT, *_FIRST, *(key for key in KEYS if key not in _KEPT + _FIRST + 
 _KNOWN = frozenset(_ORDER)
 _FRAME_KEYS = frozenset(Frame.__annotations__)
 _SHORT_CHARS = 200  # what may be remembered as clean
+_FRAME_CHARS = 600  # the same of a frame in a traceback
+_FRAME_HEADS = re.compile(r'^(?=  File ")', re.MULTILINE)
 _CUT = "..."
 
 
@@ -994,8 +996,10 @@ class _Copy:
     def field(self, key: str, value: Any) -> Any:
         if key in _KEPT and type(value) is str and len(value) <= MAX_KEY_CHARS:
             return value if value.isprintable() else value.translate(_ESCAPES)
+        if key == "traceback":
+            return self.traceback(_as_text(value), _CHARS[key])
         if key in _CHARS:
-            return self.text(_as_text(value), _CHARS[key], 0.25 if key == "traceback" else 0.5)
+            return self.text(_as_text(value), _CHARS[key])
         if key == "frames":
             return self.frames(value)
         if key in {"causes", "exceptions"}:
@@ -1016,11 +1020,21 @@ class _Copy:
         self.chars -= len(clean)
         return clean
 
-    def clean(self, text: str, *, code: bool = False) -> str:
+    def traceback(self, text: str, limit: int) -> str:
+        """Clean a traceback frame by frame: most of them stood in other tracebacks before."""
+        if len(text) > limit or self.chars <= 0:
+            return self.text(text, limit, 0.25)
+        known = self.known[False]
+        frames = _FRAME_HEADS.split(text)
+        clean = "".join([one if one in known else self.clean(one, remember=_FRAME_CHARS) for one in frames])
+        self.chars -= len(clean)
+        return cut(clean, limit, 0.25)
+
+    def clean(self, text: str, *, code: bool = False, remember: int = _SHORT_CHARS) -> str:
         clean = self.scrubber.scrub(text, self.values, self.found, code=code)
         if not clean.isprintable() and _CONTROL.search(clean):
             clean = clean.translate(_ESCAPES)
-        if clean == text and len(text) <= _SHORT_CHARS:
+        if clean == text and len(text) <= remember:
             self.remember(text, code=code)
         return clean
 
@@ -1071,7 +1085,11 @@ class _Copy:
     def whole(self, number: int) -> Any:
         if number.bit_length() > MAX_INT_BITS:
             return f"<int of {number.bit_length()} bits>"
-        if 10**12 <= number < 10**19 and self.clean(str(number)) == PLACEHOLDER:
+        if (
+            10**12 <= number < 10**19
+            and str(number) not in self.known[False]
+            and self.clean(str(number)) == PLACEHOLDER
+        ):
             return PLACEHOLDER
         return number
 
@@ -1139,12 +1157,32 @@ class _Copy:
         if not issubclass(type(frames), list | tuple):
             return self.value(frames, 0)
         inner = len(frames) - MAX_FRAMES_INNER
+        known = self.known
+        if inner <= MAX_FRAMES_OUTER and all(type(one) is SharedFrame and one.clean_for is known for one in frames):
+            self.nodes -= sum(map(len, frames))
+            self.chars -= sum(one.chars for one in frames)
+            return list(frames)
         if inner <= MAX_FRAMES_OUTER:
             return [self.frame(frame) for frame in frames]
         outer = [self.frame(frame) for frame in frames[:MAX_FRAMES_OUTER]]
         return [*outer, _gap(inner - MAX_FRAMES_OUTER), *(self.frame(frame) for frame in frames[inner:])]
 
+    def shared_frame(self, frame: SharedFrame) -> dict[str, Any]:
+        """Let a frame stand in this event, too, if it is clean: it stays so until other secrets are known."""
+        if frame.clean_for is not self.known:
+            before = self.chars
+            copied = self.frame(dict(frame))
+            if copied == frame:
+                frame.chars, frame.clean_for = before - self.chars, self.known
+                return frame
+            return cast("dict[str, Any]", copied)
+        self.nodes -= len(frame)
+        self.chars -= frame.chars
+        return frame
+
     def frame(self, frame: Any) -> Any:
+        if type(frame) is SharedFrame:
+            return self.shared_frame(frame)
         if type(frame) is not dict:
             return self.value(frame, 1)
         self.nodes -= len(frame)

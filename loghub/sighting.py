@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loghub import codepath
+from loghub.event import lay_out
 
 if TYPE_CHECKING:
     import logging
@@ -51,10 +52,11 @@ class Sighting(str):
         kept: Number of this occurrence among those its group keeps in full in this hour; -1: not kept.
         outline: What made its fingerprint, until the whole event is made of it.
         event: The whole event, once somebody asked for it.
+        text: The event as JSON, once somebody asked for it.
         shared: One object stands for many records that have nothing of their own; it must not be changed.
     """
 
-    __slots__ = ("capture", "carried", "event", "found", "kept", "kind", "marks", "outline", "path", "shared")
+    __slots__ = ("capture", "carried", "event", "found", "kept", "kind", "marks", "outline", "path", "shared", "text")
 
     capture: Capture | None
     kind: Kind | None
@@ -66,11 +68,18 @@ class Sighting(str):
     outline: Event | None
     event: Event | None
     shared: bool
+    text: str
 
     def whole(self, record: logging.LogRecord) -> Event:
         """Return the event of `record`, of which this is known; made once, whoever asks."""
         assert self.capture is not None
         return self.capture.keep(self, record)
+
+    def laid_out(self, record: logging.LogRecord) -> str:
+        """Return the event as `loghub.event.lay_out` does, once for journal and file."""
+        if not self.text:
+            self.text = lay_out(self.whole(record))
+        return self.text
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         said = self.kind.fingerprint if self.kind is not None else NOT_REPORTED if self.found else ""
@@ -96,6 +105,7 @@ def make(
     made.kept = -1
     made.outline = made.event = None
     made.shared = shared
+    made.text = ""
     return made
 
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, options
-from loghub.event import dumps
+from loghub.event import dumps, indented, lay_out
 from loghub.handlers.base import ReportingHandler
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class JSONDetailHandler(ReportingHandler):
         if sighting.kept >= self.keep_per_group:
             return
         try:
-            write_detail(self.directory, sighting.whole(record), record.created)
+            write_detail(self.directory, sighting.whole(record), record.created, sighting.laid_out(record))
         except OSError as error:
             self._say(error)
             return
@@ -139,23 +139,31 @@ def detail_name(event: Event, created: float) -> str:
     return _name(event, created, 8)
 
 
-def write_detail(directory: str, event: Event, created: float) -> str:
+def write_detail(directory: str, event: Event, created: float, text: str | None = None) -> str:
     """Write `event` into a new file of `directory`; return its path.
+
+    Args:
+        directory: Made if somebody has removed it.
+        event: The event.
+        created: When it happened, epoch seconds.
+        text: What `loghub.event.lay_out` gives for the event, if that is known.
 
     Raises:
         OSError: It could not be written; nothing is left behind.
     """
-    hidden = os.path.join(directory, f".{_name(event, created, 64)}.{threading.get_ident()}.tmp")
-    data = dumps(event, indent=4).encode()
+    hidden = os.path.join(directory, f".error_{_word(event.get('id'))[:64]}.{threading.get_ident()}.tmp")
+    data = indented(text or lay_out(event)).encode()
     try:
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileNotFoundError:  # somebody removed the directory
         os.makedirs(directory, exist_ok=True)
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with open(fd, "wb", buffering=0) as file:
+        try:
             while data:
-                data = data[file.write(data) :]
+                data = data[os.write(fd, data) :]
+        finally:
+            os.close(fd)
         return _publish(hidden, directory, event, created)
     finally:
         _remove(hidden)

@@ -267,26 +267,16 @@ def test_disk_full(folder, monkeypatch, call):
         monkeypatch.setattr(os, "link", full)
         monkeypatch.setattr(os, "rename", full)
     else:
+        honest, room = os.write, [10]
 
-        class Full:
-            """A file on a full disk: takes a little, then nothing."""
+        def little(fd, data):
+            """Take a little, then nothing."""
+            if not room[0]:
+                full()
+            room[0] = 0
+            return honest(fd, data[:10])
 
-            def __init__(self, fd, *args, **options):
-                self.fd, self.room = fd, 10
-
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *error):
-                os.close(self.fd)
-
-            def write(self, data):
-                if not self.room:
-                    full()
-                self.room = 0
-                return os.write(self.fd, data[:10])
-
-        monkeypatch.setattr(detailfile, "open", Full, raising=False)
+        monkeypatch.setattr(detailfile.os, "write", little)
     with pytest.raises(OSError, match="No space"):
         write_detail(str(folder), an_event(), NOW)
     assert os.listdir(folder) == []
@@ -295,27 +285,8 @@ def test_disk_full(folder, monkeypatch, call):
 def test_written_in_pieces(folder, monkeypatch):
     """A write that takes only a part is gone on with."""
     folder.mkdir()
-    honest = open
-
-    class Slow:
-        """A file that takes seven bytes at a time."""
-
-        def __init__(self, fd, *args, **options):
-            self.file = honest(fd, "wb", buffering=0)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            self.file.close()
-
-        def write(self, data):
-            return self.file.write(data[:7])
-
-    def slow_open(path, *args, **options):
-        return Slow(path) if isinstance(path, int) else honest(path, *args, **options)
-
-    monkeypatch.setattr(detailfile, "open", slow_open, raising=False)
+    honest = os.write
+    monkeypatch.setattr(detailfile.os, "write", lambda fd, data: honest(fd, data[:7]))
     write_detail(str(folder), an_event(), NOW)
     assert list(read(folder).values()) == [an_event()]
 
@@ -505,6 +476,6 @@ def test_event_is_made_once(attach, folder, monkeypatch):
     """The file is written from the event that the journal made; nothing is described twice."""
     made = []
     honest = Capture._described
-    monkeypatch.setattr(Capture, "_described", lambda self, record: made.append(1) or honest(self, record))
+    monkeypatch.setattr(Capture, "_described", lambda *args: made.append(1) or honest(*args))
     fail(attach())
     assert len(made) == 1
