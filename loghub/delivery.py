@@ -259,23 +259,26 @@ class Home:
         if sighting is None:
             return False
         record.__dict__[FIELD] = sighting
-        self.changed = True  # as in note
-        if _thread is None or _thread.idle:
-            stir(soon=False)
+        self._was_written()
         return True
 
     def mark(self, destination: str | None) -> str:
         """Return what marks a record as written down in this home, for `destination` or at all."""
         return self.token if destination is None else f"{self.token} {destination}"
 
-    def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
-        """Write a record down in this process's journal; True if its kind is new."""
+    def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> None:
+        """Write a record down in this process's journal."""
         writer = self._journal
         if writer is None:
             writer = self._open_journal()
-        new = writer.note(record, sighting, destination, selective=selective)
+        writer.note(record, sighting, destination, selective=selective)
+        self._was_written()
+
+    def _was_written(self) -> None:
+        """See that the thread looks at the journal, now if it rests, else in its next round."""
         self.changed = True  # not before: a round that is under way would take the mark and miss the line
-        return new
+        if _thread is None or _thread.idle:
+            stir()
 
     def _open_journal(self) -> journal.Journal:
         with self._lock:
@@ -867,14 +870,14 @@ def soonest() -> float:
     return min((home.look_at for home in homes()), default=float("inf"))
 
 
-def stir(*, soon: bool) -> None:
-    """See that the thread runs and, if it rests (or `soon`), looks at the journal."""
+def stir() -> None:
+    """See that the thread runs and, if it rests, looks at the journal."""
     if by_hand:
         return
     thread = _thread
     if thread is None or not thread.is_alive():
         _start()
-    elif thread.idle or soon:
+    elif thread.idle:
         thread.wake()
 
 

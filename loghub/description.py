@@ -239,7 +239,7 @@ class Describer:
             "module": module,
             "function": code.co_qualname,
             "line": tb.tb_lineno or 0,
-            "column": _column(tb),
+            "column": rendering.position_of(tb)[2],
             "code": _source_line(tb),
             "in_app": self.is_in_app(code.co_filename, module),
         }
@@ -388,13 +388,6 @@ def _time_of(record: logging.LogRecord) -> str:
         return iso(record.created)
     except (TypeError, ValueError, OverflowError, OSError):  # a record made by hand
         return iso(time.time())
-
-
-def _column(tb: TracebackType) -> int | None:
-    if tb.tb_lasti < 0:
-        return None
-    positions = next(itertools.islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None), None)
-    return positions[2] if positions else None
 
 
 def _source_line(tb: TracebackType) -> str:

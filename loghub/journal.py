@@ -191,18 +191,14 @@ class Journal:
             again = known.repeat(entry.marks)
         return again
 
-    def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> bool:
-        """Write down that `destination` wants this record, and count the record if nobody has.
-
-        Returns:
-            Whether the kind is new in this journal: somebody should look soon.
-        """
+    def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> None:
+        """Write down that `destination` wants this record, and count the record if nobody has."""
         kind = sighting.kind
         assert kind is not None
         at = _when(record.created)
         counted = self.token in sighting.marks
         if counted and (destination is None or self.mark(destination) in sighting.marks):
-            return False
+            return
         event = b""
         if kind not in self._entries or (not counted and self._may_keep(kind.fingerprint, at)):
             event = _whole(sighting, record)  # runs the application's __repr__, and is large: not under our lock
@@ -212,21 +208,20 @@ class Journal:
                 self._open_again()
             if self.size - self.folded > MAX_BYTES:
                 self._drop(sighting, counted=counted)
-                return False
+                return
             entry = self._entries.get(kind)
             if entry is None or (not counted and self._may_keep(kind.fingerprint, at)):
                 event = event or _whole(sighting, record)
                 self._note_in_full(at, sighting, event, destination, 0 if counted else 1, selective=selective)
-                return entry is None
+                return
             if not counted:
                 sighting.marks |= entry.marks
                 entry.quiet_from = at // 3600 * 3600
                 entry.quiet_until = entry.quiet_from + 3600
                 if not self._append_at(at, entry.line):
-                    return False
+                    return
             if destination is not None and self.mark(destination) not in sighting.marks:
                 self._route(entry, sighting, destination, selective=selective)
-        return False
 
     def mark(self, destination: str | None) -> str:
         """Return what marks a record as written down here, for `destination` or at all."""

@@ -50,7 +50,7 @@ _format, _format_exception = logging.Formatter.format, logging.Formatter.formatE
 
 
 class _Frame(NamedTuple):
-    place: tuple[str, int | None, str]  # what traceback compares to find repeated lines
+    place: tuple[str, int, str]  # what traceback compares to find repeated lines
     text: str
     source: Any  # linecache's entry of the file; None where there is none
     watched: Any
@@ -77,21 +77,15 @@ class _File:
 class _Stack:
     """A rendered stack, with what says whether it would be rendered the same again."""
 
-    __slots__ = ("file", "files", "lines", "text")
+    __slots__ = ("file", "files", "text")
 
-    def __init__(self, text: str, lines: list[int | None], files: tuple[tuple[str, Any], ...]) -> None:
+    def __init__(self, text: str, files: tuple[tuple[str, Any], ...]) -> None:
         self.text = text
-        self.lines = lines
         self.files = files
         self.file = _File()
 
-    def stands(self, tb: TracebackType, now: float) -> bool:
-        """Return whether the files are as they were, and the lines those that `tb` names."""
-        step: Any = tb
-        for line in self.lines:  # the instructions imply them, but a traceback made by hand may say otherwise
-            if step.tb_lineno != line:
-                return False
-            step = step.tb_next
+    def stands(self, now: float) -> bool:
+        """Return whether the files are as they were."""
         return not self.file.is_due(now) or all(_unchanged(name, entry) for name, entry in self.files)
 
 
@@ -113,7 +107,7 @@ class Renderer:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._stacks: dict[CodePath, _Stack] = {}
-        self._frames: dict[tuple[int, int, int], _Frame] = {}
+        self._frames: dict[tuple[int, int], _Frame] = {}
         self._files: dict[str, _File] = {}
         self._names: dict[int, tuple[str, Any]] = {}
 
@@ -196,7 +190,7 @@ class Renderer:
             path = codepath.of_stack(tb)
         known = self._stacks.get(path)
         now = self._now()
-        if known is not None and known.stands(tb, now):
+        if known is not None and known.stands(now):
             return known.text
         frames = self._fresh(tb, now)
         if frames is None:
@@ -205,28 +199,25 @@ class Renderer:
         if path.exact and all(_can_be_asked(frame) for frame in frames):
             make_room(self._stacks, MAX_STACKS)
             files = {frame.place[0]: frame.source for frame in frames}
-            self._stacks[path] = _Stack(text, [step.tb_lineno for step in steps(tb)], tuple(files.items()))
+            self._stacks[path] = _Stack(text, tuple(files.items()))
         return text
 
     def _fresh(self, tb: TracebackType, now: float) -> list[_Frame] | None:
         """Return the frames of a stack, remembered or rendered now; None where that cannot be done."""
         found: list[_Frame] = []
         looked_at: set[str] = set()
-        step: Any = tb
-        while step is not None:
-            code, line = step.tb_frame.f_code, step.tb_lineno
+        for step in steps(tb):
+            code = step.tb_frame.f_code
             name = code.co_filename
             if name not in looked_at:
                 looked_at.add(name)
                 self._look_at(name, now)
-            key = (id(code), step.tb_lasti, line)
-            frame = self._frames.get(key)
+            frame = self._frames.get((id(code), step.tb_lasti))
             if frame is None or frame.source is not linecache.cache.get(name) or not _can_be_asked(frame):
-                frame = self._frame(step, key)
+                frame = self._frame(step)
                 if frame is None:
                     return None
             found.append(frame)
-            step = step.tb_next
         return found
 
     def _look_at(self, name: str, now: float) -> None:
@@ -240,16 +231,26 @@ class Renderer:
             if name not in linecache.cache and not _unchanged(name, None):
                 linecache.getlines(name)  # it has appeared
 
-    def _frame(self, tb: TracebackType, key: tuple[int, int, int]) -> _Frame | None:
-        code, line = tb.tb_frame.f_code, tb.tb_lineno
-        if line is None:  # no line belongs to this instruction; typeshed does not know it
-            return None  # type: ignore[unreachable]
-        summary = traceback.extract_tb(TracebackType(None, tb.tb_frame, tb.tb_lasti, line))
-        if len(summary) != 1:
+    def _frame(self, tb: TracebackType) -> _Frame | None:
+        """Have one frame rendered; None where its instruction has no line, and a traceback made by hand counts."""
+        code = tb.tb_frame.f_code
+        line, end_line, column, end_column = position_of(tb)
+        if line is None:
             return None
-        place = (summary[0].filename, summary[0].lineno, summary[0].name)
-        source = linecache.cache.get(code.co_filename)
-        frame = _Frame(place, "".join(summary.format()), source, watch(code, self._frames, key))
+        linecache.lazycache(code.co_filename, tb.tb_frame.f_globals)
+        summary = traceback.FrameSummary(
+            code.co_filename,
+            line,
+            code.co_name,
+            lookup_line=False,
+            end_lineno=end_line,
+            colno=column,
+            end_colno=end_column,
+        )
+        text = "".join(traceback.StackSummary.from_list([summary]).format())
+        key = (id(code), tb.tb_lasti)
+        place = (code.co_filename, line, code.co_name)
+        frame = _Frame(place, text, linecache.cache.get(code.co_filename), watch(code, self._frames, key))
         make_room(self._frames, MAX_FRAMES)
         self._frames[key] = frame
         return frame
@@ -323,6 +324,14 @@ def _folded(frames: list[_Frame]) -> Iterator[str]:
         more = len(repeated) - _FOLD_AFTER
         if more > 0:
             yield f"  [Previous line repeated {more} more time{'s' if more > 1 else ''}]\n"
+
+
+def position_of(tb: TracebackType) -> tuple[int | None, int | None, int | None, int | None]:
+    """Return line, last line, column and last column (UTF-8) of what was executed, as far as the code says so."""
+    nothing = (None, None, None, None)
+    if tb.tb_lasti < 0:
+        return nothing
+    return next(itertools.islice(tb.tb_frame.f_code.co_positions(), tb.tb_lasti // 2, None), nothing)
 
 
 def _can_be_asked(frame: _Frame) -> bool:

@@ -65,7 +65,7 @@ class ReportingHandler(logging.Handler):
         if self.enabled:
             self.home.attach(id(self), self if isinstance(self, OutboxHandler) else None)
             if self.home.path is not None and os.path.isdir(self.home.path):
-                delivery.stir(soon=False)  # another process may have left something to deliver
+                delivery.stir()  # another process may have left something to deliver
 
     def addFilter(self, filter: Any) -> None:  # noqa: A002 - logging's own name
         """Add a filter; one that is not an EventFilter may choose record by record."""
@@ -118,8 +118,7 @@ class ReportingHandler(logging.Handler):
             seen = self._sight(record)
             if seen.kind is None:
                 return
-            new = self.home.note(record, seen, self.destination, selective=self._selective)
-            delivery.stir(soon=new)
+            self.home.note(record, seen, self.destination, selective=self._selective)
             if seen.kept >= 0:
                 self.kept(record, seen)
         except Exception:
