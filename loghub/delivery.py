@@ -38,6 +38,13 @@ if TYPE_CHECKING:
 PACE_SECONDS = 0.5
 """The shortest time between two rounds of the thread: the application has the processor in between."""
 
+SLICE_BYTES = 8 << 10
+"""What the thread folds at once while the application may want the processor: a millisecond's work or two, after which
+it rests for as long. A thread that waits for the interpreter's lock would otherwise get it every five milliseconds."""
+
+HURRY_BYTES = 16 << 20
+"""With so much to fold the thread does not rest: the journal has a bound, and beyond it occurrences are dropped."""
+
 IDLE_SECONDS = 30.0
 """The longest time between two rounds: how soon the journal of a dead process is adopted."""
 
@@ -365,12 +372,22 @@ class Home:
 
     def _fold_all(self, reader: journal.Reader, *, ended: bool = False) -> None:
         try:
-            while (fold := reader.read(ended=ended)) is not None:
+            while True:
+                started = time.perf_counter()
+                gentle = _thread is not None and _thread.is_gentle() and not self._is_behind(reader)
+                fold = reader.read(ended=ended, about=SLICE_BYTES if gentle else reader.CHUNK)
+                if fold is None:
+                    return
                 if not self.ledger().fold(fold):
                     reader.resume(self.ledger().offset(reader.name))  # the ledger's file was replaced meanwhile
+                if gentle:
+                    time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
         except BaseException:
             self._reader = None  # it knows more than the ledger took: read it anew next time
             raise
+
+    def _is_behind(self, reader: journal.Reader) -> bool:
+        return os.fstat(reader.fd).st_size - reader.offset > HURRY_BYTES
 
     def _finish(self, reader: journal.Reader) -> None:
         """Fold a journal to its end and remove it; its descriptor is closed whatever happens."""
@@ -835,6 +852,10 @@ class _Deliverer(threading.Thread):
     def _listen(self, seconds: float) -> None:
         with contextlib.suppress(queue.Empty):
             self._calls.get(timeout=seconds)
+
+    def is_gentle(self) -> bool:
+        """Return whether the caller is this thread, and nobody waits for what it does."""
+        return threading.current_thread() is self and not self._hurry and self._asked == self._answered
 
     def wake(self) -> None:
         """Make it look now, if it rests."""

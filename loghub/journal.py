@@ -531,6 +531,7 @@ class Reader:
     """
 
     CHUNK = 1 << 20
+    """About so many bytes are read at once."""
 
     def __init__(self, name: str, fd: int, offset: int = 0) -> None:
         self.name = name
@@ -548,12 +549,14 @@ class Reader:
             position += len(data)
             self._parse(data, Fold(self.name, 0, 0))
 
-    def read(self, *, ended: bool = False) -> Fold | None:
+    def read(self, *, ended: bool = False, about: int = CHUNK) -> Fold | None:
         """Return the next stretch of whole lines, or None where there is none.
 
-        `ended` says that nobody writes any more: a last line without an end was torn by a kill.
+        Args:
+            ended: Nobody writes any more: a last line without an end was torn by a kill.
+            about: How many bytes to take.
         """
-        data = self._whole_lines(self.offset)
+        data = self._whole_lines(self.offset, about)
         fold = Fold(self.name, self.offset, self.offset)
         if data:
             self._parse(data, fold)
@@ -565,10 +568,10 @@ class Reader:
         self.offset = fold.end = fold.start + len(data)
         return fold
 
-    def _whole_lines(self, position: int) -> bytes:
-        """Return about a chunk of whole lines from `position` on; a line may be longer than a chunk."""
+    def _whole_lines(self, position: int, about: int = CHUNK) -> bytes:
+        """Return about so many bytes of whole lines from `position` on; a line may be longer than that."""
         parts: list[bytes] = []
-        while data := _pread(self.fd, self.CHUNK, position + sum(map(len, parts))):
+        while data := _pread(self.fd, about, position + sum(map(len, parts))):
             end = data.rfind(b"\n") + 1
             if end:
                 return b"".join((*parts, data[:end]))
