@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from loghub import fingerprint, rendering
 from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, watch
-from loghub.event import KEYS, Event, SharedFrame, iso
+from loghub.event import KEYS, Event, Shared, iso
 from loghub.sighting import FIELD
 from loghub.traceback_text import parse_traceback, qualify
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from loghub.event import ErrorPart, Frame
 
+MAX_NAMES = 256
 MAX_SHARED = 8192
 """Frames that are remembered as they were described."""
 
@@ -55,7 +56,7 @@ T = TypeVar("T")
 
 
 class _Seen(NamedTuple):
-    frame: SharedFrame
+    frame: Shared
     module: str
     source: Any  # linecache's entry of the file
     watched: Any
@@ -89,10 +90,11 @@ class Describer:
         self.environment = environment
         self.release = release
         self.is_in_app = is_in_app
-        self.system = system
+        self.system = system if system is None else Shared(system)
         self.include_locals = include_locals
         self.share_frames = share_frames and not include_locals
         self._shared: dict[tuple[int, int, int | None], _Seen] = {}
+        self._names: dict[tuple[Any, ...], Shared] = {}
 
     def component_of(self, record: logging.LogRecord) -> str:
         """Return what the caller gave as ``extra={"component": ...}``, else what the filter or the logger says."""
@@ -151,8 +153,8 @@ class Describer:
             "environment": self.environment,
             "release": self.release,
             "server": server_name(),
-            "process": {"id": record.process, "name": record.processName},
-            "thread": {"id": record.thread, "name": record.threadName},
+            "process": self._named("process", record.process, record.processName),
+            "thread": self._named("thread", record.thread, record.threadName),
             "task": _task_name(record),
             "mechanism": record.__dict__.get("loghub_mechanism") or _MECHANISMS.get(record.name, "logging"),
             "breadcrumbs": [],
@@ -166,6 +168,14 @@ class Describer:
         if self.system is not None:
             event["system"] = self.system
         return event
+
+    def _named(self, *said: Any) -> dict[str, Any]:
+        """Return id and name of the process or thread, mostly the same ones as the last time."""
+        found = self._names.get(said)
+        if found is None:
+            make_room(self._names, MAX_NAMES)
+            found = self._names[said] = Shared({"id": said[1], "name": said[2]})
+        return found if self.share_frames else dict(found)
 
     # Exceptions ---------------------------------------------------------------------------------------------
 
@@ -226,7 +236,7 @@ class Describer:
         key = (id(code), tb.tb_lasti, tb.tb_lineno)
         seen = self._shared.get(key)
         if seen is None or seen.module != module or seen.source is not linecache.cache.get(code.co_filename):
-            shared = SharedFrame(self._described(tb, module))
+            shared = Shared(self._described(tb, module))
             make_room(self._shared, MAX_SHARED)
             source = linecache.cache.get(code.co_filename)
             seen = self._shared[key] = _Seen(shared, module, source, watch(code, self._shared, key))

@@ -41,7 +41,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 class Frame(TypedDict, total=False):
@@ -57,24 +57,26 @@ class Frame(TypedDict, total=False):
     locals: dict[str, str]
 
 
-class SharedFrame(dict[str, Any]):
-    """A `Frame` that stands in many events at once; nobody changes it. It keeps what others found out about it.
+class Shared(dict[str, Any]):
+    """A dict that stands in many events at once, such as a `Frame`: nobody changes it.
+
+    It keeps what others found out about it.
 
     Attributes:
         clean_for: What a scrubber knew of secrets when it found nothing to change.
         chars: How many characters its texts have.
-        laid_out: Its JSON, as `lay_out` needs it in an event's frames.
+        laid_out: Its JSON, as `lay_out` needs it, and at what depth.
         read: What a fingerprint takes from it.
     """
 
     __slots__ = ("chars", "clean_for", "laid_out", "read")
 
-    def __init__(self, frame: Frame) -> None:
-        super().__init__(frame)
+    def __init__(self, of: Mapping[str, Any]) -> None:
+        super().__init__(of)
         self.clean_for: Any = None
         self.read: Any = None
         self.chars = 0
-        self.laid_out = ""
+        self.laid_out = (0, "")
 
 
 class ErrorPart(TypedDict, total=False):
@@ -188,20 +190,22 @@ def _laid_out(value: Any, depth: int) -> str:
         return _encode(value)
     if depth >= _DEEPEST:
         return dumps(value)
+    if type(value) is not Shared:
+        return _laid_out_anew(value, depth)
+    if value.laid_out[0] != depth:
+        value.laid_out = (depth, _laid_out_anew(value, depth))
+    return value.laid_out[1]
+
+
+def _laid_out_anew(value: Any, depth: int) -> str:
     outer, inner = chr(depth), chr(depth + 1)
     if isinstance(value, dict):
         return "{" + inner + ("," + inner).join(_entries(value, inner, depth)) + outer + "}"
     if any(map(_holds_more, value)):
-        parts = [_frame(one) if depth == 2 and type(one) is SharedFrame else _laid_out(one, depth + 1) for one in value]
+        parts = [_laid_out(one, depth + 1) for one in value]
     else:
         parts = [_encode(value)[1:-1].replace("\0", "," + inner)]
     return "[" + inner + ("," + inner).join(parts) + outer + "]"
-
-
-def _frame(frame: SharedFrame) -> str:
-    if not frame.laid_out:
-        frame.laid_out = _laid_out(frame, 3)
-    return frame.laid_out
 
 
 def _entries(value: dict[Any, Any], inner: str, depth: int) -> Iterator[str]:

@@ -36,7 +36,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from loghub.event import SharedFrame
+from loghub.event import Shared
 from loghub.traceback_text import parse_javascript, parse_traceback
 
 if TYPE_CHECKING:
@@ -393,7 +393,10 @@ def _name(source: Mapping[str, Any], key: str) -> str:
 
 
 def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list | tuple) else iter(())
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, _SEQUENCES) else iter(())
+
+
+_SEQUENCES = (list, tuple)
 
 
 def _last(dotted: str) -> str:
@@ -495,7 +498,7 @@ def _with_hint(frames: list[_Frame], function: str) -> list[_Frame]:
 
 
 def _frame(source: Mapping[str, Any]) -> _Frame:
-    if type(source) is not SharedFrame:
+    if type(source) is not Shared:
         return _read_frame(source)
     if source.read is None:
         source.read = _read_frame(source)

@@ -18,7 +18,6 @@ import os
 import sys
 import time
 import traceback
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loghub import codepath
@@ -27,6 +26,7 @@ from loghub.sighting import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 

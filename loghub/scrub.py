@@ -35,7 +35,7 @@ from collections.abc import Mapping
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-from loghub.event import KEYS, Event, Frame, SharedFrame, dumps
+from loghub.event import KEYS, Event, Frame, Shared, dumps
 from loghub.options import refuse
 
 if TYPE_CHECKING:
@@ -917,6 +917,8 @@ _KNOWN = frozenset(_ORDER)
 _FRAME_KEYS = frozenset(Frame.__annotations__)
 _SHORT_CHARS = 200  # what may be remembered as clean
 _FRAME_CHARS = 600  # the same of a frame in a traceback
+_SEQUENCES = (list, tuple)
+_LISTED = (list, tuple, set, frozenset, deque)
 _FRAME_HEADS = re.compile(r'^(?=  File ")', re.MULTILINE)
 _CUT = "..."
 
@@ -1002,9 +1004,9 @@ class _Copy:
             return self.text(_as_text(value), _CHARS[key])
         if key == "frames":
             return self.frames(value)
-        if key in {"causes", "exceptions"}:
-            return self.parts(value, 0)
-        return self.value(value, 0)
+        if type(value) is list and not value:
+            return []
+        return self.parts(value, 0) if key in {"causes", "exceptions"} else self.value(value, 0)
 
     # texts
 
@@ -1063,6 +1065,8 @@ class _Copy:
             return self.text(value)
         if value is None or kind is bool:
             return value
+        if kind is Shared:
+            return self.shared(value, lambda one: self.inside(one, depth, self.mapping))
         try:
             return self.other(value, kind, depth)
         except Exception:
@@ -1078,20 +1082,17 @@ class _Copy:
             return self.text(str.__str__(value))
         if issubclass(kind, Mapping):
             return self.inside(value, depth, self.mapping)
-        if issubclass(kind, list | tuple | set | frozenset | deque):
+        if issubclass(kind, _LISTED):
             return self.inside(value, depth, self.entries)
         return self.text(_printed(value))
 
     def whole(self, number: int) -> Any:
         if number.bit_length() > MAX_INT_BITS:
             return f"<int of {number.bit_length()} bits>"
-        if (
-            10**12 <= number < 10**19
-            and str(number) not in self.known[False]
-            and self.clean(str(number)) == PLACEHOLDER
-        ):
-            return PLACEHOLDER
-        return number
+        if not 10**12 <= number < 10**19:  # no card has fewer digits, or more
+            return number
+        text = str(number)
+        return number if text in self.known[False] or self.clean(text) != PLACEHOLDER else PLACEHOLDER
 
     def inside(self, value: Any, depth: int, copy: Callable[[Any, int], Any]) -> Any:
         """Copy a container, unless it is inside itself, too deep, or there is no more room."""
@@ -1154,37 +1155,20 @@ class _Copy:
     # frames and parts
 
     def frames(self, frames: Any) -> Any:
-        if not issubclass(type(frames), list | tuple):
+        if not issubclass(type(frames), _SEQUENCES):
             return self.value(frames, 0)
         inner = len(frames) - MAX_FRAMES_INNER
-        known = self.known
-        if inner <= MAX_FRAMES_OUTER and all(type(one) is SharedFrame and one.clean_for is known for one in frames):
-            self.nodes -= sum(map(len, frames))
-            self.chars -= sum(one.chars for one in frames)
-            return list(frames)
         if inner <= MAX_FRAMES_OUTER:
             return [self.frame(frame) for frame in frames]
         outer = [self.frame(frame) for frame in frames[:MAX_FRAMES_OUTER]]
         return [*outer, _gap(inner - MAX_FRAMES_OUTER), *(self.frame(frame) for frame in frames[inner:])]
 
-    def shared_frame(self, frame: SharedFrame) -> dict[str, Any]:
-        """Let a frame stand in this event, too, if it is clean: it stays so until other secrets are known."""
-        if frame.clean_for is not self.known:
-            before = self.chars
-            copied = self.frame(dict(frame))
-            if copied == frame:
-                frame.chars, frame.clean_for = before - self.chars, self.known
-                return frame
-            return cast("dict[str, Any]", copied)
-        self.nodes -= len(frame)
-        self.chars -= frame.chars
-        return frame
-
     def frame(self, frame: Any) -> Any:
-        if type(frame) is SharedFrame:
-            return self.shared_frame(frame)
-        if type(frame) is not dict:
-            return self.value(frame, 1)
+        if type(frame) is Shared:
+            return self.shared(frame, self.own_frame)
+        return self.own_frame(frame) if type(frame) is dict else self.value(frame, 1)
+
+    def own_frame(self, frame: dict[Any, Any]) -> dict[str, Any]:
         self.nodes -= len(frame)
         copied: dict[str, Any] = {}
         for key, value in islice(frame.items(), MAX_ENTRIES):
@@ -1192,8 +1176,21 @@ class _Copy:
             copied[name] = self.text(value, code=key == "code") if type(value) is str else self.value(value, 1)
         return copied
 
+    def shared(self, value: Shared, copy: Callable[[Any], Any]) -> Any:
+        """Let `value` stand in this event, too, if it is clean: it stays so until other secrets are known."""
+        if value.clean_for is self.known:
+            self.nodes -= len(value)
+            self.chars -= value.chars
+            return value
+        before = self.chars
+        copied = copy(value)
+        if copied != value:
+            return copied
+        value.chars, value.clean_for = before - self.chars, self.known
+        return value
+
     def parts(self, parts: Any, depth: int) -> Any:
-        if not issubclass(type(parts), list | tuple):
+        if not issubclass(type(parts), _SEQUENCES):
             return self.value(parts, depth)
         return self.inside(parts, depth, self.each_part)
 
@@ -1257,7 +1254,7 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     """Return plain data with every text in it, keys left out, changed."""
     if type(value) is str:
         return change(value)
-    if type(value) is dict:
+    if isinstance(value, dict):  # a shared one, too, which is not changed itself
         return {key: _each_text(entry, change) for key, entry in value.items()}
     if type(value) is list:
         return [_each_text(entry, change) for entry in value]
