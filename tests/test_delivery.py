@@ -599,6 +599,48 @@ def test_keep_at_least(by_hand, make):
     assert len(one.home.ledger().events(100)) == 30
 
 
+def test_keep_more_later(by_hand, make):
+    """A handler that wants more kept gets it from then on, also of bugs whose repeats were only counted."""
+    one = make()
+    log = logger(one)
+    fail(log, times=30)
+    assert len(one.home.ledger().events(50)) in (0, 20)
+    one.home.round()
+    assert len(one.home.ledger().events(50)) == 20
+    one.home.keep_at_least(25)
+    fail(log, times=30)
+    one.home.round()
+    assert len(one.home.ledger().events(50)) == 25
+    assert one.count == 60
+
+
+class Standing(delivery._Deliverer):
+    """A delivering thread that was never started: the test goes its rounds."""
+
+    def __init__(self, gentle):
+        super().__init__()
+        self.gentle = gentle
+
+    def is_gentle(self):
+        return self.gentle
+
+
+@pytest.mark.parametrize(("gentle", "behind", "slept"), [(True, 10**9, True), (False, 10**9, False), (True, 0, False)])
+def test_rests_between_slices(by_hand, make, monkeypatch, gentle, behind, slept):
+    """The thread folds in slices and rests between them, unless somebody waits or the journal is nearly full."""
+    one = make()
+    rests = []
+    monkeypatch.setattr(delivery, "_thread", Standing(gentle))
+    monkeypatch.setattr(delivery, "stir", lambda: None)
+    monkeypatch.setattr(delivery, "HURRY_BYTES", behind)
+    monkeypatch.setattr(delivery.time, "sleep", rests.append)
+    fail(logger(one), times=3 * delivery.SLICE_BYTES // 2)
+    one.home.round()
+    assert one.count == 3 * delivery.SLICE_BYTES // 2
+    assert (len(rests) >= 2) is slept
+    assert all(0 < rest <= delivery.PACE_SECONDS for rest in rests)
+
+
 def test_adopted(by_hand, make, home):
     """Journals that nobody holds are folded to their end, torn last lines and all, and removed."""
     left = Journal(os.path.join(home, "journal"), "other")

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loghub import journal
+from loghub.capture import Known
 from loghub.journal import Journal, Reader
 from tests import processes
 from tests.sightings import T0, Described, kind, note, record, seen
@@ -921,3 +922,96 @@ def test_impossible_time(make, created):
     (tally,) = fold.groups.values()
     assert (tally.count, fold.torn) == (2, 0)
     assert before - 1 <= tally.first_at <= tally.last_at <= time.time() + 1
+
+
+# The short way of a repeat ------------------------------------------------------------------------------------
+
+
+def known_of(what):
+    """Return what a code path leads to."""
+    return Known(Described(), what, None)
+
+
+def test_again_is_one_line(make):
+    """A repeat whose kind is known and kept often enough is one short line, and one object stands for all."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    known = known_of(what)
+    note(one, what, "github:a/b", "smtp:x")
+    note(one, what, "github:a/b", "smtp:x")
+    before = one.size
+    first = one.again(known, one.mark("github:a/b"), T0)
+    assert first is one.again(known, one.mark("smtp:x"), T0) is not None
+    assert first.marks >= {one.token, one.mark("github:a/b"), one.mark("smtp:x")}
+    assert one.size - before == 2 * len(b"1\n")
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 4}
+    assert total.routed == {(what.fingerprint, "github:a/b"): 4, (what.fingerprint, "smtp:x"): 4}
+
+
+def test_again_where_there_is_more_to_do(make):
+    """Nothing is written for a kind that is new, still kept, for somebody else too, or of another hour."""
+    one = make()
+    one.keep = 2
+    what = kind()
+    known, mark = known_of(what), one.mark("github:a/b")
+    assert one.again(known, mark, T0) is None
+    for _ in range(2):
+        note(one, what, "github:a/b")
+        assert one.again(known, mark, T0) is None
+    note(one, what, "github:a/b")
+    before = one.size
+    assert one.again(known, one.mark("smtp:x"), T0) is None
+    assert one.again(known, mark, T0 + 3600) is None
+    assert one.again(known, mark, T0 - 1) is None
+    assert one.size == before
+    assert one.again(known, mark, T0 + 3599) is not None
+
+
+def test_again_after_who_is_told_has_changed(make):
+    """Once kinds are forgotten (another handler, another level, a new file) `note` has to look first."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    known, mark = known_of(what), one.mark("github:a/b")
+    for _ in range(2):
+        note(one, what, "github:a/b")
+    assert one.again(known, mark, T0) is not None
+    one.forget_kinds()
+    assert one.again(known, mark, T0) is None
+
+
+def test_again_says_when(make):
+    """A repeat in another second has the second before it, in the same write."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    for _ in range(2):
+        note(one, what, "github:a/b")
+    known, mark = known_of(what), one.mark("github:a/b")
+    for at in (T0 + 5, T0 + 5.5, T0 + 6):
+        one.again(known, mark, at)
+    assert lines(one)[3:] == [b"t %d" % (T0 + 5), b"1", b"1", b"t %d" % (T0 + 6), b"1"]
+
+
+def test_again_on_a_full_disk(make):
+    """A repeat that cannot be written is held, and counted once there is room."""
+    full = []
+
+    def write(fd, data):
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(fd, data)
+
+    one = make(write=write)
+    one.keep = 1
+    what = kind()
+    for _ in range(2):
+        note(one, what, "github:a/b")
+    full.append(1)
+    assert one.again(known_of(what), one.mark("github:a/b"), T0) is not None
+    assert one.missing == 1
+    full.clear()
+    one.tell_dropped()
+    assert folded(one).counts == {(what.fingerprint, HOUR): 3}

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from loghub import scrub
 from loghub.errors import OptionValueError
-from loghub.event import dumps
+from loghub.event import Shared, dumps
 from loghub.scrub import PLACEHOLDER, Scrubber, is_secret_name
 
 A36 = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
@@ -895,3 +895,76 @@ def repr_of(value):
     if type(value) in {list, tuple}:
         return [repr_of(entry) for entry in value]
     return id(value) if type(value) in {Hostile, object} else repr(value)
+
+
+class TestShared:
+    """Dicts that stand in many events are looked at once, and never changed."""
+
+    def frame(self, **said):
+        return Shared({"file": "/app/shop.py", "function": "pay", "line": 3, "code": "pay(order)"} | said)
+
+    def test_clean_one_is_shared(self, scrubber):
+        """A clean frame stands in the copy as it is, the first time and again."""
+        one = self.frame()
+        for _ in range(2):
+            assert scrubber.event({"frames": [one]})["frames"][0] is one
+
+    def test_secret_one_is_copied(self, scrubber):
+        """A secret in a shared frame is taken out of the copy each time, and stays in the frame itself."""
+        one = self.frame(code="login(password='hunter2hunter2')")
+        before = dict(one)
+        for _ in range(2):
+            clean = scrubber.event({"frames": [one]})
+            assert "hunter2" not in json.dumps(clean)
+        assert one == before
+
+    def test_what_is_found_elsewhere(self, scrubber):
+        """A secret that another field gives away is gone from a shared frame's copy, too."""
+        one = self.frame(code="connect('tr0ub4dor&3-zebra')")
+        assert scrubber.event({"frames": [one]})["frames"][0] is one
+        clean = scrubber.event({"frames": [one], "additional_info": {"password": "tr0ub4dor&3-zebra"}})
+        assert "tr0ub4dor" not in json.dumps(clean)
+        assert one["code"] == "connect('tr0ub4dor&3-zebra')"
+
+    def test_other_secrets_later(self):
+        """When another secret becomes known, shared frames are looked at again."""
+        known = ["s3cr3t-of-before"]
+        scrubber = Scrubber(secrets=lambda: known)
+        one = self.frame(code="token = 'zxcvbnm-tomorrow'")
+        scrubber.event({"frames": [one]})
+        known.append("zxcvbnm-tomorrow")
+        assert "zxcvbnm" not in json.dumps(scrubber.event({"frames": [one]}))
+
+    def test_bounds_count_shared_ones(self, scrubber):
+        """Shared frames take the same room as others: an event keeps its size."""
+        text = "x" * 900
+        plain = [dict(self.frame(code=text, line=number)) for number in range(240)]
+        shared = [Shared(frame) for frame in plain]
+        rest = {"additional_info": {str(number): text for number in range(200)}}
+        for _ in range(2):
+            assert dumps(scrubber.event({"frames": shared} | rest)) == dumps(scrubber.event({"frames": plain} | rest))
+
+
+class TestTracebacks:
+    """A traceback is cleaned frame by frame."""
+
+    HEAD = "Traceback (most recent call last):\n"
+
+    def test_secrets_in_frames_and_message(self, scrubber):
+        """A secret in a source line or in the message is gone, whether its frame was seen before or not."""
+        frame = '  File "/app/shop.py", line 3, in pay\n    pay(order)\n    ^^^^^^^^^^\n'
+        secret = '  File "/app/shop.py", line 9, in login\n    login(password="hunter2hunter2")\n'
+        for _ in range(2):
+            text = f"{self.HEAD}{frame}{secret}{frame}ValueError: postgres://u:pa55w0rd-long@db/x\n"
+            clean = scrubber.event({"traceback": text})["traceback"]
+            assert "hunter2" not in clean
+            assert "pa55w0rd" not in clean
+            assert clean.count("pay(order)") == 2
+
+    def test_key_in_the_message(self, scrubber):
+        """A private key of many lines in the message is gone as a whole."""
+        key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 4 + "-----END PRIVATE KEY-----"
+        frame = '  File "/app/shop.py", line 3, in pay\n    pay(order)\n'
+        clean = scrubber.event({"traceback": f"{self.HEAD}{frame}ValueError: {key}"})["traceback"]
+        assert "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" not in clean
+        assert frame in clean
