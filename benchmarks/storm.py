@@ -61,7 +61,7 @@ def resident(name="VmRSS"):
 
 def measure(args, *, distinct=False):
     """Return a function that runs one contender's storm, and drains what is left of loghub's."""
-    part = 200 if args.quick else 1
+    part = 1 if not args.quick else 2_000 if distinct else 200
 
     def run(name):
         errors = (DISTINCT if distinct else SIZES[name]) // part
@@ -71,7 +71,7 @@ def measure(args, *, distinct=False):
             got |= {"errors": errors, "rate": errors / got["seconds"], "told": WARM_UP + errors}
             if name in peers.LOGHUB:
                 got |= {"requests": place.requests, "mails": place.mails}
-                place.drain(1 if args.quick and distinct else DRAIN_SECONDS)
+                place.drain(DRAIN_SECONDS)
                 got |= {"requests_drained": place.requests, "mails_drained": place.mails, "issues": place.issues}
                 got["counted"], got["bugs"] = place.counted()
                 got["uncounted"] = abs(got["told"] - got["counted"])

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,50 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_outage():
-    """While GitHub is silent, failing or refusing, all is counted, and delivered once it answers."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "outage.py"), "--seconds", "2", "--errors", "500"]
+def benchmark(name, *options):
+    """Run a script of benchmarks/ and return what it printed."""
+    command = [sys.executable, str(ROOT / "benchmarks" / name), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    rows = done.stdout.splitlines()[2:]
+    return done.stdout
+
+
+def quick(name, tmp_path, *options):
+    """Run a script's small round and return what it printed, and its figures."""
+    said = benchmark(name, "--quick", "--json", str(tmp_path / "figures.json"), *options)
+    return said, json.loads((tmp_path / "figures.json").read_text())
+
+
+def test_outage():
+    """While GitHub is silent, failing or refusing, all is counted, and delivered once it answers."""
+    said = benchmark("outage.py", "--seconds", "2", "--errors", "500")
+    rows = said.splitlines()[2:]
     assert [row.split()[0] for row in rows] == ["answers", "hang", "500", "401"]
-    assert all("5 issues, 500 counted, drain 0 " in row for row in rows), done.stdout
+    assert all("5 issues, 500 counted, drain 0 " in row for row in rows), said
+
+
+def test_hotpath(tmp_path):
+    """The benchmark of one call counts every error it made, as one issue, and measures every goal."""
+    _, kept = quick("hotpath.py", tmp_path, "--only", "null,stdlib,three,four")
+    for name in ("three", "four"):
+        (repeat,) = kept["figures"]["repeat"][name]
+        assert (repeat["counted"], repeat["issues"]) == (repeat["errors"], 1)
+    assert all(goal["holds"] in ("yes", "NO") for goal in kept["goals"]), kept["goals"]
+
+
+def test_storm(tmp_path):
+    """A storm of one bug is one issue; nothing of it, or of a storm of different bugs, is uncounted."""
+    _, kept = quick("storm.py", tmp_path)
+    (same,), (distinct,) = kept["figures"]["one bug"]["four"], kept["figures"]["all different"]["four"]
+    assert (same["issues"], same["bugs"], same["counted"]) == (1, 1, same["told"])
+    assert same["requests_drained"] <= 10
+    assert same["mails_drained"] <= 2
+    assert (distinct["bugs"], distinct["counted"]) == (distinct["errors"] + 1, distinct["told"])
+    assert distinct["issues"] <= 60
+
+
+def test_import_time(tmp_path):
+    """The benchmark of the import says which of the packages that it compares are not installed."""
+    said, kept = quick("import_time.py", tmp_path)
+    assert len(kept["figures"]["loghub"]) == 1
+    assert ("not installed" in said) == (len(kept["figures"]) < 9)
