@@ -85,7 +85,7 @@ def measure(figure, args, sink_url):
             if figure == "repeat":
                 got["errors"] = WARM_UP + got["calls"] + (0 if task["calls"] else SAMPLE)
                 if name in peers.LOGHUB and name != "file":
-                    got["counted"], got["issues"] = place.counted()[0], place.issues
+                    got |= {"issues": place.issues, **place.counted()}
                     if got["counted"] != got["errors"]:
                         raise SystemExit(f"{name}: {got['errors']} errors, {got['counted']} counted")
             return got

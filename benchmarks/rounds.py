@@ -9,9 +9,11 @@ A round that is disturbed disturbs all who run in it, and their ratio least.
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
+import time
 from typing import NamedTuple
 
 
@@ -41,7 +43,7 @@ def chosen(args, names):
 def interleaved(names, rounds, measure, label=""):
     """Run `measure` for each of `names` in each round, another one first each time; return all figures."""
     found = {name: [] for name in names}
-    for number in range(rounds):
+    for number in range(rounds if names else 0):
         first = number % len(names)
         for name in names[first:] + names[:first]:
             print(f"\r\033[K{label} round {number + 1} of {rounds}: {name}", end="", file=sys.stderr, flush=True)
@@ -119,8 +121,8 @@ def table(head, rows, *, markdown=False):
 
 def report(args, tables, goals, found):
     """Print the tables, and the goals at the end; write the figures where --json says."""
-    print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {args.rounds} rounds; "
-          "median (lowest..highest) of the rounds")  # fmt: skip
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    print(f"{time.strftime('%d %B %Y')}, {machine}, {args.rounds} rounds: median (lowest..highest)")
     if args.quick:
         print("--quick: too little to say anything about time")
     head = ["goal", "figure", "is to be", "holds"]

@@ -71,12 +71,14 @@ class Scene:
         return len(self._smtp.mails)
 
     def counted(self):
-        """Return how many errors and how many bugs the ledger knows, with what dead processes left."""
+        """Return what the ledger counted, with what dead processes left: `counted`, `bugs`, `dropped`."""
         from loghub import history
 
         home = history.open_home(f"{self.place.folder}/home", None)
         try:
-            return history.statistics(home.ledger())["total_errors"], len(home.ledger().groups())
+            totals = home.ledger().totals()
+            counted = history.statistics(home.ledger())["total_errors"]
+            return {"counted": counted, "bugs": totals["groups"], "dropped": totals["dropped"] + totals["torn"]}
         finally:
             home.close(1.0)
 

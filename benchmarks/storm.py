@@ -22,38 +22,49 @@ PAUSE_SECONDS = 1.5
 DRAIN_SECONDS = 60
 SIZES = {"null": 50_000, "stdlib": 5_000, "four": 50_000}
 DISTINCT = 20_000
-MIB = 1024
 RATES = ["contender", "errors", "errors a second", "x stdlib"]
-COUNTS = ["storm", "errors, with warm-up", "counted", "bugs", "issues", "requests, mails at the end of the process",
-          "after drain"]  # fmt: skip
-MEMORY = ["storm", "resident before", "grows by: peak of the storm", "peak with the end of the process"]
+COUNTS = {
+    "errors, with warm-up": "told",
+    "counted": "counted",
+    "said to be dropped": "dropped",
+    "bugs": "bugs",
+    "issues": "issues",
+    "requests": "requests",
+    "requests with drain": "requests_drained",
+    "mails": "mails",
+    "mails with drain": "mails_drained",
+}
+MEMORY = {
+    "resident MiB before": "before",
+    "peak of the storm: grown by": "grown",
+    "peak with the end of the process": "grown_end",
+}
 
 
 # The contender's process --------------------------------------------------------------------------------------
 
 
 def child(place, task):
-    """Run a storm in this process and print seconds and memory (KiB)."""
+    """Run a storm in this process and print seconds and memory (MiB)."""
     app = bugs.application(place.folder, 1 + task["distinct"])
     ready = peers.CONTENDERS[task["contender"]].set_up(place)
     same = app.bugs[0]
     bugs.log_all(app, itertools.repeat(same, WARM_UP), ready)
     time.sleep(task["pause"])
     storm = app.bugs[1:] if task["distinct"] else itertools.repeat(same, task["errors"])
-    before = resident()
+    with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")  # the peak begins anew
+    before = resident("VmRSS")
     seconds = bugs.log_all(app, storm, ready)
     peak = resident("VmHWM")
     ready.through()
     print(json.dumps({"seconds": seconds, "before": before, "peak": peak, "end": resident("VmHWM")}), flush=True)
 
 
-def resident(name="VmRSS"):
-    """Return this process's resident memory, or its peak since the last question without a name, in KiB."""
-    if name == "VmRSS":
-        with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")  # the peak begins anew
+def resident(field):
+    """Return this process's resident memory in MiB: VmRSS what it is, VmHWM the highest that it was."""
     with open("/proc/self/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(name))
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith(field))
 
 
 # The parent ---------------------------------------------------------------------------------------------------
@@ -73,9 +84,9 @@ def measure(args, *, distinct=False):
                 got |= {"requests": place.requests, "mails": place.mails}
                 place.drain(DRAIN_SECONDS)
                 got |= {"requests_drained": place.requests, "mails_drained": place.mails, "issues": place.issues}
-                got["counted"], got["bugs"] = place.counted()
+                got |= place.counted()
                 got["uncounted"] = abs(got["told"] - got["counted"])
-            got["grown"], got["grown_end"] = ((got[key] - got["before"]) / MIB for key in ("peak", "end"))
+            got["grown"], got["grown_end"] = got["peak"] - got["before"], got["end"] - got["before"]
             return got
 
     return run
@@ -88,18 +99,9 @@ def rate_row(name, found):
     return [name, f"{size[0]:,}", rounds.spread(rates, "{:,.0f}"), rounds.spread(ratios)]
 
 
-def count_row(label, found):
-    """Return what a storm through all handlers led to; of several rounds their ranges."""
-    said = [rounds.spread(rounds.figures(found, "four", figure), "{:,.0f}") for figure in (
-        "told", "counted", "bugs", "issues", "requests", "mails", "requests_drained", "mails_drained")]  # fmt: skip
-    return [label, *said[:4], f"{said[4]}, {said[5]}", f"{said[6]}, {said[7]}"]
-
-
-def memory_row(label, found):
-    """Return how much memory a storm took."""
-    before = [value / MIB for value in rounds.figures(found, "four", "before")]
-    grown = [rounds.figures(found, "four", figure) for figure in ("grown", "grown_end")]
-    return [label, *(rounds.spread(values, "{:.1f}") + " MiB" for values in (before, *grown))]
+def storm_row(label, found, columns, form):
+    """Return what a storm through all handlers led to."""
+    return [label, *(rounds.spread(rounds.figures(found, "four", figure), form) for figure in columns.values())]
 
 
 def goals(same, distinct):
@@ -133,7 +135,8 @@ def main():
     distinct = rounds.interleaved(loghub, 1, measure(args, distinct=True), "all different")
     storms = (("one bug", same), ("all different", distinct)) if loghub else ()
     tables = [(RATES, [rate_row(name, same) for name in names])]
-    tables += [(COUNTS, [count_row(*one) for one in storms]), (MEMORY, [memory_row(*one) for one in storms])]
+    for columns, form in ((COUNTS, "{:,.0f}"), (MEMORY, "{:.1f}")):
+        tables.append((["storm", *columns], [storm_row(*storm, columns, form) for storm in storms]))
     rounds.report(args, tables, goals(same, distinct), {"one bug": same, "all different": distinct})
 
 
