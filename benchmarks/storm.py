@@ -133,9 +133,9 @@ def main():
     same = rounds.interleaved(names, args.rounds, measure(args), "one bug")
     loghub = [name for name in names if name == "four"]
     distinct = rounds.interleaved(loghub, 1, measure(args, distinct=True), "all different")
-    storms = (("one bug", same), ("all different", distinct)) if loghub else ()
     tables = [(RATES, [rate_row(name, same) for name in names])]
-    for columns, form in ((COUNTS, "{:,.0f}"), (MEMORY, "{:.1f}")):
+    for columns, form in ((COUNTS, "{:,.0f}"), (MEMORY, "{:.1f}")) if loghub else ():
+        storms = (("one bug", same), ("all different", distinct))
         tables.append((["storm", *columns], [storm_row(*storm, columns, form) for storm in storms]))
     rounds.report(args, tables, goals(same, distinct), {"one bug": same, "all different": distinct})
 
