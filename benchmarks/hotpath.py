@@ -49,12 +49,12 @@ def child(place, task):
 
 
 def fitting(app, bug, ready):
-    """Return how many calls last BATCH_SECONDS, with what they leave to other threads; at most 20,000."""
+    """Return how many calls last BATCH_SECONDS, with what they leave to other threads; 300 to 20,000."""
     started = time.perf_counter()
     bugs.log_each(app, itertools.repeat(bug, SAMPLE), ready)
     ready.settle()
     each = (time.perf_counter() - started) / SAMPLE
-    return max(SAMPLE, min(20_000, int(BATCH_SECONDS / each)))
+    return max(300, min(20_000, int(BATCH_SECONDS / each)))
 
 
 def repeats(app, bug, ready, calls):
