@@ -92,7 +92,7 @@ class Goal(NamedTuple):
     text: str
     values: list
     limit: float
-    form: str = "{:.2f}"
+    form: str = "{:.3f}"
     unit: str = " x"
     at_least: bool = False
     of: object = statistics.median

@@ -113,7 +113,7 @@ def goals(same, distinct):
 
     one, many = "one bug", "all different"
     return [
-        rounds.Goal(f"{one}: errors a second", rounds.ratios(same, "four", PEER, "rate"), 8, at_least=True),
+        rounds.Goal(f"{one}: errors a second", rounds.ratios(same, "four", PEER, "rate"), 8, "{:.1f}", at_least=True),
         worst(f"{one}: issues", same, "issues", 1),
         worst(f"{one}: HTTP requests, with drain", same, "requests_drained", 10),
         worst(f"{one}: mails, with drain", same, "mails_drained", 2),
