@@ -308,6 +308,11 @@ class Home:
         return journal.Journal(None, self.token)
 
     @property
+    def position(self) -> object:
+        """How far this process has written; equal as long as nothing came."""
+        return None if self._journal is None else (self._journal.name, self._journal.size)
+
+    @property
     def journals(self) -> str:
         """The folder of the journals."""
         return os.path.join(self.path or "", "journal")
@@ -786,6 +791,7 @@ _guard = threading.RLock()
 _thread: _Deliverer | None = None
 _orphans: list[Any] = []
 _failed_at = float("-inf")
+_failed_with: list[object] = []  # how far the journals were then
 by_hand = False
 """True in a program that goes its rounds itself, or only looks: no thread is started, and no flush delivers."""
 
@@ -941,13 +947,14 @@ def flush(timeout: float) -> bool:
     Under logging's own lock (``dictConfig`` is replacing the handlers) nothing is delivered here: a library
     that logs would wait for that lock. The handlers that come deliver it.
     """
-    global _failed_at  # noqa: PLW0603 - one per process, as the thread
+    global _failed_at, _failed_with  # noqa: PLW0603 - one per process, as the thread
     pending = [home for home in homes() if home.changed or home.look_at != float("inf")]
     if not pending and not _thread_busy():  # a round under way has taken the marks of what it works on
         return True
     if by_hand or _logging_is_locked():
         return False
-    news = any(home.changed for home in pending) and threading.main_thread().is_alive()
+    positions = [home.position for home in homes()]
+    news = positions != _failed_with and threading.main_thread().is_alive()
     if not news and time.monotonic() - _failed_at < HOPELESS_SECONDS:
         return False
     _start()
@@ -955,7 +962,7 @@ def flush(timeout: float) -> bool:
         return False
     if _ask(_thread, timeout):
         return True
-    _failed_at = time.monotonic()
+    _failed_at, _failed_with = time.monotonic(), positions
     return False
 
 

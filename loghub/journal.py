@@ -34,6 +34,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loghub.event import Event, dumps, one_line
+from loghub.scrub import cut
 
 if TYPE_CHECKING:
     import logging
@@ -55,6 +56,9 @@ ROTATE_BYTES = 4 << 20
 
 MAX_BYTES = 64 << 20
 """No process has more than this waiting to be folded; what does not fit is counted as dropped."""
+
+BRIEF_BYTES = MAX_BYTES // 2
+"""With more than this waiting, what would be kept in full is written in brief: it is counted, and its group is known."""
 
 SPILL_BYTES = 8 << 20
 """What is held in memory while the disk is full; what does not fit is counted as dropped."""
@@ -212,7 +216,7 @@ class Journal:
             entry = self._entries.get(kind)
             if entry is None or (not counted and self._may_keep(kind.fingerprint, at)):
                 event = event or _whole(sighting, record)
-                self._note_in_full(at, sighting, event, destination, 0 if counted else 1, selective=selective)
+                self._note_in_full(at, record, sighting, event, destination, 0 if counted else 1, selective=selective)
                 return
             if not counted:
                 sighting.marks |= entry.marks
@@ -230,6 +234,7 @@ class Journal:
     def _note_in_full(
         self,
         at: float,
+        record: logging.LogRecord,
         sighting: Sighting,
         event: bytes,
         destination: str | None,
@@ -247,8 +252,10 @@ class Journal:
         if n:
             sighting.marks |= marks
         entry = self._number()
-        head = {"no": entry.no, "n": n, "to": told, "at": at, "level": kind.level, "kept": keep}
-        if not self._append(b'%s,"event":%s}\n' % (dumps(head).encode()[:-1], event), n):
+        brief = self.size - self.folded > BRIEF_BYTES
+        head = {"no": entry.no, "n": n, "to": told, "at": at, "level": kind.level, "kept": keep and not brief}
+        line = b"%s%s%s}\n" % (dumps(head).encode()[:-1], _EVENT, _in_brief(sighting, record) if brief else event)
+        if not self._append(line, n):
             return
         self._second = int(at)
         entry.marks = marks
@@ -395,6 +402,21 @@ def _whole(sighting: Sighting, record: logging.LogRecord) -> bytes:
     return one_line(sighting.laid_out(record))
 
 
+def _in_brief(sighting: Sighting, record: logging.LogRecord) -> bytes:
+    """Return the little of the record's event that says which bug it is, as JSON."""
+    event: dict[str, Any] = dict(sighting.whole(record))
+    said = {key: cut(str(event[key]), _BRIEF_CHARS) for key in _BRIEF if event.get(key)}
+    return dumps(said).encode()
+
+
+_BRIEF = (
+    *("timestamp", "error_type", "error_message", "module", "function", "id", "fingerprint", "error_module"),
+    *("level", "logger", "component", "environment", "release", "server", "platform", "mechanism"),
+)
+_BRIEF_CHARS = 200
+_EVENT = b',"event":'
+
+
 def _create(folder: str | None) -> tuple[str, int]:
     """Return name and descriptor of a new journal, locked before anybody can see it."""
     name = f"{time.time_ns():020d}-{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
@@ -476,6 +498,8 @@ class Tally:
         hours: Occurrences by hour (hours since the epoch).
         routed: Occurrences by destination.
         level: The highest logging level.
+        kept: Events to be kept in full.
+        texts: Their JSON by ``id(event)``, where that is known.
     """
 
     event: Event | None = None
@@ -486,6 +510,7 @@ class Tally:
     hours: Counter[int] = field(default_factory=Counter)
     routed: Counter[str] = field(default_factory=Counter)
     kept: list[Event] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
     releases: Counter[str] = field(default_factory=Counter)
     environments: Counter[str] = field(default_factory=Counter)
     servers: Counter[str] = field(default_factory=Counter)
@@ -620,9 +645,9 @@ class Reader:
         else:
             said = json.loads(line)
             if "journal" not in said:
-                self._take_full(said, fold)
+                self._take_full(said, line[line.index(_EVENT) + len(_EVENT) : -1].decode(), fold)
 
-    def _take_full(self, said: dict[str, Any], fold: Fold) -> None:
+    def _take_full(self, said: dict[str, Any], text: str, fold: Fold) -> None:
         event: Event = said["event"]
         # All that can fail comes first: a line is read as a whole or not at all.
         known = _Known(
@@ -640,6 +665,7 @@ class Reader:
         tally.event = event
         if said.get("kept"):
             tally.kept.append(event)
+            tally.texts[id(event)] = text
         for destination in known.route:
             tally.routed[destination] += 1
 

@@ -1009,6 +1009,23 @@ def test_flush_is_bounded(real):
     assert one.count == other.count == 2
 
 
+def test_vain_flushes_after_something_new(real):
+    """What was written while a delivery hangs makes one flush wait, and not each of the next."""
+    one = real()
+    inside, out = threading.Event(), threading.Event()
+    one.on_deliver = lambda batch: inside.set() or out.wait(10)
+    log = logger(one)
+    fail(log)
+    assert inside.wait(10)
+    fail(log, KeyError)
+    assert one.home.changed
+    assert not delivery.flush(0.3)
+    started = time.monotonic()
+    assert not any(delivery.flush(5.0) for _ in range(4))
+    assert time.monotonic() - started < 2
+    out.set()
+
+
 def test_flush_stops_at_the_next_step(real):
     """When the time of a flush is over, a delivery stops at its next step and gives its lease back."""
     one = real()

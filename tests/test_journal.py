@@ -1015,3 +1015,29 @@ def test_again_on_a_full_disk(make):
     full.clear()
     one.tell_dropped()
     assert folded(one).counts == {(what.fingerprint, HOUR): 3}
+
+
+def test_in_brief(make, monkeypatch):
+    """With much waiting an occurrence is written in brief: counted and for its destination, its group known."""
+    monkeypatch.setattr(journal, "BRIEF_BYTES", 0)
+    one = make()
+    what = kind()
+    long = "x" * 10_000
+    for _ in range(2):
+        sighting = seen(what, Described(error_message=long, traceback=long, frames=[{"file": long}]))
+        one.note(record(), sighting, "github:a/b", selective=False)
+        assert sighting.kept >= 0  # its detail file is written all the same
+    assert one.size < 1500
+    (tally,) = Reader(one.name, one.fd).read().groups.values()
+    assert (tally.count, tally.kept, tally.routed["github:a/b"]) == (2, [], 2)
+    assert tally.event["error_type"] == "ValueError"
+    assert tally.event["error_message"].startswith("xxx")
+
+
+def test_text_of_kept_events(make):
+    """A kept event's JSON goes on as it was written, and is what it says."""
+    one = make()
+    note(one, kind(), 'odd:"event":{', "smtp:x")
+    (tally,) = Reader(one.name, one.fd).read().groups.values()
+    (event,) = tally.kept
+    assert json.loads(tally.texts[id(event)]) == event

@@ -295,7 +295,7 @@ class SQLiteLedger:
                     _text(one.get("id") or uuid.uuid4().hex),
                     group_id,
                     events.epoch(one.get("timestamp")) or tally.last_at,
-                    events.dumps(one),
+                    tally.texts.get(id(one)) or events.dumps(one),
                 )
                 for one in tally.kept
             ],
