@@ -947,7 +947,7 @@ def flush(timeout: float) -> bool:
     Under logging's own lock (``dictConfig`` is replacing the handlers) nothing is delivered here: a library
     that logs would wait for that lock. The handlers that come deliver it.
     """
-    global _failed_at, _failed_with  # noqa: PLW0603 - one per process, as the thread
+    global _failed_at, _failed_with
     pending = [home for home in homes() if home.changed or home.look_at != float("inf")]
     if not pending and not _thread_busy():  # a round under way has taken the marks of what it works on
         return True

@@ -58,7 +58,7 @@ MAX_BYTES = 64 << 20
 """No process has more than this waiting to be folded; what does not fit is counted as dropped."""
 
 BRIEF_BYTES = MAX_BYTES // 2
-"""With more than this waiting, what would be kept in full is written in brief: it is counted, and its group is known."""
+"""With more than this waiting, what would be kept in full is written in brief: counted, and its group known."""
 
 SPILL_BYTES = 8 << 20
 """What is held in memory while the disk is full; what does not fit is counted as dropped."""
@@ -216,7 +216,7 @@ class Journal:
             entry = self._entries.get(kind)
             if entry is None or (not counted and self._may_keep(kind.fingerprint, at)):
                 event = event or _whole(sighting, record)
-                self._note_in_full(at, record, sighting, event, destination, 0 if counted else 1, selective=selective)
+                self._note_in_full(record, sighting, event, destination, 0 if counted else 1, selective=selective)
                 return
             if not counted:
                 sighting.marks |= entry.marks
@@ -233,7 +233,6 @@ class Journal:
 
     def _note_in_full(
         self,
-        at: float,
         record: logging.LogRecord,
         sighting: Sighting,
         event: bytes,
@@ -244,6 +243,7 @@ class Journal:
     ) -> None:
         kind = sighting.kind
         assert kind is not None
+        at = _when(record.created)
         keep = n > 0 and self._may_keep(kind.fingerprint, at)
         if keep:
             sighting.kept = self._keep_number(kind.fingerprint, at)

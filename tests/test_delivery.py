@@ -625,9 +625,10 @@ class Standing(delivery._Deliverer):
         return self.gentle
 
 
-@pytest.mark.parametrize(("gentle", "behind", "slept"), [(True, 10**9, True), (False, 10**9, False), (True, 0, False)])
-def test_rests_between_slices(by_hand, make, monkeypatch, gentle, behind, slept):
+@pytest.mark.parametrize("case", [(True, 10**9, True), (False, 10**9, False), (True, 0, False)])
+def test_rests_between_slices(by_hand, make, monkeypatch, case):
     """The thread folds in slices and rests between them, unless somebody waits or the journal is nearly full."""
+    gentle, behind, slept = case
     one = make()
     rests = []
     monkeypatch.setattr(delivery, "_thread", Standing(gentle))
