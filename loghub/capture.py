@@ -44,7 +44,7 @@ __all__ = ["MAX_KEYS", "OWN_LOGGER", "Capture", "Known", "in_app_rule", "muted_t
 OWN_LOGGER = "loghub"
 """The logger of loghub's own life; its records are never fed back in."""
 
-MAX_KEYS = 4096
+MAX_KEYS = 2048
 """Code paths and messages remembered per Capture; the older half goes when there are more."""
 
 _LONG = 256  # longer texts in a key are kept as their hash

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from loghub.sighting import Sighting
 
-MAX_PATHS = 4096
+MAX_PATHS = 2048
 """Code paths remembered in a process; the older half goes when there are more."""
 
 MAX_MEMBERS = 64

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from loghub.event import ErrorPart, Frame
 
 MAX_NAMES = 256
-MAX_SHARED = 8192
+MAX_SHARED = 2048
 """Frames that are remembered as they were described."""
 
 TRACEBACK_HEAD = "Traceback (most recent call last):"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 MAX_STACKS = 1024
-MAX_FRAMES = 8192
+MAX_FRAMES = 4096
 CHECK_SECONDS = 0.05
 CHECK_EVERY = 64
 WARM = 16
