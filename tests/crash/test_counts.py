@@ -27,9 +27,7 @@ pytestmark = pytest.mark.slow
 
 DESTINATIONS = 2  # of `everything`: GitHub and the mail server
 MILLION = 1_000_000
-VICTIM = (
-    f"MILLION = {MILLION}"
-    + """
+VICTIM = """
 import itertools, json, logging, logging.config, mmap, sys, threading
 import loghub.delivery, loghub.journal
 from tests.configurations import everything
@@ -70,9 +68,8 @@ def work(slot, number):
         number += 1
 
 for number in range(threads):
-    threading.Thread(target=work, args=(2 * (first + number), MILLION * (first + number))).start()
-"""
-)
+    threading.Thread(target=work, args=(2 * (first + number), <MILLION> * (first + number))).start()
+""".replace("<MILLION>", str(MILLION))
 
 
 class Witness:
@@ -174,9 +171,10 @@ class Victims:
 
 
 def kill(process):
-    """Kill a process, and wait until it is gone."""
+    """Kill a process, and wait until it is gone; it had nothing to complain about."""
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert process.stderr.read() == ""
 
 
 @pytest.mark.parametrize(("threads", "kills"), [(1, 12), (8, 12)])
