@@ -33,7 +33,7 @@ import loghub.delivery, loghub.journal
 from tests.configurations import everything
 
 folder, name, first, threads, seed = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
-loghub.journal.ROTATE_BYTES = 32 << 10
+loghub.journal.ROTATE_BYTES = 16 << 10
 loghub.delivery.PACE_SECONDS = 0.01
 loghub.delivery.IDLE_SECONDS = 0.1  # adopts soon
 told = everything(folder, file={"filename": f"{folder}/logs/{name}.log", "maxBytes": 1_000_000, "backupCount": 50})
@@ -188,7 +188,7 @@ def test_kills_one_after_the_other(tmp_path, threads, kills):
             kill(process)
         victims.check()
         victims.check_log(f"victim{number + 1}", first)
-    assert len(victims.journals) > 2 * kills  # many were full
+    assert len(victims.journals) > victims.started  # some were full
 
 
 def test_kills_among_others(tmp_path):
@@ -207,4 +207,4 @@ def test_kills_among_others(tmp_path):
         for process, _ in running:
             kill(process)
     victims.check()
-    assert len(victims.journals) > 2 * kills
+    assert len(victims.journals) > victims.started

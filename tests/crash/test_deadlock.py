@@ -96,14 +96,12 @@ acted = False
 
 def act():
     global acted
-    try:
-        {first}
-        fail()
-        {second}
-        fail()
-    except Exception:
-        if not sys.is_finalizing():  # there much is refused, by Python itself
-            give_up(traceback.format_exc())
+    for step in (lambda: {first}, fail, lambda: {second}, fail):
+        try:
+            step()
+        except Exception as error:  # at the end much is refused, by Python itself
+            if not sys.is_finalizing() and "interpreter shutdown" not in str(error):
+                give_up(traceback.format_exc())
     acted = True
 
 class Dying:
