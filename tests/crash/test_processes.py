@@ -149,12 +149,16 @@ def test_everything_adds_up(tmp_path):
         loghub("drain", "--config", path, "--timeout", "60")
         told = [read_state(issue["body"]).count for issue in github.issues("acme/shop")]
         assert github.violations == []
+        subjects = [str(mail.message["Subject"]) for mail in smtp.mails]
     counted = json.loads(loghub("groups", "--json", "--home", tmp_path / "home"))
     counts = sorted(group["count"] for group in counted)
     assert counts == [loggers + 1] * RARE + [(shared + ERRORS) // SHARED] * SHARED
     assert sum(counts) == shared + rare + apart
     least = [loggers] * RARE + [shared // SHARED] * SHARED  # an issue counts its whole group when it is told
     assert all(a <= b <= c for a, b, c in zip(least, sorted(told), counts, strict=True))
+    assert len(subjects) == 1
+    mailed = re.fullmatch(rf"shop: {SHARED + RARE} errors, (\d+) occurrences", subjects[0])
+    assert shared + rare <= int(mailed[1]) <= sum(counts)
     orders, tracebacks = log_records(tmp_path / "logs")
     assert len(orders) == orders.total() == shared + rare
     assert tracebacks == shared + rare + shared // SHARED  # one bug has a cause

@@ -6,6 +6,8 @@ import pytest
 
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import asyncio, errno, gc, logging, logging.config, logging.handlers, os, queue, sys, threading, weakref
 from tests.configurations import everything
