@@ -231,7 +231,7 @@ class Describer:
         if not self.share_frames:
             frame = self._described(tb, module)
             if self.include_locals:
-                frame["locals"] = {name: text_of(value, repr) for name, value in _locals(tb.tb_frame)}
+                frame["locals"] = {name: _local(value) for name, value in _locals(tb.tb_frame)}
             return frame
         key = (id(code), tb.tb_lasti, tb.tb_lineno)
         seen = self._shared.get(key)
@@ -413,6 +413,19 @@ def _locals(frame: FrameType) -> list[tuple[str, Any]]:
         return list(frame.f_locals.items())[:50]
     except Exception:
         return []
+
+
+def _local(value: object) -> str:
+    """Return what is shown of a local variable; one that is huge is not rendered as a whole."""
+    size = len(value) if isinstance(value, _SIZED) else 0
+    if isinstance(value, _TEXTS) and size > _MAX_LOCAL:
+        return f"{text_of(value[:_MAX_LOCAL], repr)}... ({size} in all)"
+    return f"<{type(value).__name__} of {size}>" if size > _MAX_LOCAL else text_of(value, repr)
+
+
+_TEXTS = (str, bytes, bytearray)
+_SIZED = (*_TEXTS, list, tuple, dict, set, frozenset)
+_MAX_LOCAL = 2_000
 
 
 def _args(args: Any) -> list[Any] | dict[str, Any]:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import tracemalloc
 import warnings
 import weakref
 
@@ -479,6 +480,24 @@ def test_locals_if_asked(log):
     assert frame["locals"]["basket"] == "['egg']"
     assert "hunter2" not in dumps(frame["locals"])
     assert "locals" not in event_of(Capture(), failed(log, act))["frames"][-1]
+
+
+def test_huge_locals(log):
+    """A variable of many megabytes is not rendered as a whole, and says how large it is."""
+
+    def hold(text, raw, many):
+        raise ValueError(len(text) + len(raw) + len(many))
+
+    capture = Capture(include_locals=True)
+    record = failed(log, hold, "x" * 5_000_000, bytearray(5_000_000), list(range(5_000_000)))
+    tracemalloc.start()
+    shown = event_of(capture, record)["frames"][-1]["locals"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+    assert shown["text"].endswith("(5000000 in all)")
+    assert shown["raw"].endswith("(5000000 in all)")
+    assert shown["many"] == "<list of 5000000>"
 
 
 def test_locals_that_cannot_be_printed(log):

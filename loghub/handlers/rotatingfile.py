@@ -55,14 +55,14 @@ if TYPE_CHECKING:
 _POSIX = sys.platform != "win32"
 
 if sys.platform == "win32":
-    _EXCLUSIVE = _FREE = 0
+    _EXCLUSIVE = _FREE = _AT_ONCE = 0
 
     def _flock(fd: int, operation: int) -> None:
         """Do nothing: one process."""
 else:
     import fcntl
 
-    _EXCLUSIVE, _FREE, _flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.flock
+    _EXCLUSIVE, _FREE, _AT_ONCE, _flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.LOCK_NB, fcntl.flock
 
 _PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
 # How often a writer follows a file that is replaced under it before it takes the one that it has got: on a
@@ -71,6 +71,8 @@ _PURSUITS = 100
 # logging.shutdown calls close() while it holds logging's own lock; what is not compressed then is left for
 # the next handler that opens the log.
 _CLOSE_SECONDS = 2.0
+# How long a child waits for the lock that its parent had when it was forked.
+_FORKED_SECONDS = 0.05
 
 
 class RotatingFileHandler(logging.handlers.RotatingFileHandler):
@@ -123,7 +125,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     rolloverAt = 0.0
     _fd = -1
     _depth = 0
-    _rolling = _rotator_logged = False
+    _rolling = _rotator_logged = _forked_in_write = False
     _state: State | None = None
     _folder: Folder | None = None
     _background: Background | None = None
@@ -279,7 +281,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         """Roll over until `record` fits: others may fill a new file before this process has its lock."""
         self._pending = (record, data)
         try:
-            may_be_due = not self._rolling and (self._is_overridden or self._keeps_backups())
+            may_be_due = (
+                not self._rolling and not self._forked_in_write and (self._is_overridden or self._keeps_backups())
+            )
             due = may_be_due and self.shouldRollover(record)
             for _ in range(_PURSUITS):
                 if not due or not self._roll_over_once():
@@ -383,6 +387,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
                 self._reopen()
             if self._lockable:
                 _flock(self._fd, _EXCLUSIVE)
+            elif self._forked_in_write and self._inode >= 0:
+                self._lockable = self._lock_after_fork()
             if self._folder is not None:
                 self._folder.look()
             if self._is_at_path():
@@ -402,6 +408,21 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             self._catch_up(found.st_size)
         return True
 
+    def _lock_after_fork(self) -> bool:
+        """Lock the log in a child that was forked while its parent had it locked; False: it still has.
+
+        A signal handler that forked may be waiting for this very child, so this one must not wait for ever. Without
+        the lock it writes its lines, which are whole, and leaves rollovers to others.
+        """
+        until = rollover.monotonic() + _FORKED_SECONDS
+        while True:
+            if _try_lock(self._fd, _EXCLUSIVE | _AT_ONCE):
+                self._forked_in_write = False
+                return True
+            if rollover.monotonic() >= until:
+                return False
+            time.sleep(0.001)
+
     def _let_go(self) -> None:
         self._depth -= 1
         if not self._depth and self._lockable:
@@ -412,7 +433,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._fd = self.stream.fileno()
         opened = os.fstat(self._fd)
         self._device, self._inode, self._size = opened.st_dev, opened.st_ino, -1
-        self._lockable = _try_lock(self._fd)
+        self._lockable = self._lock_after_fork() if self._forked_in_write else _try_lock(self._fd)
         if _POSIX and stat.S_ISREG(opened.st_mode):
             self._state = State(self._state_path, self._mode_bits)
             if self._lockable and not os.path.islink(self.baseFilename):
@@ -481,6 +502,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         under the same descriptor, and finds at its next record that this is not the log.
         """
         super()._at_fork_reinit()  # type: ignore[misc]
+        self._forked_in_write = self._depth > 0
         self._depth, self._rolling, self._pending = 0, False, (None, b"")
         if self._background is not None:
             self._background = Background(self._compress)
