@@ -231,7 +231,7 @@ class Describer:
         if not self.share_frames:
             frame = self._described(tb, module)
             if self.include_locals:
-                frame["locals"] = {name: _local(value) for name, value in _locals(tb.tb_frame)}
+                frame["locals"] = {name: text_of(value, _local) for name, value in _locals(tb.tb_frame)}
             return frame
         key = (id(code), tb.tb_lasti, tb.tb_lineno)
         seen = self._shared.get(key)
@@ -417,14 +417,27 @@ def _locals(frame: FrameType) -> list[tuple[str, Any]]:
 
 def _local(value: object) -> str:
     """Return what is shown of a local variable; one that is huge is not rendered as a whole."""
-    size = len(value) if isinstance(value, _SIZED) else 0
-    if isinstance(value, _TEXTS) and size > _MAX_LOCAL:
-        return f"{text_of(value[:_MAX_LOCAL], repr)}... ({size} in all)"
-    return f"<{type(value).__name__} of {size}>" if size > _MAX_LOCAL else text_of(value, repr)
+    kind: Any = type(value)
+    if issubclass(kind, _TEXTS) and len(value) > _MAX_LOCAL:  # type: ignore[arg-type]
+        return f"{text_of(value[:_MAX_LOCAL], repr)}... ({len(value)} in all)"  # type: ignore[index,arg-type]
+    return f"<{kind.__name__} of {len(value)}>" if _is_huge(value) else text_of(value, repr)  # type: ignore[arg-type]
+
+
+def _is_huge(value: object) -> bool:
+    """Return whether containers hold more than is worth rendering, themselves or together."""
+    left = 10 * _MAX_LOCAL
+    waiting: list[Any] = [value]
+    while waiting and left >= 0:
+        one = waiting.pop()
+        if issubclass(type(one), _HOLDERS):
+            left -= len(one)
+            if left >= 0 and not issubclass(type(one), _TEXTS):
+                waiting.extend(one.values() if issubclass(type(one), dict) else one)
+    return left < 0
 
 
 _TEXTS = (str, bytes, bytearray)
-_SIZED = (*_TEXTS, list, tuple, dict, set, frozenset)
+_HOLDERS = (*_TEXTS, list, tuple, dict, set, frozenset)
 _MAX_LOCAL = 2_000
 
 

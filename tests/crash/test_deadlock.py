@@ -327,6 +327,7 @@ def test_fork_while_the_log_is_locked(tmp_path):
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, 0.001)
     while rung < 200: logging.error("order failed")
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
     print("finished")
     """
     out, _ = processes.run(script, tmp_path / "app.log", seconds=60)
