@@ -349,8 +349,7 @@ class Home:
         reader = self._reader
         if reader is None or reader.fd != writer.fd or reader.name != writer.name:
             reader = self._reader = journal.Reader(writer.name, writer.fd, self.ledger().offset(writer.name))
-        self._fold_all(reader)
-        writer.folded = reader.offset
+        self._fold_all(reader, writer)
         old = writer.rotate()
         if old is not None:
             self._reader = None
@@ -375,16 +374,20 @@ class Home:
                 except OSError as error:
                     self.say(name, f"the journal {name} of a process that is gone cannot be read ({error}).")
 
-    def _fold_all(self, reader: journal.Reader, *, ended: bool = False) -> None:
+    def _fold_all(self, reader: journal.Reader, writer: journal.Journal | None = None) -> None:
+        """Fold what is there now; the journal of a `writer` that goes on may grow meanwhile."""
+        upto = float("inf") if writer is None else writer.size
         try:
-            while True:
+            while reader.offset < upto:
                 started = time.perf_counter()
                 gentle = _thread is not None and _thread.is_gentle() and not self._is_behind(reader)
-                fold = reader.read(ended=ended, about=SLICE_BYTES if gentle else reader.CHUNK)
+                fold = reader.read(ended=writer is None, about=SLICE_BYTES if gentle else reader.CHUNK)
                 if fold is None:
                     return
                 if not self.ledger().fold(fold):
                     reader.resume(self.ledger().offset(reader.name))  # the ledger's file was replaced meanwhile
+                if writer is not None:
+                    writer.folded = reader.offset
                 if gentle:
                     time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
         except BaseException:
@@ -399,7 +402,7 @@ class Home:
         self._borrowed.add(reader.fd)
         try:
             reader.resume(self.ledger().offset(reader.name))
-            self._fold_all(reader, ended=True)
+            self._fold_all(reader)
             if self._remove(reader.name):
                 self.ledger().forget_journal(reader.name)
         finally:
