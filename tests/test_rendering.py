@@ -9,8 +9,6 @@ import types
 import weakref
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from loghub import rendering
 from loghub.formatters import CachedTracebacks
@@ -36,16 +34,6 @@ def caught(function, *args):
     raise AssertionError("nothing was raised")
 
 
-class UnprintableError(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
-
-
-class Outer:
-    class _InnerError(LookupError):
-        pass
-
-
 def odd(n, error):
     """Fail `n` frames down."""
     return even(n - 1, error) if n else fail(error)
@@ -66,67 +54,6 @@ def fail(error):
 def dive(n):
     """Fail in a recursion."""
     return dive(n - 1) + 1 if n else 1 // 0
-
-
-def chain(first, second, how):
-    """Fail while handling another failure."""
-    try:
-        odd(2, first)
-    except BaseException as error:
-        if how == "cause":
-            raise second from error
-        if how == "none":
-            raise second from None
-        even(1, second)
-
-
-def misspell(what):
-    """Make a mistake that the interpreter has a suggestion for."""
-    counter = 1
-    if what == "name":
-        return countr + counter  # noqa: F821
-    if what == "attribute":
-        return "text".uper()
-    if what == "import":
-        from collections import ordereddict
-
-        return ordereddict
-    return compile("for x in\n  pass", "<typed>", "exec")
-
-
-ERRORS = st.one_of(
-    st.builds(ValueError, st.text(max_size=30)),
-    st.builds(KeyError, st.integers()),
-    st.builds(OSError, st.integers(1, 100), st.text(max_size=10)),
-    st.builds(UnprintableError),
-    st.builds(Outer._InnerError, st.just("two\nlines")),
-    st.builds(ZeroDivisionError),
-    st.builds(KeyboardInterrupt),
-    st.builds(UnicodeDecodeError, st.just("utf-8"), st.just(b"\xff"), st.just(0), st.just(1), st.just("bad")),
-)
-PLANS = st.one_of(
-    st.tuples(st.just(odd), st.integers(0, 12), ERRORS),
-    st.tuples(st.just(even), st.integers(0, 12), ERRORS),
-    st.tuples(st.just(dive), st.integers(0, 12)),
-    st.tuples(st.just(dive), st.sampled_from([200, 400])),
-    st.tuples(st.just(chain), ERRORS, ERRORS, st.sampled_from(["cause", "none", "context"])),
-    st.tuples(st.just(misspell), st.sampled_from(["name", "attribute", "import", "syntax"])),
-    st.builds(lambda errors: (fail, ExceptionGroup("several", errors)), st.lists(st.builds(ValueError), min_size=1)),
-)
-ONE = Renderer()
-
-
-@given(PLANS, st.lists(st.text(max_size=20), max_size=2))
-@settings(max_examples=1500, deadline=None)
-def test_same_as_the_interpreter(plan, notes):
-    """Whatever is raised, the text is the interpreter's byte for byte, the first time and again."""
-    for _ in range(2):
-        error = caught(*plan)
-        for note in notes:
-            error.add_note(note)
-        assert ONE.render(info_of(error)) == printed(error)
-        if isinstance(plan[-1], BaseException):
-            plan[-1].__traceback__ = None
 
 
 def test_repeat_is_not_rendered(monkeypatch):
