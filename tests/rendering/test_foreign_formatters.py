@@ -41,7 +41,7 @@ class Other(logging.Formatter):
     """Has a text of its own for exceptions."""
 
     def formatException(self, ei):
-        CALLS.append(("Other", ei[0].__name__))
+        CALLS.append(("Other", str(ei[0])))
         return f"[{ei[1]!r}]"
 
 
@@ -70,7 +70,7 @@ class OneLine(logging.Formatter):
         info, record.exc_info = record.exc_info, None
         line = super().format(record)
         record.exc_info = info
-        return f"{line} {info and info[0].__name__}"
+        return f"{line} {info and info[0]}"
 
 
 class Duck:
