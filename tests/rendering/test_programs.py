@@ -209,7 +209,7 @@ def test_programs(tmp_path):
     counts = Counter()
 
     @given(programs(), st.lists(st.tuples(st.sampled_from(BENDS), st.integers(0, 100)), min_size=2), LIMITS, BETWEEN)
-    @settings(max_examples=420, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=420, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
     def holds(program, bends, limit, between):
         run = program.load(tmp_path).run
         try:
