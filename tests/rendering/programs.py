@@ -209,6 +209,8 @@ TEXTS = st.one_of(
 DEPTHS = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 20, 150])
 _numbers = itertools.count()
 
+WAYS = ["import", "import", "zip", "exec"]
+
 
 @dataclass
 class Program:
@@ -217,7 +219,7 @@ class Program:
     source: str
     ways: int
     ending: tuple[str, str, str]
-    zipped: bool
+    way: str  # "import", "zip" or "exec"
 
     def data(self):
         """Return the bytes of the file."""
@@ -225,24 +227,33 @@ class Program:
         return (head + self.source).replace("\n", end).encode(encoding, "backslashreplace")
 
     def load(self, folder):
-        """Write the file and import it, as a module of a name of its own."""
-        self.name = f"program_{next(_numbers)}"
-        self.path = Path(folder) / f"{self.name}.py"
-        if self.zipped:
-            self.path = Path(folder) / f"{self.name}.zip"
+        """Write the file, and return the ``run`` of a new module that is made of it."""
+        name = f"program_{next(_numbers)}"
+        self.path = Path(folder) / f"{name}.{'zip' if self.way == 'zip' else 'py'}"
+        if self.way == "zip":
             with zipfile.ZipFile(self.path, "w") as archive:
-                archive.writestr(f"{self.name}.py", self.data())
-            spec = zipimport.zipimporter(str(self.path)).find_spec(self.name)
+                archive.writestr(f"{name}.py", self.data())
         else:
             self.path.write_bytes(self.data())
-            spec = importlib.util.spec_from_file_location(self.name, self.path)
+        self.loaded = self.path.read_bytes()
+        return self._names(name)["run"]
+
+    def _names(self, name):
+        if self.way == "exec":  # no loader knows the source
+            names = {"__name__": name}
+            exec(compile(self.loaded, self.path, "exec"), names)
+            return names
+        if self.way == "zip":
+            spec = zipimport.zipimporter(str(self.path)).find_spec(name)
+        else:
+            spec = importlib.util.spec_from_file_location(name, self.path)
         module = importlib.util.module_from_spec(spec)
         sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
         try:
             spec.loader.exec_module(module)
         finally:
             sys.dont_write_bytecode = before
-        return module
+        return vars(module)
 
 
 def quoted(text, raw):
@@ -272,4 +283,4 @@ def programs(draw):
     listed = ", ".join(f"f{len(hops) + index}" for index in range(len(ends)))
     parts.append(f"def end(n):\n    return [{listed}][n % {len(ends)}](n)\n")
     parts.append(f"def run(n):\n    {'f0' if hops else 'end'}(n)\n    raise RuntimeError('nothing was raised')\n")
-    return Program("".join(parts), len(ends), ending, draw(st.integers(0, 4)) == 0)
+    return Program("".join(parts), len(ends), ending, draw(st.sampled_from(WAYS)))

@@ -145,6 +145,32 @@ def test_lines_in_a_doctest():
     assert rendered(exc, renderer) == printed(exc)
 
 
+class Loader:
+    """Knows a source, once it can get at it."""
+
+    there = False
+
+    def get_source(self, name):
+        """Return the source."""
+        if not self.there:
+            raise OSError("not now")
+        return "def f():\n    raise ValueError  # here\n"
+
+
+def test_loader_that_failed_for_a_moment():
+    """Where a loader could not give the source, as from an archive that was being replaced, it is asked again."""
+    loader = Loader()
+    names = {"__name__": "lazy", "__loader__": loader}
+    exec(compile("def f():\n    raise ValueError", "/nowhere/lazy.py", "exec"), names)
+    renderer = Renderer()
+    exc = caught(names["f"])
+    assert "# here" not in rendered(exc, renderer)
+    loader.there = True
+    text = rendered(exc, renderer)
+    assert text == printed(exc)
+    assert "# here" in text
+
+
 @pytest.mark.parametrize("name", ["getline", "getlines", "updatecache"])
 def test_somebody_elses_lines(monkeypatch, name):
     """Where a tool has replaced a function of linecache, its lines are shown, and no others after it."""
