@@ -206,7 +206,7 @@ TEXTS = st.one_of(
     ),
     st.text(st.characters(codec="utf-8"), max_size=12),
 )
-DEPTHS = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 20, 150])
+DEPTHS = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 20, 140])
 _numbers = itertools.count()
 
 WAYS = ["import", "import", "zip", "exec"]
@@ -265,7 +265,7 @@ def quoted(text, raw):
 def programs(draw):
     """Return a program of some hops and some ends."""
     ending = draw(st.sampled_from(ENDINGS))
-    hops = draw(st.lists(st.sampled_from(HOPS), max_size=6))
+    hops = draw(st.lists(st.sampled_from(HOPS), max_size=6, unique=True))
     ends = draw(st.lists(st.sampled_from(ENDS), min_size=3, max_size=6))
     names = LATIN if ending[1] == "latin-1" else NAMES
     parts = [HEAD]

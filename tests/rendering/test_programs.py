@@ -227,7 +227,7 @@ def test_programs(tmp_path):
     counts = Counter()
 
     @given(programs(), st.lists(BENT, min_size=2), LIMITS, BETWEEN)
-    @settings(max_examples=280, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=250, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
     def holds(program, bends, limit, between):
         run = program.load(tmp_path)
         for change in (keep, between, put_back):
