@@ -38,15 +38,20 @@ WARM = 16
 """So many renderings of a stack look at its files each time."""
 
 _HEAD = "Traceback (most recent call last):\n"
-_CAUSE = "\n\nThe above exception was the direct cause of the following exception:\n\n"
-_CONTEXT = "\n\nDuring handling of the above exception, another exception occurred:\n\n"
+_CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
+_CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 _FOLD_AFTER = 3  # traceback shows a line three times, and then how often it was repeated
 
 # Exceptions whose last lines depend on more than their type and message.
 _SPECIAL = (SyntaxError, ImportError, NameError, AttributeError)
+_UNNAMED = ("__main__", "builtins")  # modules that traceback leaves out
 _print_exception = traceback.print_exception
+_getlines, _updatecache = linecache.getlines, linecache.updatecache
 _sys = vars(sys)  # asking a module for what it has not is slow
 _format, _format_exception = logging.Formatter.format, logging.Formatter.formatException
+_format_message, _format_time = logging.Formatter.formatMessage, logging.Formatter.formatTime
+_STYLES = (logging.PercentStyle, logging.StrFormatStyle, logging.StringTemplateStyle)
+_METHODS = frozenset(("format", "formatException", "formatMessage", "formatTime"))
 
 
 class _Frame(NamedTuple):
@@ -109,55 +114,71 @@ class Renderer:
         self._stacks: dict[CodePath, _Stack] = {}
         self._frames: dict[tuple[int, int], _Frame] = {}
         self._files: dict[str, _File] = {}
-        self._names: dict[int, tuple[str, Any]] = {}
+        self._special: dict[int, tuple[bool, Any]] = {}
 
     def render(self, info: ExcInfo) -> str:
         """Return what ``traceback.format_exception(*info)`` gives, joined."""
-        return self.formatted(info) + "\n"
+        text = self.remembered(info)
+        return "".join(traceback.format_exception(*info)) if text is None else text
 
-    def formatted(self, info: ExcInfo, record: logging.LogRecord | None = None) -> str:
-        """Return the same without the last line end, as `logging.Formatter.formatException` does.
+    def remembered(self, info: ExcInfo, record: logging.LogRecord | None = None) -> str | None:
+        """Return the same, or None where it must be rendered the normal way.
 
         A `record` whose exception it is lets its handlers walk the traceback only once.
         """
+        if (
+            traceback.print_exception is not _print_exception
+            or "tracebacklimit" in _sys
+            or linecache.getlines is not _getlines
+            or linecache.updatecache is not _updatecache
+        ):
+            return None  # somebody has changed what tracebacks are made of
         try:
-            text = self._formatted(info, record)
+            return self._remembered(info, record)
         except Exception:  # linecache refreshed by another thread, an exception that breaks what is asked of it
-            text = None
-        return "".join(traceback.format_exception(*info)).removesuffix("\n") if text is None else text
+            return None
 
-    def _formatted(self, info: ExcInfo, record: logging.LogRecord | None) -> str | None:
-        """Return the text, or None where it must be rendered the normal way."""
-        if traceback.print_exception is not _print_exception or "tracebacklimit" in _sys:
-            return None  # somebody has changed how tracebacks are printed
+    def _remembered(self, info: ExcInfo, record: logging.LogRecord | None) -> str | None:
         _, exc, tb = info
         if exc.__cause__ is None and exc.__context__ is None and not isinstance(exc, BaseExceptionGroup):
-            return self._part(exc, tb, None if record is None else path_of(record, info))
+            stack = "" if tb is None else self._stack(tb, None if record is None else path_of(record, info))
+            return None if stack is None else self._with_last_lines(stack, exc, tb)
         chain = _chain(exc)
         if chain is None or any(isinstance(one, BaseExceptionGroup) for one, _ in chain):
             return self._by_traceback(exc, tb)
-        parts: list[str] = []
+        parts: list[tuple[str, BaseException, TracebackType | None, str]] = []
         for one, link in chain:
-            part = self._part(one, tb if one is exc else one.__traceback__, None)
-            if part is None:
+            behind = tb if one is exc else one.__traceback__
+            stack = "" if behind is None else self._stack(behind, None)
+            if stack is None:
                 return None
-            parts += (part, link)
-        return "".join(reversed(parts[:-1]))
+            parts.append((stack, one, behind, link))
+        # Only now, when nothing can be in the way any more, is the application's __str__ asked: once, as by traceback.
+        texts: list[str] = []
+        for stack, one, behind, link in parts:
+            texts += (self._with_last_lines(stack, one, behind), link)
+        return "".join(reversed(texts[:-1]))
 
-    def _part(self, exc: BaseException, tb: TracebackType | None, path: CodePath | None) -> str | None:
-        """Return one exception without its causes."""
-        stack = "" if tb is None else self._stack(tb, path)
-        if stack is None:
-            return None
+    def _with_last_lines(self, stack: str, exc: BaseException, tb: TracebackType | None) -> str:
         kind = type(exc)
-        name, _ = self._names.get(id(kind)) or self._learn_name(kind)
-        if name and getattr(exc, "__notes__", None) is None:
-            try:
-                message = str(exc)
-            except Exception:  # traceback has its own words for it
-                return stack + _last_lines_of(exc, tb)
-            return f"{stack}{name}: {message}" if message else stack + name
-        return stack + _last_lines_of(exc, tb)
+        special = self._special.get(id(kind)) or self._look_at_class(kind)
+        if special[0] or getattr(exc, "__notes__", None) is not None:
+            return stack + _last_lines_of(exc, tb)
+        name, module = kind.__qualname__, kind.__module__
+        if module not in _UNNAMED:
+            name = (module if isinstance(module, str) else "<unknown>") + "." + name
+        try:
+            message = str(exc)
+        except BaseException:  # traceback lets nothing out either, and has these words for it
+            message = "<exception str() failed>"
+        return stack + name + ": " + message + "\n" if message else stack + name + "\n"
+
+    def _look_at_class(self, kind: type[BaseException]) -> tuple[bool, Any]:
+        """Remember whether the last lines of a class depend on more than its name and message."""
+        make_room(self._special, MAX_STACKS)
+        found = issubclass(kind, _SPECIAL), watch(kind, self._special, id(kind))
+        self._special[id(kind)] = found
+        return found
 
     def _by_traceback(self, exc: BaseException, tb: TracebackType | None) -> str | None:
         """Let traceback lay out an exception with causes and members, around remembered stacks."""
@@ -176,14 +197,7 @@ class Renderer:
             waiting += [
                 (inner, other, other.__traceback__) for inner, other in near if inner is not None and other is not None
             ]
-        return "".join(tree.format()).removesuffix("\n")
-
-    def _learn_name(self, kind: type[BaseException]) -> tuple[str, Any]:
-        """Remember what traceback calls a class; nothing where the last lines depend on more."""
-        make_room(self._names, MAX_STACKS)
-        name = "" if issubclass(kind, _SPECIAL) else _qualified(kind)
-        self._names[id(kind)] = named = name, watch(kind, self._names, id(kind))
-        return named
+        return "".join(tree.format())
 
     def _stack(self, tb: TracebackType, path: CodePath | None) -> str | None:
         if path is None:
@@ -262,36 +276,49 @@ shared = Renderer()
 
 def formatted(info: ExcInfo, record: logging.LogRecord | None = None) -> str:
     """Return what `logging.Formatter.formatException` gives: the traceback without its last line end."""
-    return shared.formatted(info, record)
+    text = shared.remembered(info, record)
+    return _format_exception(_plain, info) if text is None else text.removesuffix("\n")
+
+
+_plain = logging.Formatter()
 
 
 def fill(record: logging.LogRecord, formatter: logging.Formatter | None) -> None:
     """Give `record` the ``exc_text`` that `formatter` is about to make, where it makes it as logging does.
 
-    A formatter with a ``format`` or ``formatException`` of its own finds the record as it was.
+    A formatter with a method of its own that might look at it before finds the record as it was.
     """
     info = record.exc_info
     if not info or record.exc_text or info[1] is None:
         return
     if _is_usual(formatter or logging._defaultFormatter):  # type: ignore[attr-defined]
-        record.exc_text = formatted(info, record)
+        text = shared.remembered(info, record)
+        record.exc_text = text and text.removesuffix("\n")
 
 
 def _is_usual(formatter: Any) -> bool:
-    kind = type(formatter)
-    if getattr(kind, "format", None) is not _format or kind.formatException is not _format_exception:
-        return False
-    own = formatter.__dict__
-    return "format" not in own and "formatException" not in own
+    kind, own = type(formatter), formatter.__dict__
+    return (
+        getattr(kind, "format", None) is _format
+        and kind.formatException is _format_exception
+        and getattr(kind, "formatMessage", None) is _format_message
+        and getattr(kind, "formatTime", None) is _format_time
+        and _METHODS.isdisjoint(own)
+        and type(own.get("_style")) in _STYLES
+        and "exc_text" not in (own.get("_fmt") or "")
+    )
 
 
 def _chain(exc: BaseException) -> list[tuple[BaseException, str]] | None:
-    """Return `exc` and what led to it, each with the line between it and the next; None if they go in a circle."""
+    """Return `exc` and what led to it, each with the line between it and the next.
+
+    None where they go in a circle, or traceback has rules of its own.
+    """
     found = []
     seen: set[int] = set()
     one: BaseException | None = exc
     while one is not None:
-        if id(one) in seen:
+        if id(one) in seen or not bool(one):  # traceback takes what is not true for nothing
             return None
         seen.add(id(one))
         # As TracebackException with compact=True: a cause hides the context.
@@ -305,15 +332,10 @@ def _chain(exc: BaseException) -> list[tuple[BaseException, str]] | None:
 
 def _last_lines_of(exc: BaseException, tb: TracebackType | None) -> str:
     """Return what stands below the stack, by traceback itself: it has suggestions, notes and syntax errors."""
-    bare = traceback.TracebackException(type(exc), exc, tb, limit=0, lookup_lines=False, compact=True)
-    return "".join(bare.format_exception_only()).removesuffix("\n")
-
-
-def _qualified(kind: type[BaseException]) -> str:
-    module = kind.__module__
-    if module in ("__main__", "builtins"):
-        return kind.__qualname__
-    return f"{module}.{kind.__qualname__}" if isinstance(module, str) else f"<unknown>.{kind.__qualname__}"
+    # With _seen it takes `exc` for a part of another one, and leaves its causes alone.
+    bare = traceback.TracebackException(type(exc), exc, tb, limit=0, lookup_lines=False, compact=True, _seen=set())
+    bare.exceptions = None
+    return "".join(bare.format_exception_only())
 
 
 def _folded(frames: list[_Frame]) -> Iterator[str]:
@@ -337,7 +359,9 @@ def position_of(tb: TracebackType) -> tuple[int | None, int | None, int | None, 
 def _can_be_asked(frame: _Frame) -> bool:
     """Return whether `_unchanged` can tell; linecache looks for a relative name in all of ``sys.path``."""
     name = frame.place[0]
-    return frame.source is not None or _is_invented(name) or os.path.isabs(name)
+    source = frame.source
+    # An entry of one is a loader that was not asked yet, or has failed.
+    return _is_invented(name) or (os.path.isabs(name) if source is None else len(source) > 1)
 
 
 def _is_invented(name: str) -> bool:
