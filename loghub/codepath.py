@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING, Any
-from weakref import KeyedRef
+from weakref import ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,9 +73,23 @@ def of_stack(tb: TracebackType) -> CodePath:
     return _known.get(whole) or _learn(whole, None, tb)
 
 
+class _Watch(ref[Any]):
+    __slots__ = ("cache", "key")
+
+    cache: dict[Any, Any]
+    key: Any
+
+
 def watch(one: Any, cache: dict[Any, Any], key: Any) -> Any:
     """Return what has to be kept, so that `key` leaves `cache` when `one` dies."""
-    return KeyedRef(one, lambda ref: cache.pop(ref.key, None), key)
+    made = _Watch(one, _forget)
+    made.cache = cache
+    made.key = key
+    return made
+
+
+def _forget(watch: Any) -> None:
+    watch.cache.pop(watch.key, None)
 
 
 def make_room(cache: dict[Any, Any], limit: int) -> None:
@@ -135,21 +149,15 @@ def _learn(whole: tuple[int, ...], exc: BaseException | None, tb: TracebackType 
     if path is None:
         make_room(_known, MAX_PATHS)
         path = _known.setdefault(key, CodePath(exact=exact))
-        path.watched = [KeyedRef(one, _forget, key) for one in _objects(exc, tb)]
+        path.watched = [watch(one, _known, key) for one in _objects(exc, tb)]
     return path
-
-
-def _forget(ref: Any) -> None:
-    _known.pop(ref.key, None)
 
 
 def _objects(exc: BaseException | None, tb: TracebackType | None) -> list[Any]:
     """Return the objects whose ids make a key."""
-    found: dict[int, Any] = {}
-    for part, stack in [] if exc is None else [(exc, tb), *((one, one.__traceback__) for one in reachable(exc))]:
-        found[id(type(part))] = type(part)
-        for step in steps(stack):
-            found[id(step.tb_frame.f_code)] = step.tb_frame.f_code
-    for step in steps(tb if exc is None else None):
-        found[id(step.tb_frame.f_code)] = step.tb_frame.f_code
-    return list(found.values())
+    types = [] if exc is None else [type(exc)]
+    codes = [step.tb_frame.f_code for step in steps(tb)]
+    for part in [] if exc is None else reachable(exc):
+        types.append(type(part))
+        codes += [step.tb_frame.f_code for step in steps(part.__traceback__)]
+    return list({id(one): one for one in (*types, *codes)}.values())

@@ -152,7 +152,7 @@ def culprit(event: Event) -> str:
 
 def dumps(event: Any, indent: int | None = None) -> str:
     """Return JSON that any reader takes: no NaN, and lone surrogates stay escaped."""
-    return json.dumps(event, indent=indent, default=repr, separators=None if indent else (",", ":"))
+    return json.dumps(event, indent=indent, default=repr) if indent else _compact(event)
 
 
 def lay_out(value: Any) -> str:
@@ -182,6 +182,7 @@ def indented(text: str) -> str:
 _DEEPEST = 30
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 _CONTAINERS = (dict, list, tuple)
+_compact = json.JSONEncoder(default=repr, separators=(",", ":")).encode
 _encode = json.JSONEncoder(default=repr, separators=("\0", ": ")).encode
 
 

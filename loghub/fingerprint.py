@@ -143,7 +143,10 @@ def message_key(message: str) -> str:
 
 
 def _digest(texts: Iterable[str]) -> str:
-    joined = "\0".join(text.replace("\0", " ") for text in texts)
+    parts = list(texts)
+    joined = "\0".join(parts)
+    if joined.count("\0") >= len(parts) > 0:  # a text has one of its own
+        joined = "\0".join([text.replace("\0", " ") for text in parts])
     return f"{VERSION}:{hashlib.blake2b(joined.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
 
 
@@ -167,7 +170,7 @@ def _found(event: Mapping[str, Any]) -> Collection[tuple[str, str]]:
 
 def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     error = _read(event)
-    members = _member_keys(event)
+    members = _member_keys(event) if event.get("exceptions") else []
     stack = _stack(error)
     if not stack and len(members) == 1 and any(what == "frame" for what, _ in members[0]):
         # A framework wrapped the application's error into a group of its own.
@@ -179,7 +182,7 @@ def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "file", broken["file"]
         yield "message", shape(error.message[: broken.start()])
         return
-    causes = list(_causes(event))
+    causes = list(_causes(event)) if event.get("causes") else []
     yield from _of_error(error, stack)
     if not stack and not members and not any(_stack(cause) for cause in causes):
         yield from _by_message(event, error)
@@ -355,7 +358,9 @@ def _codes_in(name: str, line: str) -> tuple[str, ...]:
 
 
 def _may_have_code(event: Mapping[str, Any]) -> bool:
-    errors = [event, *islice(_dicts(event.get("causes")), _MAX_CAUSES), *_members(event)]
+    errors = [event]
+    if event.get("causes") or event.get("exceptions"):
+        errors += (*islice(_dicts(event.get("causes")), _MAX_CAUSES), *_members(event))
     return any(_last(error.kind) in _HAVE_CODES or _codes(error) for error in map(_read_head, errors))
 
 

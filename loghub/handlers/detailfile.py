@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, options
@@ -202,12 +203,17 @@ def _holds(path: str, event: Event) -> bool:
 
 def _name(event: Event, created: float, digits: int) -> str:
     kind = _word(event.get("error_type"))[:80] or "Error"
-    stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime(created))
-    return f"error_{stamp}_{kind}_{_word(event.get('id'))[:digits]}.json"
+    return f"error_{_stamp(int(created))}_{kind}_{_word(event.get('id'))[:digits]}.json"
+
+
+@lru_cache(16)
+def _stamp(second: int) -> str:
+    return time.strftime("%Y%m%d_%H%M%S", time.gmtime(second))
 
 
 def _word(value: object) -> str:
-    return re.sub(r"\W", "_", str(value or ""), flags=re.ASCII)
+    text = str(value or "")
+    return text if text.isascii() and text.isalnum() else re.sub(r"\W", "_", text, flags=re.ASCII)
 
 
 def _directory(owner: object, directory: object, log_path: object) -> str:
