@@ -87,6 +87,7 @@ class ReportingHandler(logging.Handler):
         only = self.filters[0] if len(self.filters) == 1 else None
         self._capture = only.capture if type(only) is EventFilter and not only.nlen else None
         self._mark = None
+        self.home.forget_kinds()  # it may choose among the repeats now
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Filter and emit, without the handler's lock: nothing here needs it.

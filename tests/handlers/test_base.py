@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -479,3 +480,175 @@ def test_two_captures_and_one_event(attach, home, monkeypatch):
     lines = journaled(home).splitlines()
     events = [json.loads(line) for line in lines if line.startswith(b'{"no"')]
     assert [(line["n"], line["to"]) for line in events] == [(1, ["told:loud"])]
+
+
+# The short way of a repeat ------------------------------------------------------------------------------------
+
+
+def storm(log, times=30, **extra):
+    """Log one bug often enough that its repeats are only counted."""
+    for _ in range(times):
+        try:
+            raise ValueError("v")
+        except ValueError:
+            log.exception("failed", extra=extra)
+
+
+def numbers(home):
+    """Return the lines of the journals that only count."""
+    return [line for line in journaled(home).split(b"\n") if line.isdigit()]
+
+
+@pytest.fixture
+def still(monkeypatch):
+    """Let no thread fold what a test wants to see in the journal."""
+    monkeypatch.setattr(delivery, "by_hand", True)
+
+
+def told(*handlers):
+    """Fold and deliver; return what each channel was told."""
+    handlers[0].home.round(everything=True)
+    return [handler.counts.get("v", 0) for handler in handlers]
+
+
+def test_one_write_for_all_handlers(attach, home, still, monkeypatch):
+    """A repeat is one short write, whatever number of handlers see it."""
+    one, other = Told("told:one", home=home), Told("told:other", home=home)
+    log = attach(one, other, ReportingHandler(home=home))
+    storm(log)
+    writes = []
+    honest = os.write
+    monkeypatch.setattr(one.home._journal, "_write", lambda fd, data: writes.append(data) or honest(fd, data))
+    fail(log)  # another place in the code: not known yet
+    writes.clear()
+    storm(log, 10)
+    assert len(writes) == 10
+    assert all(len(data) < 20 for data in writes)
+    assert told(one, other) == [41, 41]
+
+
+def test_handler_that_comes_in_a_storm(attach, home, still):
+    """A handler that is added in a storm is told of what comes from then on, the others of all."""
+    one, other = Told("told:one", home=home), Told("told:other", home=home)
+    log = attach(one)
+    storm(log)
+    log.addHandler(other)
+    storm(log)
+    assert told(one, other) == [60, 30]
+    assert counts(home) == {"v": 60}
+
+
+def test_filter_that_chooses_in_a_storm(attach, home, still):
+    """A filter of somebody else's is asked about every repeat, also if it comes in the midst of a storm."""
+    one, other = Told("told:one", home=home), Told("told:other", home=home)
+    log = attach(one, other)
+    storm(log)
+    asked = []
+    other.addFilter(lambda record: asked.append(1) or len(asked) % 3 == 0)
+    storm(log)
+    assert len(asked) == 30
+    other.filters.clear()
+    other._note_filters()
+    storm(log)
+    assert told(one, other) == [90, 70]
+
+
+def test_level_in_a_storm(attach, home, still):
+    """A level that is raised in the midst of a storm counts from the next record on."""
+    one, other = Told("told:one", home=home), Told("told:other", home=home)
+    log = attach(one, other)
+    storm(log)
+    other.setLevel(logging.CRITICAL)
+    storm(log)
+    assert told(one, other) == [60, 30]
+
+
+def test_own_emit(attach, home, still):
+    """A subclass that has an emit of its own is asked about every repeat."""
+
+    class Own(Told):
+        asked = 0
+
+        def emit(self, record):
+            self.asked += 1
+            super().emit(record)
+
+    one, other = Told("told:one", home=home), Own("told:other", home=home)
+    storm(attach(one, other))
+    assert other.asked == 30
+    assert told(one, other) == [30, 30]
+
+
+def test_two_event_filters(attach, home, still):
+    """Two EventFilters see one record: it is counted once, and each says what is true of its handler's event."""
+    one, other = Told("told:one", home=home), Told("told:other", home=home)
+    one.addFilter(EventFilter(component="one"))
+    other.addFilter(EventFilter(component="other"))
+    storm(attach(one, other))
+    assert told(one, other) == [30, 30]
+    assert counts(home) == {"v": 30}
+
+
+def test_two_homes(attach, home, still):
+    """Each home counts every repeat, once."""
+    one, other = Told("told:one", home=home), Told("told:other", home=home + "-other")
+    log = attach(one, other, ReportingHandler(home=home))
+    storm(log)
+    assert told(one) + told(other) == [30, 30]
+    assert len(numbers(home)) == len(numbers(home + "-other")) == 10
+
+
+@pytest.mark.parametrize("extra", [{"fingerprint": "mine"}, {"component": "pay"}, {"loghub_skip": True}])
+def test_extra_in_a_storm(attach, home, still, extra):
+    """What a record says about itself counts, also between repeats that say nothing."""
+    one = Told("told:one", home=home)
+    log = attach(one)
+    for _ in range(15):
+        storm(log, 2)
+        storm(log, 2, **extra)
+    one.home.round(everything=True)
+    found = sorted(group.count for group in one.home.ledger().groups())
+    assert found == {"fingerprint": [30, 30], "component": [60], "loghub_skip": [30]}[next(iter(extra))]
+
+
+def test_message_that_decides_in_a_storm(attach, home, still):
+    """Where only the message tells two bugs of one place apart, each repeat is looked at."""
+    one = Told("told:one", home=home)
+    log = attach(one)
+    for number in range(60):
+        try:
+            raise OSError(28 if number % 2 else 13, "no")
+        except OSError:
+            log.exception("failed")
+    one.home.round(everything=True)
+    assert sorted(one.counts.values()) == [30, 30]
+
+
+def test_next_hour(attach, home, still, monkeypatch):
+    """In the next hour occurrences are kept in full again."""
+    one = Told("told:one", home=home)
+    log = attach(one)
+    storm(log, 40)
+    kept = len(one.home._journal._kept)
+    later = time.time() + 3600
+    monkeypatch.setattr(logging.time, "time", lambda: later)
+    monkeypatch.setattr(logging.time, "time_ns", lambda: int(later * 1e9))
+    storm(log, 40)
+    monkeypatch.undo()
+    assert kept == 1
+    assert len(numbers(home)) == 2 * 20
+    delivery.by_hand = True
+    assert told(one) == [80]
+
+
+def test_forked_child_in_a_storm(attach, home, still):
+    """A forked child begins a journal of its own: its repeats are counted beside its parent's."""
+    log = attach(ReportingHandler(home=home))
+    storm(log)
+    pid = os.fork()
+    if not pid:
+        storm(log)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert len(list(Path(home, "journal").iterdir())) == 2
+    assert len(numbers(home)) == 20
