@@ -76,7 +76,7 @@ class Shared(dict[str, Any]):
         self.clean_for: Any = None
         self.read: Any = None
         self.chars = 0
-        self.laid_out = (0, "")
+        self.laid_out = (-1, "")
 
 
 class ErrorPart(TypedDict, total=False):
@@ -161,7 +161,7 @@ def lay_out(value: Any) -> str:
     The standard library indents in Python, token by token. Here its C encoder writes whatever has no containers
     within. An open break is a control character, which no JSON text holds: the deeper the break, the higher.
     """
-    return _laid_out(value, 1)
+    return _laid_out(value, 0)
 
 
 def one_line(text: str) -> bytes:
@@ -171,15 +171,14 @@ def one_line(text: str) -> bytes:
 
 def indented(text: str) -> str:
     """Return what `lay_out` gave as ``dumps(value, indent=4)``."""
-    for depth in range(_DEEPEST):
-        mark = chr(depth + 1)
+    for depth, mark in enumerate(_MARKS):
         if mark not in text:
             break
         text = text.replace(mark, "\n" + 4 * depth * " ")
     return text
 
 
-_DEEPEST = 30
+_MARKS = [chr(number) for number in range(1, 32) if chr(number) != "\n"]  # an open break, by depth
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 _CONTAINERS = (dict, list, tuple)
 _compact = json.JSONEncoder(default=repr, separators=(",", ":")).encode
@@ -189,7 +188,7 @@ _encode = json.JSONEncoder(default=repr, separators=("\0", ": ")).encode
 def _laid_out(value: Any, depth: int) -> str:
     if not _holds_more(value):
         return _encode(value)
-    if depth >= _DEEPEST:
+    if depth + 1 >= len(_MARKS):
         return dumps(value)
     if type(value) is not Shared:
         return _laid_out_anew(value, depth)
@@ -199,7 +198,7 @@ def _laid_out(value: Any, depth: int) -> str:
 
 
 def _laid_out_anew(value: Any, depth: int) -> str:
-    outer, inner = chr(depth), chr(depth + 1)
+    outer, inner = _MARKS[depth], _MARKS[depth + 1]
     if isinstance(value, dict):
         return "{" + inner + ("," + inner).join(_entries(value, inner, depth)) + outer + "}"
     if any(map(_holds_more, value)):
