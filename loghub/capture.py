@@ -32,7 +32,7 @@ from loghub.description import (
     traceback_of,
 )
 from loghub.scrub import Scrubber
-from loghub.sighting import FIELD, NOT_REPORTED, Kind, Sighting, make
+from loghub.sighting import FIELD, NOT_REPORTED, Kind, Sighting, make, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,7 @@ class Capture:
             is_in_app or in_app_rule(),
             system,
             include_locals=include_locals,
-            share_frames=before_send is None,
+            shares=before_send is None,
         )
         self.scrubber = scrubber or Scrubber()
         self.ignored = ignored
@@ -149,12 +149,14 @@ class Capture:
             return None
         info = record.exc_info
         if not info:
-            return self._by_key.get(_place_key(record)) if record.exc_text is None else None
-        exc = info[1]
-        if exc is None:
+            told = record.exc_text is not None or _tells_traceback(record.args)
+            return None if told else self._by_key.get(_place_key(record))
+        exc, tb = info[1], info[2]
+        if exc is None or tb is None:
             return None
-        path = codepath.of(exc, info[2]) if seen is None else seen.path
-        return self._by_key.get((record.name, record.levelno, None, path))
+        path = codepath.of(exc, tb) if seen is None else path_of(record, info)
+        known = self._by_key.get((record.name, record.levelno, None, path))
+        return known if known is not None and known.kind is not _BY_MESSAGE and not _may_tell(exc) else None
 
     def sight(self, record: logging.LogRecord) -> Sighting:
         """Return what is known of `record`, remembered on the record and its alone; never raises."""
@@ -228,7 +230,8 @@ class Capture:
             return None if self._ignores(record, exc) else self._kind(sighting.carried, record)
         key = self._key(record, fields, exc, sighting)
         known = self._by_key.get(key)
-        if known is not None and known.kind is _BY_MESSAGE:
+        by_message = _tells_traceback(record.args) if exc is None else _may_tell(exc)
+        if known is not None and (known.kind is _BY_MESSAGE or by_message):
             key = (key, _words(record, exc))
             known = self._by_key.get(key)
         return known.kind if known is not None else self._learn(key, record, exc, sighting)
@@ -240,8 +243,11 @@ class Capture:
             extra = text_of(fields.get("component")), repr(fields.get("fingerprint"))
         if exc is None:
             return _place_key(record, extra)
-        if sighting.path is None:
-            sighting.path = codepath.of(exc, traceback_of(record))
+        tb = traceback_of(record)
+        if sighting.path is None or not sighting.path.leads_to(exc, tb):
+            sighting.path = codepath.of(exc, tb)
+        if tb is None:  # never raised: the place of the call stands for that of the error
+            extra = (extra, record.pathname, record.lineno, record.funcName)
         return record.name, record.levelno, extra, sighting.path
 
     def _learn(self, key: Any, record: logging.LogRecord, exc: BaseException | None, sighting: Sighting) -> Kind | None:
@@ -361,6 +367,20 @@ def _place_key(record: logging.LogRecord, extra: Any = None) -> tuple[Any, ...]:
     told = record.exc_text and _short(text_of(record.exc_text))  # left by a QueueHandler
     message = record.msg if type(record.msg) is str else text_of(record.msg)
     return (record.name, record.levelno, extra, record.pathname, record.lineno, record.funcName, _short(message), told)
+
+
+def _may_tell(exc: BaseException) -> bool:
+    """Whether the message of `exc`, or of what its traceback shows beside it, may tell it from others on its way."""
+    if fingerprint.may_have_code(text_of(exc)):
+        return True
+    if exc.__cause__ is None and exc.__context__ is None and not isinstance(exc, BaseExceptionGroup):
+        return False
+    return any(fingerprint.may_have_code(text_of(part)) for part in reachable(exc))
+
+
+def _tells_traceback(args: Any) -> bool:
+    """Whether an argument is the text of a traceback."""
+    return bool(args) and type(args) is tuple and any(type(arg) is str and TRACEBACK_HEAD in arg for arg in args)
 
 
 def _short(text: str) -> Any:

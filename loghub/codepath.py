@@ -34,16 +34,30 @@ class CodePath:
     """Stands for all exceptions that came on one way; equal only to itself.
 
     Attributes:
+        head: Ids of class and outermost code object, and the instruction in it; None where that comes again further
+            in, so that it could not tell a traceback of which somebody has taken the outer frames away.
         exact: Whether there can be no other way with this key; a long one is known by its hash.
         unsighted: What a record carries of which no more is known than its code path.
     """
 
-    __slots__ = ("exact", "unsighted", "watched")
+    __slots__ = ("exact", "head", "unsighted", "watched")
 
-    def __init__(self, *, exact: bool) -> None:
+    def __init__(self, head: tuple[int, int, int] | None, *, exact: bool) -> None:
+        self.head = head
         self.exact = exact
         self.unsighted: Sighting | None = None
         self.watched: list[Any] = []
+
+    def leads_to(self, exc: BaseException, tb: TracebackType | None) -> bool:
+        """Return whether it is still the way of `exc`, as far as its outer end can tell."""
+        head = self.head
+        return (
+            head is not None
+            and tb is not None
+            and tb.tb_lasti == head[2]
+            and id(tb.tb_frame.f_code) == head[1]
+            and id(type(exc)) == head[0]
+        )
 
 
 _known: dict[tuple[int, ...], CodePath] = {}
@@ -112,18 +126,23 @@ def reason(exc: BaseException) -> tuple[str, BaseException | None]:
 
 def reachable(exc: BaseException) -> Iterator[BaseException]:
     """Yield the exceptions that a traceback of `exc` shows beside itself, each once."""
-    seen = {id(exc)}
+    return (one for _, _, one in _reached(exc))
+
+
+def _reached(exc: BaseException) -> Iterator[tuple[int, int, BaseException]]:
+    """Yield them with what they are to which other one: 1 its cause, 2 its context, 3 a member of it."""
+    seen = {id(exc): 0}
     waiting = [exc]
     while waiting and len(seen) < MAX_REACHED:
         one = waiting.pop()
-        _, behind = reason(one)
-        near = [] if behind is None else [behind]
+        relation, behind = reason(one)
+        near = [] if behind is None else [(1 if relation == "cause" else 2, behind)]
         if isinstance(one, BaseExceptionGroup):
-            near.extend(one.exceptions[:MAX_MEMBERS])
-        for other in near:
+            near += [(3, member) for member in one.exceptions[:MAX_MEMBERS]]
+        for link, other in near:
             if id(other) not in seen:
-                seen.add(id(other))
-                yield other
+                yield link, seen[id(one)], other
+                seen[id(other)] = len(seen)
                 waiting.append(other)
 
 
@@ -136,8 +155,8 @@ def steps(tb: TracebackType | None) -> Iterator[TracebackType]:
 
 def _add_others(key: list[int], exc: BaseException) -> None:
     """Add the causes and members of `exc` to its key."""
-    for part in reachable(exc):
-        key += (-1, id(type(part)))
+    for link, whose, part in _reached(exc):
+        key += (-link, -whose, id(type(part)), 0)
         for step in steps(part.__traceback__):
             key += (id(step.tb_frame.f_code), step.tb_lasti)
 
@@ -148,9 +167,14 @@ def _learn(whole: tuple[int, ...], exc: BaseException | None, tb: TracebackType 
     path = _known.get(key)
     if path is None:
         make_room(_known, MAX_PATHS)
-        path = _known.setdefault(key, CodePath(exact=exact))
+        path = _known.setdefault(key, CodePath(_head(exc, tb), exact=exact))
         path.watched = [watch(one, _known, key) for one in _objects(exc, tb)]
     return path
+
+
+def _head(exc: BaseException | None, tb: TracebackType | None) -> tuple[int, int, int] | None:
+    places = [(id(step.tb_frame.f_code), step.tb_lasti) for step in steps(tb)]
+    return (id(type(exc)), *places[0]) if places and places.count(places[0]) == 1 else None
 
 
 def _objects(exc: BaseException | None, tb: TracebackType | None) -> list[Any]:

@@ -266,7 +266,9 @@ class Home:
         if sighting is None:
             return False
         record.__dict__[FIELD] = sighting
-        self._was_written()
+        self.changed = True  # as _was_written, without its call
+        if _thread is None or _thread.idle:
+            stir()
         return True
 
     def mark(self, destination: str | None) -> str:

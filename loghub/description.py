@@ -72,7 +72,7 @@ class Describer:
         is_in_app: Whether a frame of this file and module is the application's.
         system: What is said about the machine, or None.
         include_locals: Whether frames carry their local variables.
-        share_frames: Whether events may share their frames, because nobody changes them.
+        shares: Whether events may share their frames and the like, because nobody changes them.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Describer:
         system: dict[str, Any] | None,
         *,
         include_locals: bool,
-        share_frames: bool = True,
+        shares: bool = True,
     ) -> None:
         self.component = component
         self.environment = environment
@@ -92,7 +92,7 @@ class Describer:
         self.is_in_app = is_in_app
         self.system = system if system is None else Shared(system)
         self.include_locals = include_locals
-        self.share_frames = share_frames and not include_locals
+        self.shares = shares and not include_locals
         self._shared: dict[tuple[int, int, int | None], _Seen] = {}
         self._names: dict[tuple[Any, ...], Shared] = {}
 
@@ -166,7 +166,7 @@ class Describer:
         if record.stack_info:
             event["additional_info"]["stack_info"] = record.stack_info
         if self.system is not None:
-            event["system"] = self.system
+            event["system"] = self.system if self.shares else dict(self.system)
         return event
 
     def _named(self, *said: Any) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Describer:
         if found is None:
             make_room(self._names, MAX_NAMES)
             found = self._names[said] = Shared({"id": said[1], "name": said[2]})
-        return found if self.share_frames else dict(found)
+        return found if self.shares else dict(found)
 
     # Exceptions ---------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class Describer:
     def _frame(self, tb: TracebackType) -> Frame:
         code, module = tb.tb_frame.f_code, tb.tb_frame.f_globals.get("__name__")
         module = module if isinstance(module, str) else ""
-        if not self.share_frames:
+        if not self.shares:
             frame = self._described(tb, module)
             if self.include_locals:
                 frame["locals"] = {name: text_of(value, _local) for name, value in _locals(tb.tb_frame)}

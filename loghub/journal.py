@@ -199,7 +199,7 @@ class Journal:
         """Write down that `destination` wants this record, and count the record if nobody has."""
         kind = sighting.kind
         assert kind is not None
-        at = _when(record.created)
+        at = when(record.created)
         counted = self.token in sighting.marks
         if counted and (destination is None or self.mark(destination) in sighting.marks):
             return
@@ -243,7 +243,7 @@ class Journal:
     ) -> None:
         kind = sighting.kind
         assert kind is not None
-        at = _when(record.created)
+        at = when(record.created)
         keep = n > 0 and self._may_keep(kind.fingerprint, at)
         if keep:
             sighting.kept = self._keep_number(kind.fingerprint, at)
@@ -289,15 +289,15 @@ class Journal:
 
     def _may_keep(self, fingerprint: str, at: float) -> bool:
         hour, kept = self._kept.get(fingerprint, (0, 0))
-        return (kept if hour == int(at // 3600) else 0) < self.keep
+        return (kept if hour >= int(at // 3600) else 0) < self.keep  # a clock may go back
 
     def _keep_number(self, fingerprint: str, at: float) -> int:
         hour, kept = self._kept.get(fingerprint, (0, 0))
-        if hour != int(at // 3600):
-            kept = 0
+        if hour < int(at // 3600):
+            hour, kept = int(at // 3600), 0
             if len(self._kept) >= 8192:
                 self._kept.pop(next(iter(self._kept)))
-        self._kept[fingerprint] = (int(at // 3600), kept + 1)
+        self._kept[fingerprint] = (hour, kept + 1)
         return kept
 
     def _append_at(self, at: float, line: bytes) -> bool:
@@ -391,7 +391,7 @@ class Journal:
             self._fd = -1
 
 
-def _when(created: float) -> float:
+def when(created: float) -> float:
     """Return when a record was made, or now where its clock cannot have been right."""
     now = time.time()
     return created if 0.0 <= created <= now + AHEAD_SECONDS else now

@@ -61,8 +61,8 @@ class _Frame(NamedTuple):
     watched: Any
 
 
-class _File:
-    """When a file was last looked at."""
+class _Looked:
+    """When something was last looked at."""
 
     __slots__ = ("checked_at", "uses")
 
@@ -79,19 +79,19 @@ class _File:
         return True
 
 
-class _Stack:
+class _Stack(_Looked):
     """A rendered stack, with what says whether it would be rendered the same again."""
 
-    __slots__ = ("file", "files", "text")
+    __slots__ = ("files", "text")
 
     def __init__(self, text: str, files: tuple[tuple[str, Any], ...]) -> None:
+        super().__init__()
         self.text = text
         self.files = files
-        self.file = _File()
 
-    def stands(self, now: float) -> bool:
+    def stands(self) -> bool:
         """Return whether the files are as they were."""
-        return not self.file.is_due(now) or all(_unchanged(name, entry) for name, entry in self.files)
+        return all(_unchanged(name, entry) for name, entry in self.files)
 
 
 class _Texts(list[str]):
@@ -113,7 +113,7 @@ class Renderer:
         self._now = now
         self._stacks: dict[CodePath, _Stack] = {}
         self._frames: dict[tuple[int, int], _Frame] = {}
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, _Looked] = {}
         self._special: dict[int, tuple[bool, Any]] = {}
 
     def render(self, info: ExcInfo) -> str:
@@ -204,13 +204,13 @@ class Renderer:
             path = codepath.of_stack(tb)
         known = self._stacks.get(path)
         now = self._now()
-        if known is not None and known.stands(now):
+        if known is not None and (not known.is_due(now) or known.stands()):
             return known.text
         frames = self._fresh(tb, now)
         if frames is None:
             return None
         text = "".join((_HEAD, *_folded(frames)))
-        if path.exact and all(_can_be_asked(frame) for frame in frames):
+        if path.exact and all(map(_can_be_asked, frames)):
             make_room(self._stacks, MAX_STACKS)
             files = {frame.place[0]: frame.source for frame in frames}
             self._stacks[path] = _Stack(text, tuple(files.items()))
@@ -239,7 +239,7 @@ class Renderer:
         file = self._files.get(name)
         if file is None:
             make_room(self._files, MAX_STACKS)
-            file = self._files[name] = _File()
+            file = self._files[name] = _Looked()
         if file.is_due(now):
             linecache.checkcache(name)
             if name not in linecache.cache and not _unchanged(name, None):
@@ -283,17 +283,24 @@ def formatted(info: ExcInfo, record: logging.LogRecord | None = None) -> str:
 _plain = logging.Formatter()
 
 
-def fill(record: logging.LogRecord, formatter: logging.Formatter | None) -> None:
+def fill(record: logging.LogRecord, formatter: logging.Formatter | None) -> bool:
     """Give `record` the ``exc_text`` that `formatter` is about to make, where it makes it as logging does.
 
     A formatter with a method of its own that might look at it before finds the record as it was.
+
+    Returns:
+        Whether that was done: then it must be taken back if the formatter fails.
     """
     info = record.exc_info
     if not info or record.exc_text or info[1] is None:
-        return
-    if _is_usual(formatter or logging._defaultFormatter):  # type: ignore[attr-defined]
-        text = shared.remembered(info, record)
-        record.exc_text = text and text.removesuffix("\n")
+        return False
+    if not _is_usual(formatter or logging._defaultFormatter):  # type: ignore[attr-defined]
+        return False
+    text = shared.remembered(info, record)
+    if text is None:
+        return False
+    record.exc_text = text.removesuffix("\n")
+    return True
 
 
 def _is_usual(formatter: Any) -> bool:

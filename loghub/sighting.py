@@ -112,8 +112,8 @@ def make(
 def path_of(record: logging.LogRecord, info: Any) -> codepath.CodePath:
     """Return the code path of a record with the exception `info`, walked once for all who ask."""
     seen = record.__dict__.get(FIELD)
-    if type(seen) is Sighting and seen.path is not None:
-        return seen.path
+    if type(seen) is Sighting and seen.path is not None and seen.path.leads_to(info[1], info[2]):
+        return seen.path  # else a filter has put something else into the record
     path = codepath.of(info[1], info[2])
     if seen is None and expected:
         unsighted = path.unsighted

@@ -1147,3 +1147,116 @@ def test_sighting_is_small():
     """To everybody else a sighting is an empty str."""
     assert Sighting() == ""
     assert json.dumps({"x": Sighting()}) == '{"x": ""}'
+
+
+# What the place in the code does not say ----------------------------------------------------------------------
+
+
+class ConnectError(Exception):
+    """A class of the application's that may carry a code."""
+
+
+MESSAGES = ["All attempts failed", "[Errno -2] Name or service not known", "[Errno 13] Permission denied"]
+
+
+@pytest.mark.parametrize("order", [MESSAGES, MESSAGES[::-1]])
+@pytest.mark.parametrize("kind", [ConnectError, RuntimeError])
+def test_codes_in_any_order(log, kind, order):
+    """A code in the message tells bugs of one place apart, whichever message came first."""
+    capture, alone = Capture(), [mark(Capture(), failed(log, throw, kind(text))) for text in order]
+    assert len(set(alone)) == 3
+    for _ in range(3):
+        assert [mark(capture, failed(log, throw, kind(text))) for text in order] == alone
+
+
+def test_code_of_a_cause(log):
+    """So does a code in the message of a cause."""
+    capture = Capture()
+
+    def wrapped(text):
+        raise RuntimeError("job failed") from ConnectError(text)
+
+    alone = [mark(Capture(), failed(log, wrapped, text)) for text in MESSAGES]
+    for _ in range(2):
+        assert [mark(capture, failed(log, wrapped, text)) for text in MESSAGES] == alone
+
+
+def test_never_raised_in_two_places(log):
+    """An exception that was never raised is told by the place that logged it."""
+    capture = Capture()
+
+    def here():
+        log.error("x", exc_info=ValueError("boom"))
+        return last(log)
+
+    def there():
+        log.error("x", exc_info=ValueError("boom"))
+        return last(log)
+
+    marks = [mark(capture, place()) for place in (here, there, here, there)]
+    assert marks[0] != marks[1]
+    assert marks[2:] == marks[:2]
+
+
+def test_traceback_in_an_argument_later(log):
+    """The text of a traceback in an argument counts, also where other texts stood there before."""
+    capture = Capture()
+
+    def say(text):
+        log.error("job failed: %s", text)
+        return mark(capture, last(log))
+
+    plain = [say("timeout") for _ in range(3)]
+    try:
+        divide(0)
+    except ZeroDivisionError:
+        told = [say(traceback.format_exc()) for _ in range(2)]
+    assert len({*plain}) == len({*told}) == 1
+    assert plain[0] != told[0]
+    assert say("timeout") == plain[0]
+
+
+def test_relations_of_one_place(log):
+    """Cause or context, and member or cause of a member, are other bugs though all frames are the same."""
+
+    def linked(cause):
+        try:
+            divide(0)
+        except ZeroDivisionError as error:
+            new = KeyError("x")
+            if cause:
+                new.__cause__ = error
+            raise new  # noqa: B904 - what this is about
+
+    def tree(nested):
+        inner, outer = raised(ValueError("a")), raised(KeyError("b"))
+        if nested:
+            inner.__cause__ = outer
+        raise ExceptionGroup("g", [inner] if nested else [inner, outer])
+
+    for way in (linked, tree):
+        capture, alone = Capture(), [mark(Capture(), failed(log, way, which)) for which in (True, False)]
+        assert alone[0] != alone[1]
+        for _ in range(2):
+            assert [mark(capture, failed(log, way, which)) for which in (True, False)] == alone
+
+
+def test_before_send_changes_one_event(log):
+    """What before_send does to one event, deep inside too, is scrubbed and reaches no other event."""
+    done = []
+
+    def change(event):
+        if not done:
+            done.append(1)
+            event["system"]["password"] = "hunter2hunter2"
+            event["process"]["name"] = "mine"
+            event["frames"][-1]["code"] = "token = 'ghp_0123456789abcdefghijklmnopqrstuvwxyz'"
+        return event
+
+    capture = Capture(before_send=change, system={"python_version": "3.11"})
+    first, second = (event_of(capture, failed(log, divide, 0)) for _ in range(2))
+    assert first["system"]["password"] == "[Filtered]"
+    assert "ghp_" not in json.dumps(first)
+    assert (first["process"]["name"], second["process"]["name"]) == ("mine", "MainProcess")
+    assert "password" not in second["system"]
+    assert second["frames"][-1]["code"] == "return 1 / by"

@@ -57,6 +57,7 @@ class ReportingHandler(logging.Handler):
         where = home_option(self, home), _ledger(self, ledger)
         super().__init__(level)
         self._selective = False
+        self._filter_count = 0
         self._capture: Capture | None = None  # who looks at the records, if no filter chooses among them
         self._mark: str | None = None  # what a record needs to be marked with; None while repeats go the long way
         sighting.expected = True
@@ -82,12 +83,30 @@ class ReportingHandler(logging.Handler):
         super().setLevel(level)
         self.home.forget_kinds()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; who puts a method of his own into a handler has it called for every repeat."""
+        super().__setattr__(name, value)
+        if name in ("emit", "filter", "filters", "destination"):
+            super().__setattr__("_filter_count", -1)
+
     def _note_filters(self) -> None:
+        self._filter_count = len(self.filters)
         self._selective = not all(isinstance(one, EventFilter) for one in self.filters)
         only = self.filters[0] if len(self.filters) == 1 else None
         self._capture = only.capture if type(only) is EventFilter and not only.nlen else None
         self._mark = None
         self.home.forget_kinds()  # it may choose among the repeats now
+
+    def _takes_all(self) -> bool:
+        """Whether nobody but the filters of loghub's own has a say in what is reported."""
+        ours, own = type(self), self.__dict__
+        return (
+            not self._selective
+            and ours.emit is ReportingHandler.emit
+            and ours.filter is logging.Handler.filter
+            and "emit" not in own
+            and "filter" not in own
+        )
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Filter and emit, without the handler's lock: nothing here needs it.
@@ -95,6 +114,8 @@ class ReportingHandler(logging.Handler):
         A repeat takes the short way: the first handler that sees it has one line written for all, the others find
         on the record that nothing is left to do.
         """
+        if len(self.filters) != self._filter_count:
+            self._note_filters()
         mark, capture = self._mark, self._capture
         if mark is not None and capture is not None:
             seen = record.__dict__.get(FIELD)
@@ -106,7 +127,8 @@ class ReportingHandler(logging.Handler):
                     return True
             except Exception:
                 pass
-        passed: Any = True if capture is not None and capture.knows(record) else self.filter(record)
+        seen_by_filter = capture is not None and self.filters and self._takes_all() and capture.knows(record)
+        passed: Any = True if seen_by_filter else self.filter(record)
         if passed:
             self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return passed
@@ -119,7 +141,7 @@ class ReportingHandler(logging.Handler):
             seen = self._sight(record)
             if seen.kind is None:
                 return
-            self.home.note(record, seen, self.destination, selective=self._selective)
+            self.home.note(record, seen, self.destination, selective=not self._takes_all())
             if seen.kept >= 0:
                 self.kept(record, seen)
         except Exception:
@@ -134,12 +156,15 @@ class ReportingHandler(logging.Handler):
         if not self.filters:
             self._capture = shared_capture()
         capture = seen.capture if type(seen) is Sighting and seen.capture is not None else shared_capture()
-        if self._mark is None and not self._selective and type(self).emit is ReportingHandler.emit:
+        if self._mark is None and self._takes_all():
             self._mark = self.home.mark(self.destination)
         return capture.sight(record)
 
     def kept(self, record: logging.LogRecord, sighting: Sighting) -> None:
-        """Called for an occurrence that is kept in full, when it is in the journal."""
+        """Called for an occurrence that is kept in full, when it is in the journal.
+
+        ``sighting.whole(record)`` is its event. It is not to be changed: parts of it stand in other events, too.
+        """
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Do what logging does, once for each cause."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from loghub import delivery, options
 from loghub.event import dumps, indented, lay_out
 from loghub.handlers.base import ReportingHandler
+from loghub.journal import when
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ class JSONDetailHandler(ReportingHandler):
         if sighting.kept >= self.keep_per_group:
             return
         try:
-            write_detail(self.directory, sighting.whole(record), record.created, sighting.laid_out(record))
+            write_detail(self.directory, sighting.whole(record), when(record.created), sighting.laid_out(record))
         except OSError as error:
             self._say(error)
             return

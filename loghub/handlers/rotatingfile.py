@@ -254,8 +254,13 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     def _encoded(self, record: logging.LogRecord) -> bytes:
         """Return the record's line as bytes; the one place that formats."""
-        rendering.fill(record, self.formatter)
-        line = self.format(record)
+        filled = rendering.fill(record, self.formatter)
+        try:
+            line = self.format(record)
+        except BaseException:
+            if filled:  # logging would not have come so far
+                record.exc_text = None
+            raise
         if self._scrub is not None:
             line = self._scrub(line)
         data = (line + self.terminator).encode(self._codec, self._errors)

@@ -652,3 +652,73 @@ def test_forked_child_in_a_storm(attach, home, still):
     assert os.waitpid(pid, 0)[1] == 0
     assert len(list(Path(home, "journal").iterdir())) == 2
     assert len(numbers(home)) == 20
+
+
+class Choosy(Told):
+    """Takes only what its own filter lets through."""
+
+    def filter(self, record):
+        return "health" not in record.getMessage() and super().filter(record)
+
+
+def say(log, text, times=30):
+    """Log one bug of one place with a text of its own."""
+    for _ in range(times):
+        try:
+            raise ValueError("v")
+        except ValueError:
+            log.exception(text)
+
+
+def test_own_filter_method(attach, home, still):
+    """A handler that has a filter method of its own has it called for every repeat, beside others that take all."""
+    one, other = Choosy("told:one", home=home), Told("told:other", home=home)
+    log = attach(one, other)
+    for text in ("x", "health"):
+        say(log, text)
+    assert told(one, other) == [30, 60]
+
+
+def test_emit_put_into_a_handler(attach, home, still, monkeypatch):
+    """An emit that is put into a handler, before or in a storm, is called for every repeat while it is there."""
+    one = Told("told:one", home=home)
+    log = attach(one)
+    storm(log)
+    calls = []
+    honest = one.emit
+    with monkeypatch.context() as patch:
+        patch.setattr(one, "emit", lambda record: calls.append(1) or honest(record))
+        storm(log)
+    storm(log)
+    assert len(calls) == 30
+    assert told(one) == [90]
+
+
+@pytest.mark.parametrize("put", ["append", "replace"])
+def test_filters_changed_by_hand(attach, home, still, put):
+    """A filter that somebody puts into the list of filters itself is asked, too."""
+    one = Told("told:one", home=home)
+    log = attach(one)
+    storm(log)
+    if put == "append":
+        one.filters.append(lambda record: False)
+    else:
+        one.filters = [lambda record: False]
+    storm(log)
+    assert told(one) == [30]
+
+
+def test_clock_that_goes_back_and_forth(attach, home, still, monkeypatch):
+    """A clock that jumps over the hour and back keeps 20 for each hour, not for each jump."""
+    one = Told("told:one", home=home)
+    log = attach(one)
+    now = time.time() // 3600 * 3600 - 7000
+    for hours in (0, 1, 0, 1, 0):
+        at = now + 3600 * hours
+        monkeypatch.setattr(logging.time, "time", lambda at=at: at)
+        monkeypatch.setattr(logging.time, "time_ns", lambda at=at: int(at * 1e9))
+        storm(log, 40)
+    monkeypatch.undo()
+    delivery.by_hand = True
+    assert told(one) == [200]
+    assert len(one.home.ledger().events(500)) == 40
