@@ -8,6 +8,7 @@ import weakref
 import pytest
 
 from loghub import codepath
+from tests.rendering.hostile import caught
 
 
 def one_line_or_other(which):
@@ -20,15 +21,6 @@ def one_line_or_other(which):
 def deeper(n, act):
     """Call `act` from `n` frames down."""
     return deeper(n - 1, act) if n else act()
-
-
-def caught(act, *args):
-    """Return what `act` raises."""
-    try:
-        act(*args)
-    except BaseException as error:
-        return error
-    raise AssertionError("nothing was raised")
 
 
 def path(act, *args):

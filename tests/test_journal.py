@@ -81,6 +81,21 @@ def make(folder):
         each.forget()
 
 
+@pytest.fixture
+def disk():
+    """Return a disk: what writes to it, and whether it is full."""
+
+    class Disk:
+        full = False
+
+        def write(self, fd, data):
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return os.write(fd, data)
+
+    return Disk()
+
+
 def lines(written):
     """Return the lines of a journal's file."""
     return os.pread(written.fd, 1 << 26, 0).split(b"\n")[:-1]
@@ -435,26 +450,19 @@ def test_torn_line(make):
     assert total.torn == 1
 
 
-def test_full_disk_for_a_while(make):
+def test_full_disk_for_a_while(make, disk):
     """While the disk is full lines wait in memory; when it has room they are written, in their order."""
-    full = False
-
-    def write(fd, data):
-        if full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return os.write(fd, data)
-
-    one = make(write=write)
+    one = make(write=disk.write)
     one.keep = 2
     kinds = [kind(n) for n in range(3)]
     note(one, kinds[0])
-    full = True
+    disk.full = True
     for n in range(30):
         note(one, kinds[n % 3], "smtp:x", at=T0 + n * 400)
     assert folded(one).counts.total() == 1
     assert one.rotate() is None
     assert one.detach() is None
-    full = False
+    disk.full = False
     note(one, kinds[0], at=T0 + 30 * 400)
     total = folded(one)
     assert total.counts.total() == 32
@@ -463,25 +471,18 @@ def test_full_disk_for_a_while(make):
     assert total.dropped == total.torn == 0
 
 
-def test_full_disk_for_long(make, monkeypatch):
+def test_full_disk_for_long(make, disk, monkeypatch):
     """What does not fit into memory either is counted as dropped, and that is written when there is room."""
     monkeypatch.setattr(journal, "SPILL_BYTES", 1000)
-    full = False
-
-    def write(fd, data):
-        if full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return os.write(fd, data)
-
-    one = make(write=write)
+    one = make(write=disk.write)
     one.keep = 1
     what = kind()
     note(one, what)
-    full = True
+    disk.full = True
     for _ in range(5000):
         note(one, what)
     assert one.dropped == 4500
-    full = False
+    disk.full = False
     one.tell_dropped()
     assert one.dropped == 0
     note(one, what)
@@ -490,23 +491,16 @@ def test_full_disk_for_long(make, monkeypatch):
     assert total.dropped == 4500
 
 
-def test_the_hour_after_a_drop(make, monkeypatch):
+def test_the_hour_after_a_drop(make, disk, monkeypatch):
     """An occurrence that was dropped takes its second with it: those after it have their right hour."""
     monkeypatch.setattr(journal, "SPILL_BYTES", 0)
-    full = False
-
-    def write(fd, data):
-        if full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return os.write(fd, data)
-
-    one = make(write=write)
+    one = make(write=disk.write)
     one.keep = 0
     what = kind()
     note(one, what)
-    full = True
+    disk.full = True
     note(one, what, at=T0 + 7200)
-    full = False
+    disk.full = False
     note(one, what, at=T0 + 7200)
     assert folded(one).counts == {(what.fingerprint, HOUR): 1, (what.fingerprint, HOUR + 2): 1}
 
@@ -995,24 +989,17 @@ def test_again_says_when(make):
     assert lines(one)[3:] == [b"t %d" % (T0 + 5), b"1", b"1", b"t %d" % (T0 + 6), b"1"]
 
 
-def test_again_on_a_full_disk(make):
+def test_again_on_a_full_disk(make, disk):
     """A repeat that cannot be written is held, and counted once there is room."""
-    full = []
-
-    def write(fd, data):
-        if full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return os.write(fd, data)
-
-    one = make(write=write)
+    one = make(write=disk.write)
     one.keep = 1
     what = kind()
     for _ in range(2):
         note(one, what, "github:a/b")
-    full.append(1)
+    disk.full = True
     assert one.again(known_of(what), one.mark("github:a/b"), T0) is not None
     assert one.missing == 1
-    full.clear()
+    disk.full = False
     one.tell_dropped()
     assert folded(one).counts == {(what.fingerprint, HOUR): 3}
 

@@ -13,6 +13,7 @@ import pytest
 from loghub import rendering
 from loghub.formatters import CachedTracebacks
 from loghub.rendering import Renderer
+from tests.rendering.hostile import caught
 
 
 def info_of(exc):
@@ -23,15 +24,6 @@ def info_of(exc):
 def printed(exc):
     """Return what the interpreter prints."""
     return "".join(traceback.format_exception(*info_of(exc)))
-
-
-def caught(function, *args):
-    """Return the exception that a call raises."""
-    try:
-        function(*args)
-    except BaseException as error:
-        return error
-    raise AssertionError("nothing was raised")
 
 
 def odd(n, error):
