@@ -23,6 +23,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/import_time.py $(BENCH)
 	$(BIN)/python benchmarks/hotpath.py $(BENCH)
 	$(BIN)/python benchmarks/storm.py $(BENCH)
+	$(BIN)/python benchmarks/fold.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loghub needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

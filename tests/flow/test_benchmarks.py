@@ -56,3 +56,9 @@ def test_import_time(tmp_path):
     said, kept = quick("import_time.py", tmp_path)
     assert len(kept["figures"]["loghub"]) == 1
     assert ("not installed" in said) == (len(kept["figures"]) < 9)
+
+
+def test_fold():
+    """The benchmark of folding counts each occurrence once, in slices and at large."""
+    said = benchmark("fold.py", "--repeats", "70000", "--bugs", "7")
+    assert [line.split()[:2] for line in said.splitlines()] == [["slices", "70,007"], ["large", "70,007"]]
