@@ -16,6 +16,7 @@ import re
 import sys
 import threading
 import uuid
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
 from loghub import codepath, fingerprint
@@ -128,6 +129,7 @@ class Capture:
         self.sample = sample
         self._by_key: dict[Any, Known] = {}
         self._kinds: dict[tuple[str, str, int, str], Kind] = {}
+        self._chooses = before_send is not None or sample is not None
         self._asking = threading.local()
         self._complaints: set[Any] = set()
 
@@ -136,13 +138,12 @@ class Capture:
         fields = record.__dict__
         seen = fields.get(FIELD)
         if (
-            self.sample is not None
-            or self.before_send is not None
+            self._chooses
             or (seen is not None and not (type(seen) is Sighting and seen.capture is None))
             or "fingerprint" in fields
             or "component" in fields
             or "loghub_skip" in fields
-            or threading.get_ident() in muted_threads
+            or get_ident() in muted_threads
             or record.thread in muted_threads
             or _copies.in_use()
         ):
@@ -356,7 +357,7 @@ def current_cause() -> tuple[Any, ...]:
 def _is_delivery(record: logging.LogRecord) -> bool:
     """Whether it was logged by a thread that delivers; another process may have the same idents."""
     here = record.process is None or record.process == os.getpid()
-    return threading.get_ident() in muted_threads or (record.thread in muted_threads and here)
+    return get_ident() in muted_threads or (record.thread in muted_threads and here)
 
 
 # What tells records apart --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loghub import delivery, env, options, sighting
@@ -22,6 +23,32 @@ if TYPE_CHECKING:
     from loghub.capture import Capture
     from loghub.delivery import Batch
     from loghub.ledger.protocol import Item
+
+
+class _Filters(list[Any]):
+    """A handler's filters; whoever changes the list itself has the handler look at it again."""
+
+    def __init__(self, filters: Any, handler: ReportingHandler) -> None:
+        super().__init__(filters)
+        self.handler = weakref.ref(handler)
+
+
+def _telling(name: str) -> Any:
+    change = getattr(list, name)
+
+    def method(self: _Filters, *args: Any) -> Any:
+        try:
+            return change(self, *args)
+        finally:
+            handler = self.handler()
+            if handler is not None:
+                handler._note_filters()
+
+    return method
+
+
+for _name in ("append", "clear", "extend", "insert", "pop", "remove", "__delitem__", "__iadd__", "__setitem__"):
+    setattr(_Filters, _name, _telling(_name))
 
 
 class ReportingHandler(logging.Handler):
@@ -57,7 +84,6 @@ class ReportingHandler(logging.Handler):
         where = home_option(self, home), _ledger(self, ledger)
         super().__init__(level)
         self._selective = False
-        self._filter_count = 0
         self._capture: Capture | None = None  # who looks at the records, if no filter chooses among them
         self._mark: str | None = None  # what a record needs to be marked with; None while repeats go the long way
         sighting.expected = True
@@ -68,29 +94,22 @@ class ReportingHandler(logging.Handler):
             if self.home.path is not None and os.path.isdir(self.home.path):
                 delivery.stir()  # another process may have left something to deliver
 
-    def addFilter(self, filter: Any) -> None:  # noqa: A002 - logging's own name
-        """Add a filter; one that is not an EventFilter may choose record by record."""
-        super().addFilter(filter)
-        self._note_filters()
-
-    def removeFilter(self, filter: Any) -> None:  # noqa: A002 - logging's own name
-        """Remove a filter."""
-        super().removeFilter(filter)
-        self._note_filters()
-
     def setLevel(self, level: int | str) -> None:
         """Set the level; who is told of which repeats may change with it."""
         super().setLevel(level)
         self.home.forget_kinds()
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; who puts a method of his own into a handler has it called for every repeat."""
+        """Set an attribute; a method or a filter that somebody puts into a handler is asked about every repeat."""
+        if name == "filters":
+            value = _Filters(value, self)
         super().__setattr__(name, value)
         if name in ("emit", "filter", "filters", "destination"):
-            super().__setattr__("_filter_count", -1)
+            self._note_filters()
 
     def _note_filters(self) -> None:
-        self._filter_count = len(self.filters)
+        if not hasattr(self, "home"):
+            return  # it is being made
         self._selective = not all(isinstance(one, EventFilter) for one in self.filters)
         only = self.filters[0] if len(self.filters) == 1 else None
         self._capture = only.capture if type(only) is EventFilter and not only.nlen else None
@@ -114,8 +133,6 @@ class ReportingHandler(logging.Handler):
         A repeat takes the short way: the first handler that sees it has one line written for all, the others find
         on the record that nothing is left to do.
         """
-        if len(self.filters) != self._filter_count:
-            self._note_filters()
         mark, capture = self._mark, self._capture
         if mark is not None and capture is not None:
             seen = record.__dict__.get(FIELD)
