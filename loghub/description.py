@@ -489,16 +489,20 @@ def _class_of(module: str, kind: str) -> tuple[str, str]:
 @lru_cache(1024)
 def _qualified(file: str, function: str, line: int) -> str:
     frame = {"file": file, "function": function, "line": line}
-    qualify([frame], lambda name: _patiently(lambda: linecache.getlines(name)))
+    _patiently(lambda: qualify([frame], linecache.getlines))
     return str(frame["function"])
 
 
 def _patiently(read: Callable[[], T]) -> T:
-    """Return what `read` gets by linecache, which fails where another thread refreshes it at that moment."""
+    """Return what `read` gets, if need be at a second try.
+
+    linecache fails (KeyError) where another thread refreshes it at that moment, the parser of some Pythons
+    (SystemError: AST constructor recursion depth mismatch) where another thread gets its turn within it.
+    """
     for _ in range(3):
         try:
             return read()
-        except KeyError:
+        except (KeyError, SystemError):
             continue
     return read()
 

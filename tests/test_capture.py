@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
 import gc
@@ -25,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loghub import capture as capture_module
-from loghub import codepath, description, fingerprint
+from loghub import codepath, description, fingerprint, traceback_text
 from loghub.capture import MAX_KEYS, Capture
 from loghub.event import dumps
 from loghub.sighting import Sighting
@@ -1117,6 +1118,27 @@ def test_warnings_by_logging(capture, log):
         record = logging.LogRecord("py.warnings", 30, __file__, 1, "%s", (shown,), None)
         marks.append(mark(capture, record))
     assert marks[0] == marks[1] != marks[2]
+
+
+def test_parser_that_two_threads_ask(log, monkeypatch):
+    """The parser may fail in one thread for what another does in it: the source is read once more."""
+    record = forgetting(by_queue(failed(log, Card().charge)))
+    expected = mark(Capture(), copy.copy(record))
+    honest, calls = ast.parse, []
+    description._qualified.cache_clear()
+    traceback_text._names_by_line.cache_clear()
+
+    def parse(*args, **options):
+        calls.append(args)
+        if len(calls) == 1:
+            raise SystemError("AST constructor recursion depth mismatch (before=18, after=9)")
+        return honest(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "parse", parse)
+        again = mark(Capture(), forgetting(copy.copy(record)))
+    assert len(calls) > 1
+    assert again == expected
 
 
 @pytest.mark.parametrize("way", ["live", "text"])
