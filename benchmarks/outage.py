@@ -91,7 +91,7 @@ def measure(name, fault, args):
         drain = [sys.executable, "-m", "loghub", "drain", "--home", f"{folder}/home", "--timeout", "180"]
         started = time.monotonic()
         drained = subprocess.run(drain, env=env, capture_output=True, text=True, check=False)
-        from loghub.github.issue import read_state
+        from loghub.github.block import read_state
 
         counts = [read_state(issue["body"]).count for issue in fake.issues("acme/shop")]
         took = time.monotonic() - started

@@ -96,8 +96,9 @@ class Batch:
 
     Attributes:
         destination: Its name.
-        items: What to tell.
-        memory: What the destination remembers over batches and processes; JSON, kept when deliver returns.
+        items: What to tell; nothing, if the handler asked for this batch by ``wake_at``.
+        memory: What the destination remembers over batches and processes; JSON, kept when deliver returns. With
+            ``wake_at`` (epoch seconds) in it the handler gets a batch then, although nothing may wait.
         ledger_id: The name of this ledger, which no other has.
         closing: Nobody will come after this batch for a while.
     """
@@ -176,6 +177,14 @@ class Batch:
         """
         return self._ledger.spend(f"{self.destination} {name}", limit, seconds, self.now())
 
+    def waiting(self, limit: int = 5000) -> list[Item]:
+        """Return all that waits for the destination, without events and facts."""
+        return self._ledger.waiting(self.destination, self.now(), limit)
+
+    def told(self, before: float) -> list[Item]:
+        """Return what the destination was told of and was last seen before a time, the most silent first."""
+        return self._ledger.told(self.destination, before)
+
     def save_memory(self) -> None:
         """Write down `memory` now, not only when deliver returns."""
         if repr(self.memory) != self._remembered:
@@ -216,6 +225,7 @@ class Home:
         self.changed = False
         self.trouble = ""  # why the ledger cannot be used now
         self.look_at = float("inf")  # when there may be something to deliver
+        self.wake_at = float("inf")  # when a handler wants a batch, whatever waits
         self.again_at = float("inf")  # when what failed is due again; the rest of what waits is for an interval
         self.spoiled = False  # this process must not open the ledger's file
         self._handlers: dict[int, Destination | None] = {}
@@ -465,13 +475,18 @@ class Home:
         return delivered and not held
 
     def _deliver_all(self, *, closing: bool) -> bool:
-        look_at = again_at = float("inf")
+        look_at = again_at = wake_at = float("inf")
         for handler in list(self._handlers.values()):
             if handler is not None and handler.destination is not None:
                 look, again = self._try_to_deliver(handler, handler.destination, closing=closing)
                 look_at, again_at = min(look_at, look), min(again_at, again)
-        self.look_at, self.again_at = look_at, again_at
+                wake_at = min(wake_at, self._wake_at(self.ledger(), handler.destination))
+        self.look_at, self.again_at, self.wake_at = look_at, again_at, wake_at
         return look_at == float("inf")
+
+    def _wake_at(self, ledger: Ledger, destination: str) -> float:
+        """Return when the handler of a destination wants a batch, whatever waits."""
+        return float(ledger.memory(destination).get("wake_at", "inf"))
 
     def _try_to_deliver(self, handler: Destination, destination: str, *, closing: bool) -> tuple[float, float]:
         try:
@@ -489,21 +504,31 @@ class Home:
             When to look again, and when what failed is due again; infinity where nothing is left.
         """
         ledger = self.ledger()
-        waiting = ledger.waiting(destination, self.now())
-        if not waiting:
+        waiting = self._waiting(ledger, destination)
+        woken = self._wake_at(ledger, destination) <= self.now()
+        if not (waiting or woken):
             return float("inf"), float("inf")
         rest_until = float(ledger.memory(destination).get("rest_until", 0.0))
         if rest_until > self.now():
             return rest_until, rest_until
-        if self._due(handler, waiting, closing=closing):
+        if woken or self._due(handler, waiting, closing=closing):
             if not self._lease(ledger, destination):
                 return self.now() + 1, self.now() + 0.2
             try:
                 self._deliver_leased(handler, destination, closing=closing)
             finally:
                 ledger.release(destination, self.owner)
-            waiting = ledger.waiting(destination, self.now())
+            waiting = self._waiting(ledger, destination)
         return self._prospect(handler, waiting, closing=closing)
+
+    def _waiting(self, ledger: Ledger, destination: str) -> Sequence[Item]:
+        """Return what waits; what somebody has muted counts as told."""
+        now = self.now()
+        waiting = ledger.waiting(destination, now)
+        if muted := [item for item in waiting if item.group.muted_until > now]:
+            told = [Outcome(item.group.fingerprint, "done", item.total, memory=item.memory) for item in muted]
+            ledger.settle(destination, told, now)
+        return [item for item in waiting if item.group.muted_until <= now]
 
     def _due(self, handler: Destination, waiting: Sequence[Item], *, closing: bool) -> Sequence[Item]:
         now = self.now()
@@ -531,8 +556,8 @@ class Home:
     def _deliver_leased(self, handler: Destination, destination: str, *, closing: bool) -> None:
         ledger = self.ledger()
         # Whoever had the lease before may have delivered meanwhile.
-        chosen = self._due(handler, ledger.waiting(destination, self.now()), closing=closing)
-        if chosen:
+        chosen = self._due(handler, self._waiting(ledger, destination), closing=closing)
+        if chosen or self._wake_at(ledger, destination) <= self.now():
             items = ledger.load(chosen)
             self._attempt(handler, Batch(ledger, self.owner, items, destination, now=self.now, closing=closing))
 
@@ -673,7 +698,7 @@ class Home:
         self.owner = _new_owner()
         self._said.clear()
         self.changed = False
-        self.look_at = self.again_at = float("inf")
+        self.look_at = self.again_at = self.wake_at = float("inf")
 
 
 def _named(error: BaseException) -> str:
@@ -899,7 +924,7 @@ class _Deliverer(threading.Thread):
 
 def soonest() -> float:
     """Return when a home may next have something to deliver (epoch seconds)."""
-    return min((home.look_at for home in homes()), default=float("inf"))
+    return min((min(home.look_at, home.wake_at) for home in homes()), default=float("inf"))
 
 
 def stir() -> None:

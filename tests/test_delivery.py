@@ -793,7 +793,7 @@ def test_newer_ledger(by_hand, make, home, caplog):
     for _ in range(3):
         fail(log, times=10)
         assert not one.home.round()
-    with_newer.execute("PRAGMA user_version = 1")
+    with_newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     with_newer.close()
     assert one.home.round()
     assert one.count == 60

@@ -133,9 +133,9 @@ def _whole(group: Group | None, event: Event | None) -> Any:
     if group is None:
         return event
     return history.group_row(group) | {
-        "releases": group.releases,
-        "environments": group.environments,
-        "servers": group.servers,
+        "releases": list(group.releases),
+        "environments": list(group.environments),
+        "servers": list(group.servers),
         "event": event,
     }
 

@@ -43,6 +43,7 @@ _WRITE_GAP_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 3600.0  # an end of a pause that is further ahead comes from a clock that was set back
 _LIMIT_PAUSE_SECONDS = 60.0
 _MAX_REDIRECTS = 3
+_MAX_KNOWN = 256
 _MAX_SAID = 300
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REPLY_BYTES = 64 << 20  # a page holds 100 bodies of 65,536 characters
@@ -107,8 +108,11 @@ class GitHubClient:
 
     Attributes:
         next_write_at: No write before this time (epoch seconds). Processes that share a token may share it.
-        replied: Headers of the last reply.
         quiet_until: No request at all before this time, because GitHub asked for quiet.
+        before_write: Called before each write, and when GitHub asks for quiet, to keep these two where the next
+            process finds them.
+        replied: Headers of the last reply.
+        etag: Of the list of issues that was read last, if it fits one page.
 
     Every method raises the errors that the module's docstring draws.
     """
@@ -128,7 +132,10 @@ class GitHubClient:
         self.api_url = api_url.rstrip("/")
         self.next_write_at = 0.0
         self.quiet_until = 0.0
+        self.before_write: Callable[[], None] = lambda: None
         self.replied: Mapping[str, str] = {}
+        self.etag = ""
+        self._known: dict[str, tuple[str, dict[str, Any]]] = {}  # issues as they were last read, with their ETags
         owner, _, name = repo.partition("/")
         self._repo_url = f"{self.api_url}/repos/{_quoted(owner)}/{_quoted(name)}"
         self._token = token
@@ -169,7 +176,12 @@ class GitHubClient:
         return True
 
     def issues(
-        self, label: str | None = None, since: float | None = None, state: str = "all"
+        self,
+        label: str | None = None,
+        since: float | None = None,
+        state: str = "all",
+        creator: str | None = None,
+        etag: str = "",
     ) -> Iterator[dict[str, Any]]:
         """Yield the issues, oldest first, pull requests left out; each page is fetched when it is needed.
 
@@ -177,20 +189,36 @@ class GitHubClient:
             label: Only issues with this label.
             since: Only issues that changed at or after this time (epoch seconds).
             state: ``open``, ``closed`` or ``all``.
+            creator: Only issues of this user.
+            etag: `etag` of the same question before; nothing is yielded if nothing has changed since, and GitHub
+                does not count that request.
         """
         # Oldest first, so that an issue opened meanwhile does not push another over the edge of a page.
         query = {"state": state, "sort": "created", "direction": "asc", "labels": label, "since": _iso(since)}
-        for found in self._pages(f"{self._repo_url}/issues", query):
+        query["creator"] = creator
+        for found in self._pages(f"{self._repo_url}/issues", query, etag):
             if "pull_request" not in found:
                 yield found
 
-    def issue(self, number: int) -> dict[str, Any]:
-        """Return one issue; one that was transferred comes from where it is now."""
-        return self._one("GET", self._issue_url(number))
+    def issue(self, issue: int | str) -> dict[str, Any]:
+        """Return one issue, by its number or its URL in the API; one that was transferred comes from where it is now.
 
-    def comments(self, number: int, since: float | None = None) -> Iterator[dict[str, Any]]:
+        It is asked for by its ETag where it was read before: GitHub does not count an unchanged one.
+        """
+        url = self._issue_url(issue)
+        etag, known = self._known.get(url, ("", None))
+        response, read = self._ask("GET", url, dict, etag=etag)
+        if response.status_code == 304 and known is not None:
+            return known
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        if response.headers.get("ETag") and not response.history:
+            self._known[url] = response.headers["ETag"], read
+        return dict(read)
+
+    def comments(self, issue: int | str, since: float | None = None) -> Iterator[dict[str, Any]]:
         """Yield the comments of an issue, oldest first; with `since` those that changed at or after it."""
-        yield from self._pages(f"{self._issue_url(number)}/comments", {"since": _iso(since)})
+        yield from self._pages(f"{self._issue_url(issue)}/comments", {"since": _iso(since)})
 
     def create_issue(
         self, title: str, body: str, labels: Sequence[str] = (), assignees: Sequence[str] = ()
@@ -199,34 +227,52 @@ class GitHubClient:
         told = {"title": title, "body": body, "labels": list(labels), "assignees": list(assignees)}
         return self._one("POST", f"{self._repo_url}/issues", told)
 
-    def edit_issue(self, number: int, **fields: Any) -> dict[str, Any]:
+    def edit_issue(self, issue: int | str, **fields: Any) -> dict[str, Any]:
         """Change ``title``, ``body``, ``state``, ``state_reason``, ``labels`` (as a whole), ``assignees``."""
-        return self._one("PATCH", self._issue_url(number), fields)
+        return self._one("PATCH", self._issue_url(issue), fields)
 
-    def comment(self, number: int, body: str) -> dict[str, Any]:
+    def comment(self, issue: int | str, body: str) -> dict[str, Any]:
         """Add a comment."""
-        return self._one("POST", f"{self._issue_url(number)}/comments", {"body": body})
+        return self._one("POST", f"{self._issue_url(issue)}/comments", {"body": body})
 
-    def add_labels(self, number: int, names: Sequence[str]) -> list[dict[str, Any]]:
+    def add_labels(self, issue: int | str, names: Sequence[str]) -> list[dict[str, Any]]:
         """Add labels to those that the issue has, and return all of them."""
         told = {"labels": list(names)}
-        return list(self._ask("POST", f"{self._issue_url(number)}/labels", list, told)[1])
+        return list(self._ask("POST", f"{self._issue_url(issue)}/labels", list, told)[1])
+
+    def remove_label(self, issue: int | str, name: str) -> None:
+        """Take a label from an issue."""
+        self._ask("DELETE", f"{self._issue_url(issue)}/labels/{_quoted(name)}", list)
+
+    def wait_to_write(self) -> None:
+        """Sit out the rest of the second after the last write, so that what is read now is fresh when it is written.
+
+        Raises:
+            DeliveryError: The next write is due later than that.
+        """
+        self._wait(write=True)
 
     # One request
 
-    def _issue_url(self, number: int) -> str:
-        return f"{self._repo_url}/issues/{int(number)}"
+    def _issue_url(self, issue: int | str) -> str:
+        return self._own(self.api_url, issue) if isinstance(issue, str) else f"{self._repo_url}/issues/{int(issue)}"
 
     def _one(self, method: str, url: str, told: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return dict(self._ask(method, url, dict, told)[1])
 
-    def _pages(self, url: str, query: Mapping[str, str | None]) -> Iterator[dict[str, Any]]:
+    def _pages(self, url: str, query: Mapping[str, str | None], etag: str = "") -> Iterator[dict[str, Any]]:
         params = {name: value for name, value in query.items() if value} | {"per_page": "100"}
-        while url:
-            response, rows = self._ask("GET", url, list, params=params)
+        response, rows = self._ask("GET", url, list, params=params, etag=etag)
+        if response.status_code == 304:
+            self.etag = etag
+            return
+        more = response.links.get("next", {}).get("url", "")
+        self.etag = "" if more else response.headers.get("ETag", "")  # one page's says nothing of the others
+        yield from rows
+        while more:
+            response, rows = self._ask("GET", self._own(response.url, more), list)
+            more = response.links.get("next", {}).get("url", "")
             yield from rows
-            following = response.links.get("next", {}).get("url", "")
-            url, params = following and self._own(response.url, following), {}
 
     def _ask(
         self,
@@ -234,20 +280,29 @@ class GitHubClient:
         url: str,
         kind: type,
         told: Mapping[str, Any] | None = None,
+        *,
         params: Mapping[str, str] | None = None,
+        etag: str = "",
     ) -> tuple[requests.Response, Any]:
-        """Return the reply and its JSON, which is of type `kind`; raise what the status means."""
+        """Return the reply and its JSON, which is of type `kind`; raise what the status means.
+
+        With `etag` the reply may be a 304 without JSON: nothing has changed.
+        """
         write = method != "GET"
         self._wait(write)
+        if write:
+            self._note_write()
         try:
-            response = self._follow(method, url, told, params)
+            response = self._follow(method, url, told, params, etag)
         finally:
             if write:
-                self.next_write_at = self._clock() + _WRITE_GAP_SECONDS
+                self._note_write()
         self.replied = response.headers
         read = _json(response)
-        if 200 <= response.status_code < 300 and _is(read, kind):
+        unchanged = response.status_code == 304 and etag
+        if unchanged or (200 <= response.status_code < 300 and _is(read, kind)):
             self._limits_in_a_row = 0
+            self._note_limit(response)
             return response, read
         raise self._failure(response, read, write)
 
@@ -264,14 +319,31 @@ class GitHubClient:
             raise DeliveryError(f"The next write to GitHub is due in {pause:.0f} seconds: try again then.", pause)
         self._sleep(pause)
 
+    def _note_write(self) -> None:
+        """Keep the second after a write free of others, from before it is sent: this process may be killed."""
+        self.next_write_at = self._clock() + _WRITE_GAP_SECONDS
+        self.before_write()
+
+    def _note_limit(self, response: requests.Response) -> None:
+        """Ask nothing more where the reply says that it was the last that the limit allows."""
+        if response.headers.get("X-RateLimit-Remaining") == "0":
+            now = self._clock()
+            reset = _until_reset(response, now)
+            if reset is not None and reset > 0:
+                self.quiet_until = now + min(reset, _LONGEST_PAUSE_SECONDS)
+                self.before_write()
+
     def _follow(
-        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None
+        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None, etag: str
     ) -> requests.Response:
         """Send, and follow redirects with the same method and body: requests would make a GET of a POST."""
+        history: list[requests.Response] = []
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._send(method, url, told, params)
+            response = self._send(method, url, told, params, etag)
             if response.status_code not in _REDIRECTS:
+                response.history = history
                 return response
+            history.append(response)
             url, params = self._own(response.url, response.headers.get("Location", "")), None
         raise DeliveryError(f"GitHub redirected more than {_MAX_REDIRECTS} times: check repo and api_url.")
 
@@ -287,10 +359,10 @@ class GitHubClient:
         return url
 
     def _send(
-        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None
+        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None, etag: str
     ) -> requests.Response:
         write = method != "GET"
-        headers = self._headers(write)
+        headers = self._headers(write) | ({"If-None-Match": etag} if etag else {})
         try:
             response = self._connection().request(
                 method,
@@ -389,6 +461,7 @@ class GitHubClient:
         pause = min(max(pause, 1.0), _LONGEST_PAUSE_SECONDS)
         self._limits_in_a_row += 1
         self.quiet_until = now + pause
+        self.before_write()
         return RateLimitedError(
             f"GitHub's rate limit is reached ({response.status_code}): try again in {pause:.0f} seconds.",
             pause,
@@ -427,7 +500,7 @@ def _origin(url: str) -> str:
 
 def _json(response: requests.Response) -> Any:
     """Return the reply's JSON, None where a reply has no body, and `_NO_JSON` where it is none."""
-    if response.status_code == 204:
+    if response.status_code in (204, 304):
         return None
     try:
         return response.json()

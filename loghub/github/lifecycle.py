@@ -6,14 +6,18 @@ lost reply, a crash or an outage needs no replay, only another look.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from loghub.event import epoch
-from loghub.github import issue as text
+from loghub.github.block import State, read_state
+from loghub.github.issue import milestone
 
 if TYPE_CHECKING:
-    from loghub.github.issue import State
+    from collections.abc import Callable, Mapping
+
+    from loghub.github.issue import CommentKind
     from loghub.ledger.protocol import Group, Item
 
 MUTE_LABELS = frozenset({"wontfix", "loghub:mute"})
@@ -21,61 +25,162 @@ REGRESSION_LABEL = "regression"
 EDIT_SECONDS = (60.0, 300.0, 1800.0, 3600.0)
 """How long an issue's count rests between two edits: longer with each power of ten of its count."""
 
+EDIT_GAP_SECONDS = 15.0
+"""Between two edits on the average, however many issues there are: 240 an hour."""
+
+_MUTE_DAYS = re.compile(r"loghub:mute-(\d{1,4})d", re.IGNORECASE)
+_DAY_SECONDS = 86_400.0
+
+Order = Literal["older", "same", "newer", "diverged"] | None
+
 
 @dataclass(frozen=True)
 class Step:
     """What to do about one issue.
 
     Attributes:
-        kind: ``create``; ``edit`` (the block); ``reopen`` (and edit, label, comment); ``silent`` (only count).
+        kind: ``create``; ``edit`` (the block); ``reopen`` (and edit, label, comment); ``silent`` (only count);
+            ``follow`` (the issue that this one is a duplicate of).
         status: What the readers show: open, resolved or muted.
-        comment: A comment to add: at a power of ten of the count, or for a regression.
+        comment: A comment to add.
+        release: The release that the comment is about.
+        unlabel: A label to take away: its time is over.
     """
 
-    kind: Literal["create", "edit", "reopen", "silent"]
+    kind: Literal["create", "edit", "reopen", "silent", "follow"]
     status: str = "open"
-    comment: Literal["milestone", "regression"] | None = None
+    comment: CommentKind | None = None
+    release: str = ""
+    unlabel: str = ""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the handler's options and the application's repository say about an issue's life.
+
+    Attributes:
+        reopen: Whether a bug that comes back reopens its issue.
+        order: How the first of two releases stands to the second, as far as anybody can tell.
+    """
+
+    reopen: bool = True
+    order: Callable[[str, str], Order] = field(default=lambda one, other: "same" if one == other else None)
 
 
 def state_of(group: Group, ledger_id: str, issue_body: str | None) -> State:
     """Return what the issue should say: what it says and what this ledger has counted."""
-    ours = text.State(group.fingerprint, {ledger_id: group.count}, group.first_seen_at, group.last_seen_at)
-    said = text.read_state(issue_body)
-    return ours if said is None or said.fingerprint != group.fingerprint else said.merge(ours)
+    ours = State(
+        group.fingerprint,
+        {ledger_id: group.count},
+        group.first_seen_at,
+        group.last_seen_at,
+        releases=_first_times(group.releases),
+        environments=_first_times(group.environments),
+        servers=_first_times(group.servers),
+    )
+    said = read_state(issue_body, group.fingerprint)
+    return ours if said is None else said.merge(ours)
 
 
-def next_step(item: Item, found: dict[str, Any] | None, before: State | None, now_said: State, *, reopen: bool) -> Step:
-    """Decide what to do about `item`, whose issue is `found` (GitHub's JSON; None: there is none).
+def _first_times(names: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    return {name: first_at for name, (first_at, _) in names.items()}
+
+
+def next_step(item: Item, found: dict[str, Any] | None, ledger_id: str, now: float, rules: Rules) -> Step:
+    """Decide what to do about `item`.
 
     Args:
-        item: What is to be told.
-        found: The issue.
-        before: What its block says.
-        now_said: What its block should say.
-        reopen: Whether a bug that comes back reopens its issue.
+        item: What is to be told; ``memory["muted_at"]`` is when its issue was first seen with a label that mutes
+            for some days.
+        found: The issue as GitHub shows it; None: there is none.
+        ledger_id: The ledger that counts.
+        now: Epoch seconds.
+        rules: See there.
     """
     if found is None:
         return Step("create")
-    if _muted(found):
+    days = mute_label(found)
+    muted_until = float(item.memory.get("muted_at", now)) + mute_seconds(days)
+    if not MUTE_LABELS.isdisjoint(label_names(found)) or (days and now < muted_until):
         return Step("silent", "muted")
+    said = read_state(found.get("body"), item.group.fingerprint)
+    if said is not None and said.duplicate_of:
+        return Step("follow", "muted")
     if found["state"] == "closed":
-        if found.get("state_reason") in ("not_planned", "duplicate"):
-            return Step("silent", "muted")
-        closed_at = epoch(found.get("closed_at")) or 0.0
-        if reopen and item.group.last_seen_at > closed_at:
-            return Step("reopen", comment="regression")
-        return Step("silent", "resolved")
-    passed = text.milestone(now_said.count) > text.milestone(before.count if before else now_said.count)
-    return Step("edit", comment="milestone" if passed else None)
+        return _when_closed(item, found, said, rules, days)
+    count = state_of(item.group, ledger_id, found.get("body")).count
+    if said is not None and milestone(count) > milestone(said.count):
+        return Step("edit", comment="milestone", unlabel=days)
+    release = _new_release(item.group, said, rules)
+    return Step("edit", comment="release" if release else None, release=release, unlabel=days)
 
 
-def _muted(found: dict[str, Any]) -> bool:
-    names = {label.get("name") if isinstance(label, dict) else label for label in found.get("labels", ())}
-    return not MUTE_LABELS.isdisjoint(names)
+def _when_closed(item: Item, found: dict[str, Any], said: State | None, rules: Rules, days: str) -> Step:
+    reason = found.get("state_reason")
+    if reason == "duplicate":
+        return Step("follow", "muted")
+    if reason == "not_planned":
+        return Step("silent", "muted")
+    closed_at = epoch(found.get("closed_at")) or 0.0
+    if not rules.reopen or item.group.last_seen_at <= closed_at:
+        return Step("edit", "resolved")
+    if said is not None and said.quiet:
+        return Step("reopen", comment="return", unlabel=days)
+    release = regressed_in(item.group, said, closed_at, rules)
+    if release is None:
+        return Step("edit", "resolved")
+    return Step("reopen", comment="regression", release=release, unlabel=days)
 
 
-def edit_due_at(item: Item) -> float:
-    """Return when the count of an issue that exists may next be edited (epoch seconds)."""
+def regressed_in(group: Group, said: State | None, closed_at: float, rules: Rules) -> str | None:
+    """Return the release in which a bug came back that was closed as completed; None: nothing says that it did.
+
+    Whoever ran a release in which the bug was known before the issue was closed goes on failing until he is
+    updated; so does a rollback to a release that is older than one of those, or a branch that went another way.
+    Only a release that is newer than all of them can have the fix. Where no order is known (see
+    `loghub.release_order`), the one that was first seen after the closing is the newer; where no release is
+    known, time alone decides: an empty text.
+    """
+    after = [name for name, (_, last_at) in group.releases.items() if last_at > closed_at]
+    if not after:
+        return ""
+    known = {name for name, (first_at, _) in group.releases.items() if first_at <= closed_at}
+    known |= set(said.releases) if said else set()
+    fresh = [name for name in after if name not in known]
+    return next((name for name in reversed(fresh) if _is_newer(name, known, rules)), None)
+
+
+def _is_newer(release: str, known: set[str], rules: Rules) -> bool:
+    return all(rules.order(release, other) in ("newer", None) for other in known)
+
+
+def _new_release(group: Group, said: State | None, rules: Rules) -> str:
+    """Return the newest release that the issue does not speak of yet; empty where there is none."""
+    if said is None or not said.releases:
+        return ""
+    known = set(said.releases)
+    fresh = [name for name in group.releases if name not in known]
+    return next((name for name in reversed(fresh) if _is_newer(name, known, rules)), "")
+
+
+def label_names(found: dict[str, Any]) -> list[str]:
+    """Return the names of an issue's labels."""
+    return [str(label.get("name") if isinstance(label, dict) else label) for label in found.get("labels") or ()]
+
+
+def mute_label(found: dict[str, Any]) -> str:
+    """Return the label that mutes an issue for some days, such as ``loghub:mute-30d``; empty if it has none."""
+    return next((name for name in label_names(found) if _MUTE_DAYS.fullmatch(name)), "")
+
+
+def mute_seconds(label: str) -> float:
+    """Return how long such a label mutes."""
+    read = _MUTE_DAYS.fullmatch(label)
+    return int(read[1]) * _DAY_SECONDS if read else 0.0
+
+
+def edit_due_at(item: Item, waiting: int = 1) -> float:
+    """Return when the count of an issue may next be edited (epoch seconds), if so many issues wait for that."""
     edited_at = float(item.memory.get("edited_at", 0.0))
     rank = min(len(str(item.group.count)) // 2, len(EDIT_SECONDS) - 1)
-    return edited_at + EDIT_SECONDS[rank]
+    return edited_at + max(EDIT_SECONDS[rank], EDIT_GAP_SECONDS * waiting)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +10,8 @@ from loghub import delivery, env, options
 from loghub.errors import DeliveryError
 from loghub.github import issue as text
 from loghub.github import lifecycle
+from loghub.github.issue import Draft
+from loghub.github.lifecycle import state_of
 from loghub.handlers.base import OutboxHandler
 from loghub.release import is_commit, permalink, repository_path
 
@@ -21,22 +21,13 @@ if TYPE_CHECKING:
     from loghub.delivery import Batch
     from loghub.event import Event
     from loghub.github.client import GitHubClient
-    from loghub.github.lifecycle import Step
     from loghub.ledger.protocol import Item
 
 _REPO = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9._-]+")
 _MAX_LINKS = 5
 _MAX_BATCH = 50
+_MAX_IN_STORM = 10
 _OWN_LABEL = "automated-report"
-
-
-@dataclass(frozen=True)
-class Draft:
-    """An issue as GitHub would get it."""
-
-    title: str
-    body: str
-    labels: list[str]
 
 
 class GitHubIssueHandler(OutboxHandler):
@@ -79,6 +70,7 @@ class GitHubIssueHandler(OutboxHandler):
         comment_limit: int = 50,
         issues_per_hour: int = 60,
         reopen: bool = True,
+        quiet_close_days: float | None = None,
         allow_public: bool = True,
         **rest: Any,
     ) -> None:
@@ -98,6 +90,7 @@ class GitHubIssueHandler(OutboxHandler):
         self.comment_limit = options.whole(self, "comment_limit", comment_limit)
         self.issues_per_hour = options.whole(self, "issues_per_hour", issues_per_hour)
         self.reopen = options.flag(self, "reopen", reopen)
+        self.quiet_close_days = quiet_close_days
         self.allow_public = options.flag(self, "allow_public", allow_public)
         self._client: GitHubClient | None = None
         if self.repo and (self.token_file or self.token()):
@@ -132,12 +125,11 @@ class GitHubIssueHandler(OutboxHandler):
     def draft(self, item: Item, ledger_id: str) -> Draft:
         """Return the issue as GitHub would get it."""
         event = item.event
-        state = lifecycle.state_of(item.group, ledger_id, None)
-        links = list(self._permalinks(event))
         return Draft(
             text.title(self.title, item.group, event),
-            text.body(event, item.group, state, permalinks=links),
+            text.body(event, item.group, state_of(item.group, ledger_id, None), permalinks=self._permalinks(event)),
             text.labels(self.labels, event.get("component") or item.group.component, self.auto_label),
+            self.assignees,
         )
 
     def _permalinks(self, event: Event) -> list[str]:
@@ -156,38 +148,29 @@ class GitHubIssueHandler(OutboxHandler):
 
     def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
         """Return new bugs at once, and those that have an issue when its count may be edited again."""
-        due = [
-            item
-            for item in waiting
-            if item.due_at <= now and (closing or not item.memory.get("number") or lifecycle.edit_due_at(item) <= now)
-        ]
-        return due[:_MAX_BATCH]
+        known = [item for item in waiting if item.memory.get("number")]
+        new = [item for item in waiting if not item.memory.get("number")]
+        if any(item.due_at for item in new):
+            new = new[:_MAX_IN_STORM]  # one batch would put them off again one by one
+        due = [item for item in known if closing or lifecycle.edit_due_at(item, len(known)) <= now]
+        return [*new, *due][:_MAX_BATCH]
 
     def deliver(self, batch: Batch) -> None:
         """Make the issues say what the groups say."""
-        from loghub.github.client import InvalidError
+        from loghub.github.upkeep import Policy, Upkeep
 
-        client = self.client
-        client.next_write_at = float(batch.memory.get("next_write_at", 0.0))
-        client.quiet_until = float(batch.memory.get("quiet_until", 0.0))
-        index: dict[str, dict[str, Any]] | None = None
-        try:
-            self._check_public()
-            for item in batch.items:
-                batch.renew()
-                found = self._known_issue(item)
-                if found is None:
-                    if self._wait_for_room(batch, item):
-                        continue
-                    if index is None:
-                        index = self._index(batch)
-                    found = index.get(item.group.fingerprint)
-                self._tell(batch, item, found)
-        except InvalidError as error:  # of a question, not of an item: that is settled where it is told
-            raise DeliveryError(str(error)) from error
-        finally:
-            batch.memory["next_write_at"] = client.next_write_at
-            batch.memory["quiet_until"] = client.quiet_until
+        policy = Policy(
+            draft=lambda item: self.draft(item, batch.ledger_id),
+            label=self._own_label(),
+            labels=text.labels(self.labels, "", auto_label=False),
+            comment_limit=self.comment_limit,
+            issues_per_hour=self.issues_per_hour,
+            quiet_close_days=self.quiet_close_days,
+            rules=lifecycle.Rules(reopen=self.reopen),
+        )
+        upkeep = Upkeep(self.client, batch, policy, self.say)
+        self._check_public()
+        upkeep.run()
 
     def _check_public(self) -> None:
         if not self.allow_public and not self.client.repository().get("private"):
@@ -196,102 +179,8 @@ class GitHubIssueHandler(OutboxHandler):
                 retry_after=3600.0,
             )
 
-    def _known_issue(self, item: Item) -> dict[str, Any] | None:
-        """Return the issue whose number the ledger remembers, unless it is gone."""
-        from loghub.github.client import GoneError, NotFoundError
-
-        number = item.memory.get("number")
-        if not number:
-            return None
-        try:
-            return self.client.issue(number)
-        except (GoneError, NotFoundError):
-            item.memory.pop("number")
-            return None
-
-    def _index(self, batch: Batch) -> dict[str, dict[str, Any]]:
-        """Return the issues of the repository that carry our state, by fingerprint; the lowest number wins."""
-        label = None if batch.memory.get("labels_dropped") else self._own_label()
-        found: dict[str, dict[str, Any]] = {}
-        for one in self.client.issues(label=label):
-            state = text.read_state(one.get("body"))
-            if state is not None:
-                found.setdefault(state.fingerprint, one)
-            batch.renew()
-        return found
-
     def _own_label(self) -> str | None:
         return _OWN_LABEL if _OWN_LABEL in self.labels else self.labels[-1] if self.labels else None
-
-    def _tell(self, batch: Batch, item: Item, found: dict[str, Any] | None) -> None:
-        from loghub.github.client import InvalidError
-
-        body = found.get("body") or "" if found else ""
-        state = lifecycle.state_of(item.group, batch.ledger_id, body)
-        step = lifecycle.next_step(item, found, text.read_state(body), state, reopen=self.reopen)
-        try:
-            if found is None:
-                found = self._create(batch, item)
-            elif step.kind != "silent":
-                self._update(item, step, found, state)
-        except InvalidError as error:
-            batch.dead(item, str(error))
-            self.say(logging.WARNING, f"{self.destination} refused an issue: {error}")
-            return
-        if found is None:
-            return
-        item.memory |= {
-            "number": found["number"],
-            "issue_url": found["html_url"],
-            "status": step.status,
-            "edited_at": batch.now(),
-        }
-        batch.done(item)
-
-    def _wait_for_room(self, batch: Batch, item: Item) -> bool:
-        """Put a new bug off while issues_per_hour is used up, without asking GitHub anything."""
-        wait = float(batch.memory.get("room_at", 0.0)) - batch.now()
-        if not 0 < wait <= 3600:
-            return False
-        reason = f"more than {self.issues_per_hour} new issues in an hour (issues_per_hour)"
-        batch.later(item, reason, wait, failed=False)
-        return True
-
-    def _create(self, batch: Batch, item: Item) -> dict[str, Any] | None:
-        """Return the new issue; None where there is no room for one in this hour."""
-        wait = batch.spend("issues", self.issues_per_hour, 3600)
-        if wait:
-            batch.memory["room_at"] = batch.now() + wait
-            self._wait_for_room(batch, item)
-            return None
-        draft = self.draft(item, batch.ledger_id)
-        made = self.client.create_issue(draft.title, draft.body, draft.labels, self.assignees)
-        if draft.labels and not made.get("labels"):
-            batch.memory["labels_dropped"] = True  # a token that may not push
-        self.say(logging.INFO, f"{self.destination}: opened {made['html_url']}")
-        return made
-
-    def _update(self, item: Item, step: Step, found: dict[str, Any], state: text.State) -> None:
-        number = found["number"]
-        fields: dict[str, Any] = {}
-        body = text.splice(found.get("body") or "", text.block(state, item.group))
-        if body is not None and body != found.get("body"):
-            fields["body"] = body
-        if step.kind == "reopen":
-            fields |= {"state": "open", "state_reason": "reopened"}
-        if step.comment and found.get("comments", 0) < self.comment_limit:
-            # First the comment: if its reply is lost, the issue still says the old count, and we look again.
-            self._comment_once(number, text.comment(step.comment, state, item.event))
-        if fields:
-            self.client.edit_issue(number, **fields)
-        if step.kind == "reopen":
-            self.client.add_labels(number, [lifecycle.REGRESSION_LABEL])
-
-    def _comment_once(self, number: int, comment: str) -> None:
-        """Add a comment unless one with the same hidden last line is there (its reply was lost)."""
-        marker = comment.rpartition("\n")[2]
-        if not any((one.get("body") or "").endswith(marker) for one in self.client.comments(number)):
-            self.client.comment(number, comment)
 
 
 def _repository(owner: object, repo: str | None) -> str | None:

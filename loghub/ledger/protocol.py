@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loghub.event import Event
     from loghub.journal import Fold
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Group:
     """All events with one fingerprint, as the ledger remembers them. Times are epoch seconds.
 
-    `releases`, `environments` and `servers` are in the order in which they were first seen.
+    `releases`, `environments` and `servers` say of each name when the bug was first and last seen there, in the
+    order in which they were first seen.
     """
 
     fingerprint: str
@@ -32,9 +33,10 @@ class Group:
     last_seen_at: float
     status: str = "open"  # open, resolved, muted
     issue_url: str | None = None
-    releases: tuple[str, ...] = ()
-    environments: tuple[str, ...] = ()
-    servers: tuple[str, ...] = ()
+    muted_until: float = 0.0  # somebody wants to hear nothing of it before; infinity: for good
+    releases: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    environments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    servers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -120,6 +122,15 @@ class Ledger(Protocol):
 
     def settle(self, destination: str, outcomes: Sequence[Outcome], now: float) -> None:
         """Write down what became of delivered items."""
+
+    def told(self, destination: str, before: float, limit: int = 500) -> list[Item]:
+        """Return what `destination` was told of, and was last seen before a time; the most silent first."""
+
+    def entrust(self, destination: str, fingerprint: str, memory: dict[str, Any]) -> bool:
+        """Have `destination` be told of a group again, with `memory` added; False if there is no such group."""
+
+    def mute(self, fingerprint: str, until: float) -> bool:
+        """Tell no destination of a group before `until` (0.0: tell them again); False if there is no such group."""
 
     def memory(self, destination: str) -> dict[str, Any]:
         """Return what the destination remembers over batches and processes."""

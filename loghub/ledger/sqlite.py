@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loghub import event as events
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from loghub.journal import Fold, Tally
     from loghub.ledger.protocol import Outcome
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_REASON_CHARS = 2000
 
 _SCHEMA = """
@@ -36,7 +37,7 @@ CREATE TABLE IF NOT EXISTS groups (
     component TEXT NOT NULL, module TEXT NOT NULL, culprit TEXT NOT NULL,
     level TEXT NOT NULL, logger TEXT NOT NULL,
     count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
-    status TEXT NOT NULL DEFAULT 'open', issue_url TEXT
+    status TEXT NOT NULL DEFAULT 'open', issue_url TEXT, muted_until REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS groups_by_time ON groups (last_seen_at);
 CREATE TABLE IF NOT EXISTS facts (
@@ -76,8 +77,13 @@ CREATE TABLE IF NOT EXISTS spent (name TEXT NOT NULL, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS spent_by_name ON spent (name, at);
 """
 
+_CHANGES = {
+    1: "ALTER TABLE groups ADD COLUMN muted_until REAL NOT NULL DEFAULT 0",
+}
+"""What makes the next version's schema of an older one."""
+
 _GROUP = """g.id, g.fingerprint, g.error_type, g.error_module, g.error_message, g.component, g.culprit, g.level,
-    g.logger, g.count, g.first_seen_at, g.last_seen_at, g.status, g.issue_url"""
+    g.logger, g.count, g.first_seen_at, g.last_seen_at, g.status, g.issue_url, g.muted_until"""
 
 _ITEM = f"""SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o.memory, {_GROUP}
     FROM outbox o JOIN groups g ON g.id = o.group_id"""  # noqa: S608 - literals
@@ -176,6 +182,9 @@ class SQLiteLedger:
                 if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
+        version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
+        for older in range(version, SCHEMA_VERSION) if version else ():
+            db.execute(_CHANGES[older])
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
         db.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex[:12],))
@@ -422,6 +431,47 @@ class SQLiteLedger:
                             (_text(one.memory[column]), one.fingerprint),
                         )
 
+    def told(self, destination: str, before: float, limit: int = 500) -> list[Item]:
+        """Return what `destination` was told of, and was last seen before a time; the most silent first."""
+        rows = self._rows(
+            f"{_ITEM} WHERE o.destination = ? AND o.told > 0 AND g.last_seen_at < ? ORDER BY g.last_seen_at LIMIT ?",
+            (destination, before, limit),
+        )
+        return self.load([_item(destination, row) for row in rows])
+
+    def entrust(self, destination: str, fingerprint: str, memory: dict[str, Any]) -> bool:
+        """Have `destination` be told of a group again, with `memory` added; False if there is no such group."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT g.id, g.count, coalesce(o.memory, '{}') FROM groups g"
+                " LEFT JOIN outbox o ON o.group_id = g.id AND o.destination = ? WHERE g.fingerprint = ?",
+                (destination, fingerprint),
+            ).fetchall()
+            for group_id, count, said in rows:
+                db.execute(
+                    "INSERT INTO outbox (destination, group_id, total, told, level, since_at, memory)"
+                    " VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT (destination, group_id) DO UPDATE SET"
+                    " told = min(told, total - 1), due_at = 0, attempts = 0, dead = 0, memory = excluded.memory",
+                    (
+                        destination,
+                        group_id,
+                        max(count, 1),
+                        max(count, 1) - 1,
+                        time.time(),
+                        events.dumps(_read(said) | memory),
+                    ),
+                )
+            return bool(rows)
+
+    def mute(self, fingerprint: str, until: float) -> bool:
+        """Tell no destination of a group before `until` (0.0: tell them again); False if there is no such group."""
+        with self._transaction() as db:
+            changed = db.execute(
+                "UPDATE groups SET muted_until = ?, status = ? WHERE fingerprint = ?",
+                (until, "muted" if until else "open", fingerprint),
+            )
+            return changed.rowcount == 1
+
     def memory(self, destination: str) -> dict[str, Any]:
         """Return what the destination remembers over batches and processes."""
         rows = self._rows("SELECT memory FROM destinations WHERE name = ?", (destination,))
@@ -486,17 +536,14 @@ class SQLiteLedger:
         return self._with_facts(rows[0][0], _group(rows[0])) if rows else None
 
     def _with_facts(self, group_id: int, group: Group) -> Group:
-        found: dict[str, list[str]] = {"release": [], "environment": [], "server": []}
-        for kind, value in self._rows(
-            "SELECT kind, value FROM facts WHERE group_id = ? ORDER BY first_seen_at, value", (group_id,)
+        found: dict[str, dict[str, tuple[float, float]]] = {"release": {}, "environment": {}, "server": {}}
+        for kind, value, first_at, last_at in self._rows(
+            "SELECT kind, value, first_seen_at, last_seen_at FROM facts WHERE group_id = ?"
+            " ORDER BY first_seen_at, value",
+            (group_id,),
         ):
-            found.setdefault(kind, []).append(value)
-        return Group(
-            **{name: getattr(group, name) for name in _PLAIN},
-            releases=tuple(found["release"]),
-            environments=tuple(found["environment"]),
-            servers=tuple(found["server"]),
-        )
+            found.setdefault(kind, {})[value] = (first_at, last_at)
+        return replace(group, releases=found["release"], environments=found["environment"], servers=found["server"])
 
     def hours(self, since: float) -> list[tuple[str, str, int, int]]:
         """Return (error_type, module, hour, count) since a time; hours count from the epoch."""
@@ -600,7 +647,7 @@ def _event(text: str) -> Event:
 
 _PLAIN = (
     "fingerprint", "error_type", "error_module", "error_message", "component", "culprit", "level", "logger",
-    "count", "first_seen_at", "last_seen_at", "status", "issue_url",
+    "count", "first_seen_at", "last_seen_at", "status", "issue_url", "muted_until",
 )  # fmt: skip
 
 

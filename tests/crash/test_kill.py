@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from loghub.github.issue import read_state
+from loghub.github.block import read_state
 from tests.fakes.github import FakeGitHub
 from tests.processes import environment, python
 

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from loghub.github.issue import read_state
+from loghub.github.block import read_state
 from tests.configurations import everything
 from tests.fakes.github import FakeGitHub
 from tests.fakes.smtp import FakeSMTP
