@@ -17,7 +17,7 @@ from loghub import delivery, journal
 from loghub.delivery import Home, LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.journal import Journal
-from loghub.ledger.sqlite import CorruptLedgerError, SQLiteLedger
+from loghub.ledger.sqlite import SCHEMA_VERSION, CorruptLedgerError, SQLiteLedger
 from tests.channels import Told
 from tests.sightings import kind, note
 

@@ -14,12 +14,15 @@ VERBS = {
     "demo": "loghub.cli.demo",
     "drain": "loghub.cli.outbox",
     "groups": "loghub.cli.readers",
+    "link": "loghub.cli.link",
+    "mute": "loghub.cli.mute",
     "outbox": "loghub.cli.outbox",
     "preview": "loghub.cli.preview",
     "recent": "loghub.cli.readers",
     "show": "loghub.cli.readers",
     "stats": "loghub.cli.readers",
     "test": "loghub.cli.try_out",
+    "unmute": "loghub.cli.mute",
 }
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loghub.delivery import Home
+    from loghub.ledger.protocol import Group, Ledger
 
 OPTIONS = (
     click.option("--home", metavar="DIR", help="Folder of journal and ledger (LOGHUB_HOME)."),
@@ -86,6 +87,19 @@ def where(verb: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         call = option(call)
     return call
+
+
+def find_group(place: Where, fingerprint: str) -> tuple[Group, Ledger]:
+    """Return the group whose fingerprint begins so, and the ledger that knows it.
+
+    Raises:
+        ClickException: There is none.
+    """
+    ledger = place.open().ledger()
+    group = ledger.group(fingerprint)
+    if group is None:
+        raise click.ClickException(f"Nothing here has the fingerprint {fingerprint}: see loghub groups.")
+    return group, ledger
 
 
 def read_config(path: str) -> dict[str, Any]:

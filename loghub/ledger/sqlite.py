@@ -466,10 +466,7 @@ class SQLiteLedger:
     def mute(self, fingerprint: str, until: float) -> bool:
         """Tell no destination of a group before `until` (0.0: tell them again); False if there is no such group."""
         with self._transaction() as db:
-            changed = db.execute(
-                "UPDATE groups SET muted_until = ?, status = ? WHERE fingerprint = ?",
-                (until, "muted" if until else "open", fingerprint),
-            )
+            changed = db.execute("UPDATE groups SET muted_until = ? WHERE fingerprint = ?", (until, fingerprint))
             return changed.rowcount == 1
 
     def memory(self, destination: str) -> dict[str, Any]:
@@ -658,7 +655,8 @@ def _facts(tally: Tally) -> Iterator[tuple[str, Counter[str]]]:
 
 
 def _group(row: Sequence[Any]) -> Group:
-    return Group(**dict(zip(_PLAIN, row[1:], strict=True)))
+    read = dict(zip(_PLAIN, row[1:], strict=True))
+    return Group(**read | ({"status": "muted"} if read["muted_until"] > time.time() else {}))
 
 
 def _item(destination: str, row: Sequence[Any]) -> Item:

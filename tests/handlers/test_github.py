@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from loghub import delivery
-from loghub.github.client import GitHubClient
+from loghub import delivery, filters
 from loghub.github.block import read_state
+from loghub.github.client import GitHubClient
 from loghub.handlers.github import GitHubIssueHandler
 from tests.fakes.github import FakeGitHub, Token
 
@@ -45,6 +45,10 @@ class Bench:
         handler.home.now = self.clock
         return handler
 
+    def deploy(self, release):
+        """From now on, what is logged is of this release."""
+        self.handler.filters[:] = [filters.EventFilter(release=release)]
+
     def fail(self, kind=ValueError, times=1, text="bad price"):
         for _ in range(times):
             try:
@@ -74,6 +78,8 @@ class Bench:
 def bench(tmp_path, monkeypatch):
     """Return a maker of benches; the stand-in must have seen nothing that GitHub would not take."""
     monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(filters, "find_release", lambda *_: None)  # that of this checkout
+    monkeypatch.setattr(filters, "_shared", None)
     made = []
     with FakeGitHub(REPO) as fake:
 

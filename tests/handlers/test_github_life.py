@@ -1,0 +1,410 @@
+"""The life of an issue between several ledgers, people and GitHub: exactly one per bug, and always true."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from loghub.github.block import read_state, read_states
+from loghub.github.upkeep import CREATIONS_PER_MINUTE
+from tests.fakes.github import Token
+from tests.handlers.test_github import REPO, bench, writes  # noqa: F401 - a fixture
+
+DAY = 86_400
+
+
+def standing(fake):
+    """Return the issues as (number, state, reason)."""
+    return [(one["number"], one["state"], one["state_reason"]) for one in fake.issues(REPO)]
+
+
+def counts(fake, number=1):
+    """Return the counts in an issue, without the ledgers' names."""
+    return sorted(read_state(fake.issue(REPO, number)["body"]).counts.values())
+
+
+@pytest.fixture
+def two(bench):  # noqa: F811 - the fixture
+    """Return two benches whose ledgers share nothing but the repository."""
+    one, other = bench("one"), bench("other")
+    other.clock = other.handler.home.now = one.clock
+    other.handler._client._clock, other.handler._client._sleep = one.clock, one.clock.sleep
+    one.fake.clock = one.clock
+    return one, other
+
+
+# Exactly one
+
+
+def test_race(two):
+    """Two ledgers that open at the same time: the lowest stays, the other is its duplicate, the counts merge."""
+    one, other = two
+    one.fake.list_lag_seconds = 120
+    one.fail(times=3)
+    other.fail(times=4)
+    one.round()
+    other.round()
+    assert standing(one.fake) == [(1, "open", None), (2, "open", None)]
+    one.clock.now += 1000
+    one.round()
+    other.round()
+    assert standing(one.fake) == [(1, "open", None), (2, "closed", "duplicate")]
+    assert counts(one.fake) == [3, 4]
+    assert read_state(one.fake.issue(REPO, 2)["body"]).duplicate_of == 1
+    other.fail(times=2)
+    other.round(closing=True)
+    assert counts(one.fake) == [3, 6]
+    assert other.handler.home.ledger().groups()[0].issue_url.endswith("/issues/1")
+
+
+def test_race_seen_at_once(two):
+    """A ledger that opened second sees it right away, and its readers name the issue that stays."""
+    one, other = two
+    other.fail()
+    one.fail(times=2)
+    rounds = [one.round]
+    honest = other.handler.client.create_issue
+
+    def create(*args, **more):
+        while rounds:
+            rounds.pop()()
+        return honest(*args, **more)
+
+    other.handler.client.create_issue = create
+    assert other.round()
+    assert standing(one.fake) == [(1, "open", None), (2, "closed", "duplicate")]
+    assert counts(one.fake) == [1, 2]
+    assert other.handler.home.ledger().groups()[0].issue_url.endswith("/issues/1")
+
+
+def test_killed_after_opening(two, monkeypatch):
+    """A process that dies between two requests leaves it to the next one to look."""
+    one, other = two
+    one.fake.list_lag_seconds = 5
+    one.fail()
+    one.round()
+    other.fail()
+    monkeypatch.setattr(
+        "loghub.github.upkeep.Upkeep._look_again", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        other.round()
+    monkeypatch.undo()
+    assert len(one.issues()) == 2
+    one.clock.now += 100
+    memory = other.handler.home.ledger().memory(other.handler.destination)
+    assert memory["wake_at"] <= one.clock.now
+    other.round()
+    assert standing(one.fake) == [(1, "open", None), (2, "closed", "duplicate")]
+
+
+def test_quoted_marker(bench):  # noqa: F811 - the fixture
+    """An issue in which a person quotes ours, as raw text even, is neither taken for it nor closed."""
+    one = bench()
+    one.fail(times=2)
+    one.round()
+    body = one.fake.issue(REPO, 1)["body"]
+    quoted = "\n".join(f"> {line}" for line in body.split("\n"))
+    for text in (f"Look:\n\n{body}", quoted, f"````\n{body}\n````"):
+        one.fake.add_issue(REPO, "What is this?", text, author="somebody")
+    other = bench("other")
+    other.fail(times=3)
+    other.round()
+    assert counts(one.fake) == [2, 3]
+    assert {state for _, state, _ in standing(one.fake)} == {"open"}
+    assert [one.fake.issue(REPO, number)["body"] for number in (2, 3)] == [f"Look:\n\n{body}", quoted]
+
+
+def test_many_pages(bench):  # noqa: F811 - the fixture
+    """The issue of a bug is found among many, on whatever page it stands."""
+    one = bench()
+    for number in range(120):
+        one.fake.add_issue(REPO, f"old {number}", labels=["automated-report"])
+    one.fail()
+    one.round()
+    other = bench("other")
+    other.fail()
+    other.round()
+    assert len(one.issues()) == 121
+    assert counts(one.fake, 121) == [1, 1]
+
+
+def test_list_is_read_once(bench):  # noqa: F811 - the fixture
+    """The whole list is read once in a ledger's life; later looks ask for what has changed, by ETag."""
+    one = bench()
+    for kind in (ValueError, KeyError, TypeError, OSError):
+        one.fail(kind)
+        one.round()
+    lists = [request for request in one.fake.requests if request.path.partition("?")[0].endswith("/issues")]
+    whole = [request for request in lists if request.method == "GET" and "since=" not in request.path]
+    assert len(whole) <= 2  # with our label, and by the author
+    again = bench("home")
+    again.handler.home.ledger()
+    again.fail(LookupError)
+    again.round()
+    lists = [r for r in one.fake.requests if r.method == "GET" and r.path.partition("?")[0].endswith("/issues")]
+    assert [request for request in lists if "since=" not in request.path] == whole
+
+
+# What people do
+
+
+def test_follows_a_duplicate(bench):  # noqa: F811 - the fixture
+    """Closed as a duplicate of #n: what is counted goes on there, with our label, beside what people wrote."""
+    one = bench()
+    one.fail()
+    one.round()
+    theirs = one.fake.add_issue(REPO, "Prices are wrong", "It hurts.\r\nBadly.")
+    one.fake.add_comment(REPO, 1, f"Duplicate of #{theirs.number}")
+    one.fake.close(REPO, 1, "duplicate")
+    one.fail(times=2)
+    one.round(closing=True)
+    body = one.fake.issue(REPO, 2)["body"]
+    assert body.startswith("It hurts.\r\nBadly.\r\n\r\n<!-- loghub:begin -->\r\n")
+    assert counts(one.fake, 2) == [3]
+    assert [label["name"] for label in one.fake.issue(REPO, 2)["labels"]] == ["automated-report"]
+    other = bench("other")
+    other.fail(times=5)
+    other.round()
+    assert counts(one.fake, 2) == [3, 5]
+    assert len(one.issues()) == 2
+
+
+def test_duplicate_of_nothing(bench):  # noqa: F811 - the fixture
+    """Closed as a duplicate without saying of what: counted, silent."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fake.close(REPO, 1, "duplicate")
+    before = writes(one.fake)
+    one.fail()
+    assert one.round(closing=True)
+    assert writes(one.fake) == before
+
+
+def test_transferred(bench):  # noqa: F811 - the fixture
+    """An issue that was moved to another repository is kept up to date there."""
+    one = bench()
+    one.fake.add_repo("acme/other")
+    one.fake.add_issue("acme/other", "their own")
+    one.fail()
+    one.round()
+    number = one.fake.transfer(REPO, 1, "acme/other")
+    for _ in range(2):
+        one.fail()
+        one.round(closing=True)
+    assert read_state(one.fake.issue("acme/other", number)["body"]).count == 3
+    assert one.issues() == []
+
+
+def test_transferred_out_of_sight(bench):  # noqa: F811 - the fixture
+    """An issue that was moved to where the token may not look is opened anew."""
+    one = bench()
+    one.fake.add_repo("acme/secret", private=True)
+    one.fake.tokens[one.fake.token] = Token(repos=(REPO,))
+    one.fail()
+    one.round()
+    one.fake.transfer(REPO, 1, "acme/secret")
+    one.fail()
+    one.round(closing=True)
+    assert [issue["number"] for issue in one.issues()] == [2]
+    assert counts(one.fake, 2) == [2]
+
+
+def test_locked(bench):  # noqa: F811 - the fixture
+    """A locked issue gets no comment; its count goes on."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fake.edit(REPO, 1, locked=True)
+    one.fail(times=10)
+    one.round(closing=True)
+    assert one.fake.comments(REPO, 1) == []
+    assert counts(one.fake) == [11]
+
+
+def test_renamed_label(bench):  # noqa: F811 - the fixture
+    """Where our label was renamed, ledgers that know nothing find the issue all the same."""
+    one = bench()
+    one.fail()
+    one.round()
+    repo = one.fake.repo(REPO)
+    label = repo.labels.pop("automated-report")
+    label["name"] = "robot"
+    repo.labels["robot"] = label
+    one.fake.edit(REPO, 1, labels=["bug", "robot"])
+    other = bench("other")
+    other.fail()
+    other.round()
+    assert len(one.issues()) == 1
+    third = bench("third")
+    third.fail(KeyError)
+    third.round()
+    third.fail()
+    third.round(closing=True)
+    assert len(one.issues()) == 2
+    assert counts(one.fake) == [1, 1, 1]
+
+
+def test_mute_for_days(bench):  # noqa: F811 - the fixture
+    """loghub:mute-30d silences for thirty days, then the label goes and the whole count is told."""
+    one = bench()
+    one.fake.clock = one.clock
+    one.fail()
+    one.round()
+    one.fake.add_label(REPO, "loghub:mute-30d")
+    one.fake.edit(REPO, 1, labels=["automated-report", "loghub:mute-30d"])
+    for _ in range(3):
+        one.clock.now += 9.9 * DAY
+        one.fail()
+        assert one.round(closing=True)
+        assert counts(one.fake) == [1]
+    assert one.handler.home.ledger().groups()[0].status == "muted"
+    one.clock.now += DAY
+    one.fail()
+    one.round(closing=True)
+    assert counts(one.fake) == [5]
+    assert [label["name"] for label in one.fake.issue(REPO, 1)["labels"]] == ["automated-report"]
+
+
+def test_muted_by_hand(bench):  # noqa: F811 - the fixture
+    """A group muted in the ledger is counted and told to nobody, until it is unmuted."""
+    one = bench()
+    one.fail()
+    ledger = one.handler.home.ledger()
+    one.round()
+    group = ledger.groups()[0]
+    ledger.mute(group.fingerprint, float("inf"))
+    asked = len(one.fake.requests)
+    one.fail(times=20)
+    assert one.round(closing=True)
+    assert len(one.fake.requests) == asked
+    assert (ledger.groups()[0].count, ledger.groups()[0].status) == (21, "muted")
+    ledger.mute(group.fingerprint, 0.0)
+    one.fail()
+    one.round(closing=True)
+    assert counts(one.fake) == [22]
+
+
+def test_quiet(bench):  # noqa: F811 - the fixture
+    """An issue that was silent for quiet_close_days is closed; seen again, it is open again, and no regression."""
+    one = bench(quiet_close_days=14)
+    one.fake.clock = one.clock
+    one.fail()
+    one.round()
+    one.fail(KeyError)
+    one.round()
+    for _ in range(15):
+        one.clock.now += DAY
+        one.fail(KeyError)
+        one.round(closing=True)
+    assert standing(one.fake) == [(1, "closed", "completed"), (2, "open", None)]
+    assert one.handler.home.ledger().group(read_state(one.fake.issue(REPO, 1)["body"]).fingerprint).status == "resolved"
+    one.clock.now += 60
+    one.fail()
+    one.round(closing=True)
+    issue = one.fake.issue(REPO, 1)
+    assert issue["state"] == "open"
+    assert "regression" not in [label["name"] for label in issue["labels"]]
+    assert "silent" in one.fake.comments(REPO, 1)[0]["body"]
+    assert not read_state(issue["body"]).quiet
+
+
+def test_quiet_needs_nothing_to_wait(bench):  # noqa: F811 - the fixture
+    """A silent issue is closed although nothing waits for delivery, and nobody else's is."""
+    one = bench(quiet_close_days=2)
+    one.fake.clock = one.clock
+    one.fail()
+    one.round()
+    home = one.handler.home
+    assert home.look_at == float("inf")
+    for _ in range(60):
+        one.clock.now = max(home.wake_at, one.clock.now)
+        one.round()
+    assert standing(one.fake) == [(1, "closed", "completed")]
+
+
+def test_linked(bench):  # noqa: F811 - the fixture
+    """An issue that a person has linked gets the block; ours is closed as its duplicate, and the counts stay."""
+    one = bench()
+    one.fail(times=3)
+    one.round()
+    theirs = one.fake.add_issue(REPO, "Prices are wrong", "It hurts.")
+    ledger = one.handler.home.ledger()
+    ledger.entrust(one.handler.destination, ledger.groups()[0].fingerprint, {"link_to": theirs.number})
+    one.round(closing=True)
+    assert standing(one.fake) == [(1, "closed", "duplicate"), (2, "open", None)]
+    assert one.fake.issue(REPO, 2)["body"].startswith("It hurts.\n\n<!-- loghub:begin -->")
+    one.fail()
+    one.round(closing=True)
+    assert counts(one.fake, 2) == [4]
+    other = bench("other")
+    other.fail()
+    other.round()
+    assert counts(one.fake, 2) == [1, 4]
+
+
+# The storm
+
+
+def test_storm(bench):  # noqa: F811 - the fixture
+    """Beyond issues_per_hour one issue lists what waits, is kept up to date, and closed when all have their own."""
+    one = bench(issues_per_hour=5)
+    one.fake.clock = one.clock
+    kinds = [type(f"E{number}", (ValueError,), {}) for number in range(12)]
+    for times, kind in enumerate(kinds, 1):
+        one.fail(kind, times)
+    one.round()
+
+    def storms():
+        return [issue for issue in one.fake.issues(REPO) if "Storm" in issue["title"]]
+
+    assert len(one.issues()) == 5
+    (storm,) = storms()
+    assert "7 bugs with 63 occurrences wait" in storm["body"]
+    rows = [line for line in storm["body"].split("\n") if "`E" in line]
+    assert rows[0].startswith("| 12 | `E11:")
+    one.clock.now += 301
+    one.fail(kinds[11], 8)
+    one.round()
+    assert "7 bugs with 71 occurrences wait" in storms()[0]["body"]
+    for _ in range(40):
+        one.clock.now = max(one.clock.now + 1, min(one.handler.home.look_at, one.handler.home.wake_at))
+        one.round()
+        if storms()[0]["state"] == "closed":
+            break
+    assert len(one.issues()) == 12
+    assert len(storms()) == 1
+    assert storms()[0]["state_reason"] == "completed"
+    assert sum(read_state(issue["body"]).count for issue in one.issues()) == sum(range(13)) + 8
+
+
+def test_new_issues_in_a_minute(bench):  # noqa: F811 - the fixture
+    """No more than twenty issues are opened in a minute, whatever issues_per_hour says."""
+    one = bench(issues_per_hour=100)
+    one.fake.clock = one.clock
+    for number in range(30):
+        one.fail(type(f"E{number}", (ValueError,), {}))
+    started = one.clock.now
+    one.round()
+    assert len(one.issues()) == CREATIONS_PER_MINUTE
+    while len(one.issues()) < 30:
+        one.clock.now += 1
+        one.round()
+    assert one.clock.now - started > 60
+    assert not [issue for issue in one.fake.issues(REPO) if "Storm" in issue["title"]]
+
+
+def test_two_ledgers_one_storm(two):
+    """Ledgers that share nothing list what waits in one storm issue, which ends with the last of them."""
+    for one in two:
+        one.handler.issues_per_hour = 1
+        for number in range(3):
+            one.fail(type(f"E{number}{id(one)}", (ValueError,), {}))
+        one.round()
+    (storm,) = [issue for issue in two[0].fake.issues(REPO) if "Storm" in issue["title"]]
+    states = read_states(storm["body"])
+    assert [state.count for state in states] == [2, 2]
+    assert all(state.fingerprint.startswith("storm:") for state in states)
+    assert json.dumps(two[0].handler.home.ledger().memory(two[0].handler.destination))
