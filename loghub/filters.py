@@ -133,8 +133,23 @@ def in_container() -> bool:
     return any(map(os.path.exists, marks)) or "KUBERNETES_SERVICE_HOST" in os.environ
 
 
+def hide(secret: str) -> None:
+    """Have `secret`, a credential that a handler was given, replaced wherever an event holds it from now on.
+
+    The last few are kept: tokens change. A short one is not hidden, as it may be a word of the text.
+    """
+    global _hidden  # noqa: PLW0603 - a new tuple each time: other threads read it meanwhile
+    if len(secret) >= _MIN_HIDDEN_CHARS and secret not in _hidden:
+        _hidden = (secret, *_hidden[: _MAX_HIDDEN - 1])
+
+
+_MIN_HIDDEN_CHARS = 20  # GitHub's have 40 and more
+_MAX_HIDDEN = 16
+_hidden: tuple[str, ...] = ()
+
+
 def _own_secrets() -> list[str]:
-    return env.read_all("GITHUB_TOKEN", "GH_TOKEN")
+    return [*env.read_all("GITHUB_TOKEN", "GH_TOKEN"), *_hidden]
 
 
 def _text_or_none(owner: object, name: str, value: object) -> str | None:

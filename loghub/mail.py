@@ -227,7 +227,7 @@ def _entry(bug: Item, room: int) -> _Entry:
 
 def _about(bug: Item, key: str) -> str:
     """Return on one short line what the newest event or else the group says under `key`."""
-    newest = getattr(bug.group, f"{key}s", ())[-1:]  # releases, environments
+    newest = list(getattr(bug.group, f"{key}s", ()))[-1:]  # releases, environments
     known = newest[0] if newest else getattr(bug.group, key, "")
     return _line(bug.event.get(key) or known)
 

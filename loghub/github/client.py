@@ -4,6 +4,7 @@
 
     DeliveryError                        GitHub could not be asked or told now
       BadTokenError            401       no token, or one that GitHub does not know
+        ExpiredTokenError      401       it has ended
       ForbiddenError           403       the token lacks a permission, or nobody may
       NotFoundError            404       not there, or hidden from this token
       GoneError                410       issues are disabled, or this one was deleted
@@ -28,7 +29,7 @@ import ssl
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
@@ -57,6 +58,10 @@ class EndlessReply(ValueError):  # noqa: N818 - its name is shown as the reason
 
 class BadTokenError(DeliveryError):
     """There is no token, or GitHub does not accept it (401)."""
+
+
+class ExpiredTokenError(BadTokenError):
+    """The token has ended (401)."""
 
 
 class ForbiddenError(DeliveryError):
@@ -94,6 +99,15 @@ class InvalidError(RefusedError):
     """GitHub will never take this as it is (400, 422)."""
 
 
+class _Call(NamedTuple):
+    method: str
+    url: str
+    told: Mapping[str, Any] | None
+    params: Mapping[str, str] | None
+    etag: str
+    write: bool
+
+
 class GitHubClient:
     """GitHub's REST API for the issues of one repository; for one thread at a time.
 
@@ -105,14 +119,18 @@ class GitHubClient:
         clock: Epoch seconds.
         sleep: Waits for the rest of the second that must lie between two writes.
         api_version: The version of GitHub's API.
+        renew: Called with a token that GitHub refused (401); True: ask once more, with what `token` gives then.
 
     Attributes:
+        ahead: How far our clock is ahead of the server's, in seconds, by the last reply that told its time.
         next_write_at: No write before this time (epoch seconds). Processes that share a token may share it.
         quiet_until: No request at all before this time, because GitHub asked for quiet.
         before_write: Called before each write, and when GitHub asks for quiet, to keep these two where the next
             process finds them.
         replied: Headers of the last reply.
         etag: Of the list of issues that was read last, if it fits one page.
+        token_expires_at: When the token ends, by the last reply (epoch seconds); None: never, or not known. Kept
+            from process to process, it tells an expired token from a bad one: GitHub's 401 says the same of both.
 
     Every method raises the errors that the module's docstring draws.
     """
@@ -127,12 +145,15 @@ class GitHubClient:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         api_version: str = "2022-11-28",
+        renew: Callable[[str], bool] | None = None,
     ) -> None:
         self.repo = repo
         self.api_url = api_url.rstrip("/")
+        self.ahead = 0.0
         self.next_write_at = 0.0
         self.quiet_until = 0.0
         self.before_write: Callable[[], None] = lambda: None
+        self.token_expires_at: float | None = None
         self.replied: Mapping[str, str] = {}
         self.etag = ""
         self._known: dict[str, tuple[str, dict[str, Any]]] = {}  # issues as they were last read, with their ETags
@@ -144,6 +165,7 @@ class GitHubClient:
         self._clock = clock
         self._sleep = sleep
         self._api_version = api_version
+        self._renew = renew
         self._session: requests.Session | None = None
         self._session_pid = 0
         self._limits_in_a_row = 0
@@ -252,6 +274,16 @@ class GitHubClient:
         """
         self._wait(write=True)
 
+    def installation_token(self, installation_id: int, permissions: Mapping[str, str]) -> dict[str, Any]:
+        """Return a new ``token`` of a GitHub App's installation, for this repository alone, and when it ends.
+
+        Asked with the app's own JWT as token. It writes nothing in the repository, and may be asked again.
+        https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app
+        """
+        told = {"repositories": [self.repo.partition("/")[2]], "permissions": dict(permissions)}
+        url = f"{self.api_url}/app/installations/{int(installation_id)}/access_tokens"
+        return dict(self._ask("POST", url, dict, told, write=False)[1])
+
     # One request
 
     def _issue_url(self, issue: int | str) -> str:
@@ -283,28 +315,40 @@ class GitHubClient:
         *,
         params: Mapping[str, str] | None = None,
         etag: str = "",
+        write: bool | None = None,
     ) -> tuple[requests.Response, Any]:
         """Return the reply and its JSON, which is of type `kind`; raise what the status means.
 
-        With `etag` the reply may be a 304 without JSON: nothing has changed.
+        With `etag`, of what is known already, the reply may be a 304 without JSON: nothing has changed. `write` says
+        whether it changes something in the repository; by default everything but a GET does.
         """
-        write = method != "GET"
-        self._wait(write)
-        if write:
-            self._note_write()
-        try:
-            response = self._follow(method, url, told, params, etag)
-        finally:
-            if write:
-                self._note_write()
-        self.replied = response.headers
+        call = _Call(method, url, told, params, etag, method != "GET" if write is None else write)
+        response = self._reply(call)
+        if response.status_code == 401 and self._renew is not None and self._renew(self._sent_token):
+            response = self._reply(call)
         read = _json(response)
-        unchanged = response.status_code == 304 and etag
+        unchanged = response.status_code == 304 and bool(etag)
         if unchanged or (200 <= response.status_code < 300 and _is(read, kind)):
             self._limits_in_a_row = 0
+            self.token_expires_at = token_expires_at(response.headers)
             self._note_limit(response)
             return response, read
-        raise self._failure(response, read, write)
+        raise self._failure(response, read, call.write)
+
+    def _reply(self, call: _Call) -> requests.Response:
+        """Return what GitHub answers when its limits let us ask."""
+        self._wait(call.write)
+        if call.write:
+            self._note_write()
+        try:
+            response = self._follow(call)
+        finally:
+            if call.write:
+                self._note_write()
+        self.replied = response.headers
+        now = self._clock()
+        self.ahead = now - _server_time(response, now - self.ahead)
+        return response
 
     def _wait(self, write: bool) -> None:
         """Sit out the rest of the second between two writes; raise where the wait would be longer."""
@@ -333,18 +377,16 @@ class GitHubClient:
                 self.quiet_until = now + min(reset, _LONGEST_PAUSE_SECONDS)
                 self.before_write()
 
-    def _follow(
-        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None, etag: str
-    ) -> requests.Response:
+    def _follow(self, call: _Call) -> requests.Response:
         """Send, and follow redirects with the same method and body: requests would make a GET of a POST."""
         history: list[requests.Response] = []
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._send(method, url, told, params, etag)
+            response = self._send(call)
             if response.status_code not in _REDIRECTS:
                 response.history = history
                 return response
             history.append(response)
-            url, params = self._own(response.url, response.headers.get("Location", "")), None
+            call = call._replace(url=self._own(response.url, response.headers.get("Location", "")), params=None)
         raise DeliveryError(f"GitHub redirected more than {_MAX_REDIRECTS} times: check repo and api_url.")
 
     def _own(self, base: str, pointer: str) -> str:
@@ -358,17 +400,14 @@ class GitHubClient:
             raise DeliveryError(f"GitHub points to {origin}, where its token must not go: check api_url.")
         return url
 
-    def _send(
-        self, method: str, url: str, told: Mapping[str, Any] | None, params: Mapping[str, str] | None, etag: str
-    ) -> requests.Response:
-        write = method != "GET"
-        headers = self._headers(write) | ({"If-None-Match": etag} if etag else {})
+    def _send(self, call: _Call) -> requests.Response:
+        headers = self._headers(call.write) | ({"If-None-Match": call.etag} if call.etag else {})
         try:
             response = self._connection().request(
-                method,
-                url,
-                params=params,
-                json=told,
+                call.method,
+                call.url,
+                params=call.params,
+                json=call.told,
                 headers=headers,
                 auth=_as_it_is,
                 timeout=self._timeout,
@@ -377,9 +416,9 @@ class GitHubClient:
             )
             return self._whole(response)
         except (OSError, ValueError, HTTPError) as error:  # requests' own errors are OSErrors
-            lost = write and not _never_sent(error)
+            lost = call.write and not _never_sent(error)
             # Only its name: the texts of these errors may hold a proxy's password.
-            why = f"{urlsplit(url).hostname} did not answer ({type(_root(error)).__name__})"
+            why = f"{urlsplit(call.url).hostname} did not answer ({type(_root(error)).__name__})"
             raise _unanswered(why, lost) from None
 
     def _whole(self, response: requests.Response) -> requests.Response:
@@ -400,7 +439,10 @@ class GitHubClient:
             "User-Agent": "loghub",
             "X-GitHub-Api-Version": self._api_version,
         }
-        self._sent_token = token = (self._token() or "").strip()
+        before, self._sent_token = self._sent_token, self._current_token()
+        token = self._sent_token
+        if before not in ("", token):
+            self.token_expires_at = None  # that was another one
         if token:
             if not (token.isascii() and token.isprintable()) or " " in token:
                 raise BadTokenError("The GitHub token is malformed: set GITHUB_TOKEN to a valid token.")
@@ -408,6 +450,13 @@ class GitHubClient:
         elif write:
             raise BadTokenError("There is no GitHub token: set GITHUB_TOKEN to a valid token.")
         return headers
+
+    def _current_token(self) -> str:
+        try:
+            return (self._token() or "").strip()
+        except RateLimitedError as error:  # whoever makes the token asks the same GitHub
+            self.quiet_until = self._clock() + (error.retry_after or 0.0)
+            raise
 
     def _connection(self) -> requests.Session:
         """Return this process's session: a connection that a fork shares would mix the replies of two."""
@@ -431,7 +480,7 @@ class GitHubClient:
     def _refusal(self, response: requests.Response, status: int, said: str) -> DeliveryError:
         path = urlsplit(response.url).path
         if status == 401:
-            return BadTokenError("GitHub refused the token (401): set GITHUB_TOKEN to a valid token.")
+            return self._refused_token(response, said)
         if status in (403, 451):
             return self._forbidden(response, status, said)
         if status == 404:
@@ -443,6 +492,16 @@ class GitHubClient:
         if status in (400, 413, 422):
             return InvalidError(f"GitHub will not take this as it is ({status}): {said}.")
         return DeliveryError(f"GitHub did not do this ({status}: {said}): try again later.")
+
+    def _refused_token(self, response: requests.Response, said: str) -> BadTokenError:
+        ends_at = self.token_expires_at
+        if ends_at is not None and ends_at <= _server_time(response, self._clock()):
+            ended = datetime.fromtimestamp(ends_at, UTC).strftime("expired on %Y-%m-%d at %H:%M UTC")
+        elif "expired" in said.lower():
+            ended = "has expired"
+        else:
+            return BadTokenError("GitHub refused the token (401): set GITHUB_TOKEN to a valid token.")
+        return ExpiredTokenError(f"The GitHub token {ended} (401): make a new one, and set GITHUB_TOKEN to it.")
 
     def _forbidden(self, response: requests.Response, status: int, said: str) -> ForbiddenError:
         # Some kinds of token get the header with every reply; only these words make it the reason.
@@ -476,6 +535,19 @@ class GitHubClient:
         text = " ".join("; ".join([str(read.get("message") or "no reason given"), *parts]).split())
         text = text.replace(self._sent_token, "***") if self._sent_token else text
         return text[:_MAX_SAID].rstrip(". ")
+
+
+def token_expires_at(headers: Mapping[str, str]) -> float | None:
+    """Return when the token that a reply is for ends (epoch seconds); None if it does not, or is not said to.
+
+    ``GitHub-Authentication-Token-Expiration`` is ``2026-12-01 10:00:00 UTC`` or, as
+    https://github.com/google/go-github/pull/2650 found, ``2026-12-01 10:00:00 -0700``.
+    """
+    text = headers.get("GitHub-Authentication-Token-Expiration", "").strip().replace(" UTC", " +0000")
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from loghub import delivery, env, options
-from loghub.errors import DeliveryError
+from loghub.errors import DeliveryError, OptionValueError
+from loghub.filters import hide
+from loghub.github import access, lifecycle
 from loghub.github import issue as text
-from loghub.github import lifecycle
 from loghub.github.issue import Draft
 from loghub.github.lifecycle import state_of
 from loghub.handlers.base import OutboxHandler
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from loghub.delivery import Batch
     from loghub.event import Event
+    from loghub.github.app import AppToken
     from loghub.github.client import GitHubClient
     from loghub.ledger.protocol import Item
 
@@ -40,15 +41,22 @@ class GitHubIssueHandler(OutboxHandler):
         repo: ``owner/name`` (env GITHUB_REPO, then GITHUB_REPOSITORY).
         token: Needs Issues: write (env GITHUB_TOKEN, then GH_TOKEN).
         token_file: A file that holds the token instead; read again before each use.
-        api_url: env GITHUB_API_URL, or https://api.github.com; https://HOST/api/v3 of an Enterprise Server.
+        app_id: Of a GitHub App that lends a token instead (extra ``app``): its id or client id. The app needs the
+            repository permission Issues: write; with `codeowners` also Contents: read.
+        private_key_file: The .pem file that GitHub made for the app.
+        installation_id: The number at the end of the address of the installation's settings.
+        api_url: env GITHUB_API_URL, or https://api.github.com; https://HOST/api/v3 of an Enterprise Server,
+            https://api.SUBDOMAIN.ghe.com with data residency.
         web_url: Where people read; by default found from `api_url`.
         labels: Of new issues. One named automated-report (or else the last) marks them as loghub's.
         auto_label: Also the component as a label (env ERROR_REPORTING_AUTO_LABEL).
         assignees: Of new issues.
+        codeowners: Whether the repository's CODEOWNERS say who else is assigned.
         title: Its template; knows type, component, message, module, function, culprit, environment, level.
         comment_limit: The most comments on one issue.
         issues_per_hour: The most new issues, over all processes of the ledger; the others wait.
         reopen: Whether a bug that is seen again after its issue was closed as completed reopens it.
+        quiet_close_days: An issue whose bug was not seen for so many days is closed; None: never.
         allow_public: False: nothing is sent to a public repository.
         rest: As `OutboxHandler`.
     """
@@ -61,11 +69,15 @@ class GitHubIssueHandler(OutboxHandler):
         repo: str | None = None,
         token: str | None = None,
         token_file: str | None = None,
+        app_id: int | str | None = None,
+        private_key_file: str | None = None,
+        installation_id: int | None = None,
         api_url: str | None = None,
         web_url: str | None = None,
         labels: Sequence[str] = ("bug", _OWN_LABEL),
         auto_label: bool | None = None,
         assignees: Sequence[str] = (),
+        codeowners: bool = False,
         title: str = "[Auto] {type}: {component}",
         comment_limit: int = 50,
         issues_per_hour: int = 60,
@@ -76,9 +88,11 @@ class GitHubIssueHandler(OutboxHandler):
     ) -> None:
         self.repo = _repository(self, repo)
         self._token = token and options.text(self, "token", token)
-        self.token_file = token_file and options.text(self, "token_file", token_file)
-        self.api_url = _url(self, "api_url", api_url or env.read("GITHUB_API_URL") or "https://api.github.com")
-        self.web_url = _url(self, "web_url", web_url) if web_url else _web(self.api_url)
+        self.token_file = token_file and access.file_path(self, "token_file", token_file)
+        self.api_url = access.address(
+            self, "api_url", api_url or env.read("GITHUB_API_URL") or "https://api.github.com"
+        )
+        self.web_url = access.address(self, "web_url", web_url) if web_url else access.web_address(self.api_url)
         self.labels = options.names(self, "labels", labels)
         self.auto_label = (
             options.variable_flag("ERROR_REPORTING_AUTO_LABEL", default=True)
@@ -86,32 +100,51 @@ class GitHubIssueHandler(OutboxHandler):
             else options.flag(self, "auto_label", auto_label)
         )
         self.assignees = options.names(self, "assignees", assignees)
+        self.codeowners = options.flag(self, "codeowners", codeowners)
         self.title = text.check_title(title)
         self.comment_limit = options.whole(self, "comment_limit", comment_limit)
         self.issues_per_hour = options.whole(self, "issues_per_hour", issues_per_hour)
         self.reopen = options.flag(self, "reopen", reopen)
-        self.quiet_close_days = quiet_close_days
+        self.quiet_close_days = _days(self, "quiet_close_days", quiet_close_days)
         self.allow_public = options.flag(self, "allow_public", allow_public)
+        self.app = self._app_token(app_id, private_key_file, installation_id)
         self._client: GitHubClient | None = None
-        if self.repo and (self.token_file or self.token()):
+        if self.repo and (self.app or self._has_token()):
             self.destination = f"github:{self.repo}"
         super().__init__(**rest)
 
     def token(self) -> str | None:
-        """Return the token as it is now, or None.
+        """Return the token as it is now, or None; a GitHub App's is borrowed from GitHub.
 
         Raises:
-            DeliveryError: Its file cannot be read.
+            DeliveryError: Its file cannot be read, or GitHub lends none.
         """
-        if self._token:
-            return self._token
-        if self.token_file:
-            try:
-                with open(self.token_file, encoding="utf-8") as file:
-                    return file.read(4096).strip() or None
-            except (OSError, ValueError) as error:
-                raise DeliveryError(f"token_file {self.token_file} cannot be read ({error}): mend it.") from error
-        return env.read("GITHUB_TOKEN", "GH_TOKEN")
+        if self.app is not None:
+            token: str | None = self.app()
+        elif self._token:
+            token = self._token
+        elif self.token_file:
+            token = access.read_token(self.token_file)
+        else:
+            token = env.read("GITHUB_TOKEN", "GH_TOKEN")
+        if token:
+            hide(token)
+        return token
+
+    def _app_token(self, app_id: object, key_file: object, installation_id: object) -> AppToken | None:
+        given = {"app_id": app_id, "private_key_file": key_file, "installation_id": installation_id}
+        permissions = {"issues": "write"} | ({"contents": "read"} if self.codeowners else {})
+        app = access.app_token(self, given, self.repo or "", self.api_url, permissions)
+        if app is not None and (self._token or self.token_file):
+            other = "token" if self._token else "token_file"
+            raise OptionValueError(f"{type(self).__name__}: {other} and app_id both say whose token: keep one of them.")
+        return app
+
+    def _has_token(self) -> bool:
+        try:
+            return bool(self.token())
+        except DeliveryError:  # its file may be mended later
+            return True
 
     @property
     def client(self) -> GitHubClient:
@@ -119,7 +152,8 @@ class GitHubIssueHandler(OutboxHandler):
         if self._client is None:
             from loghub.github.client import GitHubClient
 
-            self._client = GitHubClient(self.repo or "", self.token, self.api_url, sleep=delivery.pause)
+            renew = None if self.app is None else self.app.renew
+            self._client = GitHubClient(self.repo or "", self.token, self.api_url, sleep=delivery.pause, renew=renew)
         return self._client
 
     def draft(self, item: Item, ledger_id: str) -> Draft:
@@ -190,17 +224,10 @@ def _repository(owner: object, repo: str | None) -> str | None:
     return value
 
 
-def _url(owner: object, name: str, value: object) -> str:
-    url = options.text(owner, name, value).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        options.refuse(owner, name, value, "an address that begins with https://")
-    return url
-
-
-def _web(api_url: str) -> str:
-    """Return where people read what `api_url` serves."""
-    parts = urlsplit(api_url)
-    if parts.hostname == "api.github.com":
-        return "https://github.com"
-    return f"{parts.scheme}://{parts.netloc}"
+def _days(owner: object, name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    days = options.number(owner, name, value)
+    if not days:
+        options.refuse(owner, name, value, "a number of days above 0, or none")
+    return days
