@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
-import time
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from loghub.cli import check_github
+from loghub.cli.finding import Finding
 from loghub.cli.where import Where, configure, load_handlers, read_config, reports, where
-from loghub.errors import DeliveryError, LedgerError, LoghubError
+from loghub.errors import DeliveryError, LedgerError
 from loghub.event import dumps
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.handlers.smtp import BatchingSMTPHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from loghub.handlers.base import ReportingHandler
 
 LOW_DISK_BYTES = 500 << 20
-CLOCK_SECONDS = 120
-
-
-class Finding(NamedTuple):
-    """One line: how it is, what was looked at, what was found."""
-
-    verdict: Literal["ok", "note", "FAIL"]
-    subject: str
-    text: str
 
 
 @click.command(short_help="Check settings, token, permissions, mail server, disk.")
@@ -43,7 +33,7 @@ class Finding(NamedTuple):
 def check(place: Where, file: str, as_json: bool) -> None:
     """Check each setting of a logging.yaml, the token and what it may do, labels, mail server, clock, disk.
 
-    Nothing is sent. Exit code 1 if anything fails.
+    Nothing is sent or changed. Exit code 1 if anything fails.
 
     \b
     Example:
@@ -81,7 +71,7 @@ def _look(place: Where, path: str) -> Iterator[Finding]:
             seen.add(id(handler.home))
             yield from _home(handler)
         if isinstance(handler, GitHubIssueHandler):
-            yield from _github(handler)
+            yield from check_github.look(handler)
         elif isinstance(handler, BatchingSMTPHandler):
             yield from _mail(handler)
         elif isinstance(handler, JSONDetailHandler):
@@ -151,72 +141,6 @@ def _mail(handler: BatchingSMTPHandler) -> Iterator[Finding]:
         yield Finding(
             "ok", "mail", f"{handler.server} takes our login; mails go to {len(handler.recipients)} address(es)."
         )
-
-
-def _github(handler: GitHubIssueHandler) -> Iterator[Finding]:
-    if not handler.repo:
-        yield Finding("note", "github", "no repository: set GITHUB_REPO (owner/name); until then errors are only kept.")
-        return
-    try:
-        token = handler.token()
-    except DeliveryError as error:
-        yield Finding("FAIL", "github", str(error))
-        return
-    if not token:
-        yield Finding("note", "github", "no token: set GITHUB_TOKEN; until then errors are counted and kept.")
-        return
-    yield from _token_file(handler)
-    try:
-        found = handler.client.repository()
-    except LoghubError as error:
-        yield Finding("FAIL", "github", str(error))
-        return
-    yield from _repository(handler, found)
-    yield from _scopes(handler.client.replied)
-    yield from _clock(handler.client.replied)
-
-
-def _token_file(handler: GitHubIssueHandler) -> Iterator[Finding]:
-    path = handler.token_file
-    if path and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
-        yield Finding("note", "github", f"{path} can be read by others: chmod 600 it.")
-
-
-def _repository(handler: GitHubIssueHandler, found: dict[str, Any]) -> Iterator[Finding]:
-    name = found.get("full_name") or handler.repo
-    if found.get("archived"):
-        yield Finding("FAIL", "github", f"{name} is archived: no issue can be opened in it.")
-    if found.get("has_issues") is False:
-        yield Finding("FAIL", "github", f"issues are disabled in {name}: enable them in its settings.")
-    if not found.get("private") and not handler.allow_public:
-        yield Finding("FAIL", "github", f"{name} is public and allow_public is false: nothing would be sent.")
-    elif not found.get("private"):
-        yield Finding("note", "github", f"{name} is public: everybody can read the issues.")
-    if (found.get("permissions") or {}).get("push"):
-        yield Finding("ok", "github", f"{name} takes issues with labels {', '.join(handler.labels)}.")
-    else:
-        yield Finding("note", "github", f"the token may not push to {name}: GitHub drops the labels of new issues.")
-
-
-def _scopes(headers: Mapping[str, str]) -> Iterator[Finding]:
-    scopes = headers.get("X-OAuth-Scopes")
-    if scopes:
-        yield Finding(
-            "note", "github", f"a classic token with scopes {scopes}: a fine-grained one with Issues: write is enough."
-        )
-
-
-def _clock(headers: Mapping[str, str]) -> Iterator[Finding]:
-    try:
-        ahead = time.time() - parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    except ValueError:
-        return
-    if abs(ahead) > CLOCK_SECONDS:
-        yield Finding(
-            "FAIL", "clock", f"this machine's clock is {abs(ahead):,.0f} s {'ahead' if ahead > 0 else 'behind'}."
-        )
-    else:
-        yield Finding("ok", "clock", "agrees with GitHub's.")
 
 
 def _name(handler: ReportingHandler) -> str:
