@@ -198,7 +198,7 @@ def _read_key(path: str) -> RSAPrivateKey:
 
     try:
         with open(path, "rb") as file:
-            pem = file.read(_MAX_KEY_BYTES).removeprefix(b"\xef\xbb\xbf")
+            pem = file.read(_MAX_KEY_BYTES)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DeliveryError(f"private_key_file {path} cannot be read ({why}): mend it.") from None
