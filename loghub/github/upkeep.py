@@ -91,6 +91,7 @@ class Upkeep:
         self._has_opened = False
         client.next_write_at = float(batch.memory.get("next_write_at", 0.0))
         client.quiet_until = float(batch.memory.get("quiet_until", 0.0))
+        client.token_expires_at = batch.memory.get("token_expires_at")
         client.before_write = self._remember
 
     def run(self) -> None:
@@ -112,6 +113,7 @@ class Upkeep:
         memory = self.batch.memory
         memory["next_write_at"] = self.client.next_write_at
         memory["quiet_until"] = self.client.quiet_until
+        memory["token_expires_at"] = self.client.token_expires_at  # tells an expired token from a bad one
         times = [memory[name] for name in ("look_at", "quiet_at", "storm_at") if name in memory]
         memory.pop("wake_at", None)
         if times:
