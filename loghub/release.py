@@ -3,16 +3,21 @@
 A release is looked for in this order, and the first that is there wins:
 
 1. ``LOGHUB_RELEASE``.
-2. What the platform says, see `PLATFORM_VARIABLES`.
+2. The commit that the platform names, see `PLATFORM_COMMITS`.
 3. A file ``REVISION`` in the root, as Capistrano leaves it [1]_.
 4. For a root in site-packages, the commit that pip wrote down on installing (PEP 610 [2]_).
 5. The commit that is checked out, read from ``.git`` [3]_ without running git.
+6. What the platform calls the deployment, see `PLATFORM_NAMES`: last, as nothing can be looked up by it.
+
+A repository that keeps its references in a reftable [4]_ cannot be read without git: its HEAD names
+``refs/heads/.invalid``, and its commit is not found. Set ``LOGHUB_RELEASE`` there.
 
 Nothing here raises because of what is on disk. Only regular files are read, and of each a bounded part.
 
 .. [1] https://capistranorb.com/documentation/getting-started/structure/
 .. [2] https://packaging.python.org/en/latest/specifications/direct-url/
 .. [3] https://git-scm.com/docs/gitrepository-layout
+.. [4] https://git-scm.com/docs/reftable
 """
 
 from __future__ import annotations
@@ -23,13 +28,14 @@ import re
 import stat
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PLATFORM_VARIABLES = (
+PLATFORM_COMMITS = (
     "GITHUB_SHA",  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
     "CI_COMMIT_SHA",  # https://docs.gitlab.com/ci/variables/predefined_variables/
     "CIRCLE_SHA1",  # https://circleci.com/docs/variables/
@@ -41,7 +47,10 @@ PLATFORM_VARIABLES = (
     "VERCEL_GIT_COMMIT_SHA",  # https://vercel.com/docs/environment-variables/system-environment-variables
     "RENDER_GIT_COMMIT",  # https://render.com/docs/environment-variables
     "RAILWAY_GIT_COMMIT_SHA",  # https://docs.railway.com/reference/variables
-    # No commits, but names of what is deployed.
+)
+
+PLATFORM_NAMES = (
+    "HEROKU_RELEASE_VERSION",  # https://devcenter.heroku.com/articles/dyno-metadata
     "K_REVISION",  # https://cloud.google.com/run/docs/container-contract
     "CONTAINER_APP_REVISION",  # https://learn.microsoft.com/en-us/azure/container-apps/environment-variables
     "FLY_IMAGE_REF",  # https://fly.io/docs/machines/runtime-environment/
@@ -49,9 +58,10 @@ PLATFORM_VARIABLES = (
 )
 
 _SMALL = 4_096
-_LARGE = 4 * 1024 * 1024  # of packed-refs: some 60,000 references
+LARGE = 4 * 1024 * 1024  # of packed-refs: some 60,000 references
 _LONGEST = 200
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+ARCHIVES = (".pyz", ".pyzw", ".zip", ".egg", ".whl")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.IGNORECASE)  # git's SHA-1, or its SHA-256
 
@@ -66,11 +76,10 @@ def find_release(root: str | None = None, environ: Mapping[str, str] | None = No
         environ: The environment; by default the process's own.
     """
     variables = os.environ if environ is None else environ
-    for name in ("LOGHUB_RELEASE", *PLATFORM_VARIABLES):
-        release = _named(variables.get(name))
-        if release:
-            return release
-    return next((release for folder in _folders(root) if (release := _on_disk(folder))), None)
+    said = (_named(variables.get(name)) for name in ("LOGHUB_RELEASE", *PLATFORM_COMMITS))
+    found = (_on_disk(folder) for folder in _folders(root))
+    names = (_named(variables.get(name)) for name in PLATFORM_NAMES)
+    return next((release for release in chain(said, found, names) if release), None)
 
 
 def is_commit(release: str | None) -> bool:
@@ -85,18 +94,19 @@ def repository_path(file: str, project_root: str | None) -> str | None:
     container, `project_root`. So a project in a subfolder of its repository gets the repository's path.
 
     Returns:
-        None for what is in no repository: installed packages, frozen modules, ``<string>``.
+        None for what is in no repository: installed packages, members of archives, frozen modules, ``<string>``.
     """
     if not os.path.isabs(file):
         file = os.path.join(project_root or "", file)
         if not os.path.isfile(file):
             return None
     path = _absolute(file)
-    root = path and (_checkout(os.path.dirname(path)) or (project_root and _above(path, project_root)))
+    root = path and (checkout(os.path.dirname(path)) or (project_root and _above(path, project_root)))
     if not path or not root:
         return None
     parts = os.path.relpath(path, root).split(os.sep)
-    return None if _INSTALLED.intersection(parts) else "/".join(parts)
+    foreign = _INSTALLED.intersection(parts) or any(part.lower().endswith(ARCHIVES) for part in parts[:-1])
+    return None if foreign else "/".join(parts)
 
 
 def permalink(web_url: str, repo: str, commit: str, path: str, line: int) -> str:
@@ -138,13 +148,14 @@ def _absolute(path: str) -> str | None:
 def _on_disk(folder: str) -> str | None:
     """Look into one folder."""
     try:
-        return _revision(folder) or (_installed(folder) if _is_installed(folder) else _checked_out(folder))
-    except (OSError, ValueError, RecursionError):  # a folder gone or unreadable, a name with a NUL, JSON
+        installed = installed_part(folder)
+        return _revision(folder) or (_installed(*installed) if installed else checked_out(folder))
+    except (OSError, ValueError):  # a name with a NUL
         return None
 
 
 def _revision(folder: str) -> str | None:
-    return _named(_read(os.path.join(folder, "REVISION")))
+    return _named(read(os.path.join(folder, "REVISION")))
 
 
 def _named(text: str | None) -> str | None:
@@ -153,13 +164,19 @@ def _named(text: str | None) -> str | None:
     return line if line.isprintable() and 0 < len(line) <= _LONGEST else None
 
 
-def _read(path: str, limit: int = _SMALL) -> str | None:
+def read(path: str, limit: int = _SMALL) -> str | None:
+    """Return the start of a regular file as text."""
+    text = read_bytes(path, limit)
+    return None if text is None else text.decode("utf-8", "replace")
+
+
+def read_bytes(path: str, limit: int) -> bytes | None:
     """Return the start of a regular file; None for anything else, as a pipe would keep us waiting."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
         with open(path, "rb") as file:
-            return file.read(limit).decode("utf-8", "replace")
+            return file.read(limit)
     except (OSError, ValueError):
         return None
 
@@ -167,27 +184,50 @@ def _read(path: str, limit: int = _SMALL) -> str | None:
 # An installed package (PEP 610)
 
 
-def _is_installed(folder: str) -> bool:
-    return os.path.basename(os.path.dirname(folder)) in _INSTALLED
+def installed_part(path: str) -> tuple[str, str] | None:
+    """Return the folder of installed packages that `path` is in, and where in it, with ``/`` between its parts."""
+    parts = path.split(os.sep)
+    inner = max((number for number, part in enumerate(parts[:-1]) if part in _INSTALLED), default=-1) + 1
+    return (os.sep.join(parts[:inner]), "/".join(parts[inner:])) if inner else None
 
 
-def _installed(folder: str) -> str | None:
-    """Return the commit from which the package in `folder` was installed, by ``NAME-VERSION.dist-info``."""
-    parent, name = os.path.split(folder)
-    for entry in os.listdir(parent):
-        stem, _, suffix = entry.rpartition(".")
-        if suffix == "dist-info" and _plain(stem.partition("-")[0]) == _plain(name):
-            return _from_direct_url(_read(os.path.join(parent, entry, "direct_url.json")))
-    return None
+def installed_from(site: str, package: str) -> dict[str, Any]:
+    """Return what pip wrote down on installing a package: ``url``, ``vcs_info``, ``subdirectory`` [2]_.
+
+    Args:
+        site: The folder that holds the package and its ``NAME-VERSION.dist-info``.
+        package: The name by which it is imported.
+
+    Returns:
+        Nothing for a package from an index, or where it cannot be told which distribution it came with.
+    """
+    try:
+        infos = [entry for entry in os.listdir(site) if entry.endswith(".dist-info")]
+        # By its name first; else the distribution is called otherwise, and lists the package among its files.
+        infos.sort(key=lambda entry: _plain(entry.partition("-")[0]) != _plain(package))
+        for info in infos:
+            text = read(os.path.join(site, info, "direct_url.json"))
+            if text and (_plain(info.partition("-")[0]) == _plain(package) or _lists(site, info, package)):
+                told = json.loads(text)
+                return told if isinstance(told, dict) else {}
+    except (OSError, ValueError, RecursionError):  # a folder gone or unreadable, JSON
+        pass
+    return {}
+
+
+def _lists(site: str, info: str, package: str) -> bool:
+    """Tell whether a distribution's RECORD has the package; one without ``__init__.py`` may be shared by many."""
+    record = read(os.path.join(site, info, "RECORD"), LARGE) or ""
+    return f"\n{package}/__init__.py," in f"\n{record}"
 
 
 def _plain(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
-def _from_direct_url(text: str | None) -> str | None:
-    read = json.loads(text) if text else None
-    vcs = read.get("vcs_info") if isinstance(read, dict) else None
+def _installed(site: str, part: str) -> str | None:
+    """Return the commit from which a package was installed."""
+    vcs = installed_from(site, part.partition("/")[0]).get("vcs_info")
     commit = vcs.get("commit_id") if isinstance(vcs, dict) else None
     return _named(commit) if isinstance(commit, str) else None
 
@@ -196,7 +236,7 @@ def _from_direct_url(text: str | None) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _checkout(folder: str) -> str | None:
+def checkout(folder: str) -> str | None:
     """Return `folder` or the nearest folder above it that has a ``.git``."""
     while not _exists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
@@ -214,28 +254,33 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _checked_out(folder: str) -> str | None:
-    checkout = _checkout(folder)
-    git = _git_folder(checkout) if checkout else None
-    if not git:
+def checked_out(folder: str) -> str | None:
+    """Return the commit that is checked out around `folder`, without running git."""
+    git = git_folders(folder)
+    return _resolve(*git) if git else None
+
+
+def git_folders(folder: str) -> tuple[str, str] | None:
+    """Return where git keeps what is of the checkout around `folder`, and what all of its worktrees share.
+
+    ``.git`` is a folder, or a file that names one: so it is in worktrees and submodules.
+    """
+    top = checkout(folder)
+    if top is None:
         return None
+    git = os.path.join(top, ".git")
+    pointer = read(git)
+    if pointer is not None:
+        if not pointer.startswith("gitdir: "):
+            return None
+        git = os.path.join(top, pointer[8:].strip())
     # A worktree has a HEAD of its own, and its branches where the others are.
-    common = os.path.join(git, (_read(os.path.join(git, "commondir")) or ".").strip())
-    return _resolve(git, common)
-
-
-def _git_folder(checkout: str) -> str | None:
-    """Return the folder that ``.git`` is, or that it names: in worktrees and submodules it is a file."""
-    git = os.path.join(checkout, ".git")
-    pointer = _read(git)
-    if pointer is None:
-        return git
-    return os.path.join(checkout, pointer[8:].strip()) if pointer.startswith("gitdir: ") else None
+    return git, os.path.join(git, (read(os.path.join(git, "commondir")) or ".").strip())
 
 
 def _resolve(git: str, common: str) -> str | None:
     """Follow HEAD to a commit, over at most five symbolic references, as git does."""
-    text = _read(os.path.join(git, "HEAD"))
+    text = read(os.path.join(git, "HEAD"))
     for _ in range(5):
         text = (text or "").strip()
         if not text.startswith("ref: "):
@@ -243,13 +288,13 @@ def _resolve(git: str, common: str) -> str | None:
         name = text[5:].strip()
         if not name.startswith("refs/") or ".." in name.split("/"):
             return None
-        text = _read(os.path.join(git, name)) or _read(os.path.join(common, name)) or _packed(common, name)
+        text = read(os.path.join(git, name)) or read(os.path.join(common, name)) or _packed(common, name)
     return None
 
 
 def _packed(common: str, name: str) -> str | None:
     """Look a reference up among those that git packed into one file, ``HASH NAME`` a line."""
-    text = _read(os.path.join(common, "packed-refs"), _LARGE) or ""
+    text = read(os.path.join(common, "packed-refs"), LARGE) or ""
     end = text.find(f" {name}\n")
     return text[text.rfind("\n", 0, end) + 1 : end] if end > 0 else None
 

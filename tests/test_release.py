@@ -13,7 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loghub.release import PLATFORM_VARIABLES, find_release, is_commit, permalink, repository_path
+from loghub.release import (
+    PLATFORM_COMMITS,
+    PLATFORM_NAMES,
+    _on_disk,
+    find_release,
+    installed_from,
+    installed_part,
+    is_commit,
+    permalink,
+    repository_path,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "fedcba9876543210fedcba9876543210fedcba98"
@@ -62,10 +72,36 @@ def test_explicit_first(checkout):
     assert find_release(str(root), {"LOGHUB_RELEASE": " 1.4.2 ", "GITHUB_SHA": OTHER}) == "1.4.2"
 
 
-@pytest.mark.parametrize("name", PLATFORM_VARIABLES)
-def test_platform(name, checkout):
-    """Each platform's variable is known and wins over the disk."""
-    assert find_release(str(checkout(HEAD=COMMIT)), {name: "shop-00042"}) == "shop-00042"
+@pytest.mark.parametrize("name", PLATFORM_COMMITS)
+def test_platform_commit(name, checkout):
+    """Each platform's variable for the commit is known and wins over the disk, and over a mere name."""
+    environ = dict.fromkeys(PLATFORM_NAMES, "shop-00042-abc") | {name: OTHER}
+
+    assert find_release(str(checkout(HEAD=COMMIT)), environ) == OTHER
+
+
+@pytest.mark.parametrize("name", PLATFORM_NAMES)
+def test_platform_name(name, checkout, tmp_path):
+    """Each platform's name for a deployment is known, and taken where nothing names the commit."""
+    assert find_release(str(tmp_path), {name: "shop-00042-abc"}) == "shop-00042-abc"
+    assert find_release(str(checkout(HEAD=COMMIT)), {name: "shop-00042-abc"}) == COMMIT
+
+
+@pytest.mark.parametrize(
+    ("environ", "release"),
+    [
+        # As the vendors' pages show them, with what they set beside it.
+        ({"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "GITHUB_SHA": COMMIT}, COMMIT),
+        ({"HEROKU_RELEASE_VERSION": "v42", "HEROKU_SLUG_COMMIT": COMMIT, "HEROKU_BUILD_COMMIT": COMMIT}, COMMIT),
+        ({"HEROKU_RELEASE_VERSION": "v42", "HEROKU_SLUG_COMMIT": ""}, "v42"),
+        ({"K_SERVICE": "shop", "K_REVISION": "shop-00042-abc", "K_CONFIGURATION": "shop"}, "shop-00042-abc"),
+        ({"CODEBUILD_SOURCE_VERSION": "main", "CODEBUILD_RESOLVED_SOURCE_VERSION": COMMIT}, COMMIT),
+        ({"CIRCLECI": "true", "CIRCLE_TAG": "v1", "CIRCLE_SHA1": COMMIT}, COMMIT),
+    ],
+)
+def test_vendors(environ, release, tmp_path):
+    """What a vendor sets leads to the commit, or to the name where there is none."""
+    assert find_release(str(tmp_path), environ) == release
 
 
 @pytest.mark.parametrize("value", ["", "  ", "x" * 201, "a\x00b", "a\x1b[31m"])
@@ -154,7 +190,7 @@ def test_git_sha256(checkout):
         {},
         {"HEAD": ""},
         {"HEAD": "ref: refs/heads/main\n"},
-        {"HEAD": "ref: refs/heads/.invalid\n"},
+        {"HEAD": "ref: refs/heads/.invalid\n", "reftable__tables.list": "0x1-0x2.ref\n", "refs__heads": "no folder"},
         {"HEAD": "ref: ../../outside\n"},
         {"HEAD": "ref: refs/../../outside\n"},
         {"HEAD": "ref: refs/heads/a\n", "refs__heads__a": "ref: refs/heads/a\n"},
@@ -226,6 +262,30 @@ def test_installed_from_git(tmp_path):
 def test_installed_otherwise(text, tmp_path):
     """A package that came from elsewhere has no release, and neither has a broken file."""
     assert find_release(installed(tmp_path / "site-packages", "shop", "shop", text), {}) is None
+
+
+def test_installed_under_another_name(tmp_path):
+    """A distribution that is called otherwise than its package lists it among its files."""
+    site = tmp_path / "site-packages"
+    package = installed(site, "shop", "acme_store", json.dumps({"vcs_info": {"commit_id": COMMIT}}))
+    installed(site, "other", "acme_other", json.dumps({"vcs_info": {"commit_id": OTHER}}))
+    (site / "acme_other-1.0.dist-info/RECORD").write_text("other/shop/__init__.py,,\nshop.py,,\nshop/x.py,,\n")
+    assert find_release(package, {}) is None
+
+    (site / "acme_store-1.0.dist-info/RECORD").write_text("acme.txt,,\nshop/__init__.py,sha256=x,0\n")
+    assert installed_from(str(site), "shop") == {"vcs_info": {"commit_id": COMMIT}}
+    _on_disk.cache_clear()
+    assert find_release(package, {}) == COMMIT
+    (site / "shop/web").mkdir()
+    assert find_release(str(site / "shop/web"), {}) == COMMIT
+
+
+def test_installed_part():
+    """A path is told from the innermost folder of installed packages on it."""
+    assert installed_part("/v/lib/site-packages/shop/a.py") == ("/v/lib/site-packages", "shop/a.py")
+    assert installed_part("/v/site-packages/x/dist-packages/a.py") == ("/v/site-packages/x/dist-packages", "a.py")
+    assert installed_part("/v/site-packages") is None
+    assert installed_part("/srv/shop/a.py") is None
 
 
 def test_found_by_default(repository):
@@ -346,6 +406,15 @@ def test_path_of_installed_package(checkout):
     root = checkout(HEAD=COMMIT)
 
     assert repository_path(str(root / ".venv/lib/python3.11/site-packages/requests/api.py"), str(root)) is None
+
+
+@pytest.mark.parametrize("name", ["shop.pyz", "shop.zip", "shop-1.0-py3.11.EGG", "shop.whl"])
+def test_path_in_an_archive(name, checkout):
+    """A member of an archive is no file of the repository; a file that is called like one may be."""
+    root = checkout(HEAD=COMMIT)
+
+    assert repository_path(str(root / name / "shop" / "cart.py"), None) is None
+    assert repository_path(str(root / name), None) == name
 
 
 def test_permalink():
