@@ -11,6 +11,8 @@ messages, order of checks) follows these pages:
 - https://github.com/trstringer/manual-approval/issues/71 (assignees that cannot be assigned: 422)
 - https://github.com/renovatebot/renovate/issues/6215 (a locked issue: 403)
 - https://github.com/ossf/allstar/issues/64 (issues disabled: 410)
+- https://docs.github.com/en/issues/tracking-your-work-with-issues/administering-issues/transferring-an-issue-to-another-repository
+  (labels go along where the other repository has them)
 
 Use::
 
@@ -20,6 +22,9 @@ Use::
         assert fake.issues("example/app")[0]["title"] == "..."
         assert fake.violations == []
 
+A client that goes on writing while it was told to wait is a violation, too; how close its writes are, and what it reads
+meanwhile, is listed apart (`hasty`, `impatient_reads`).
+
 Other processes, and people: ``python -m tests.fakes.github --port 0`` prints its URL, ``GET /_state`` shows
 everything.
 """
@@ -27,29 +32,36 @@ everything.
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import datetime as dt
 import fnmatch
 import hashlib
 import inspect
 import json
+import math
 import re
 import socket
 import threading
 import time
 import typing
 from dataclasses import dataclass, field
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from githubkit_schemas.v2022_11_28 import models as m
 from githubkit_schemas.v2022_11_28.rest.issues import IssuesClient
+from githubkit_schemas.v2022_11_28.rest.repos import ReposClient
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION = "2022-11-28"
 MAX_TITLE, MAX_BODY, MAX_LABEL, MAX_LABELS, MAX_COMMENTS = 256, 65_536, 50, 100, 2_500
+MAX_PAGE, MAX_CONTENT = 100, 1 << 20
 SECONDARY = (
     "You have exceeded a secondary rate limit and have been temporarily blocked from content creation. "
     "Please retry your request again later."
@@ -63,12 +75,14 @@ class Token:
     Attributes:
         push: May push, so labels and assignees are kept.
         issues: The fine-grained permission: ``write``, ``read`` or nothing.
+        contents: The same for files: ``read`` or nothing.
         repos: Repositories that it reaches although they are private (``*`` is all).
     """
 
     login: str = "reporter"
     push: bool = True
     issues: str = "write"
+    contents: str = "read"
     repos: tuple[str, ...] = ("*",)
 
 
@@ -107,6 +121,8 @@ class Issue:
     state: str = "open"
     state_reason: str | None = None
     closed_at: float | None = None
+    closed_by: str | None = None
+    duplicate_of: int | None = None  # the id of an issue
     locked: bool = False
     deleted: bool = False
     pull_request: bool = False
@@ -125,6 +141,7 @@ class Repository:
     assignable: tuple[str, ...] = ()
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)  # by lower-case name
     issues: dict[int, Issue] = field(default_factory=dict)
+    files: dict[tuple[str, str | None], str] = field(default_factory=dict)  # by path and ref
     last_number: int = 0
 
 
@@ -157,6 +174,15 @@ class Call:
     def path(self) -> str:
         return urlsplit(self.target).path
 
+    @property
+    def secret(self) -> str:
+        """The token as it was sent; empty without one."""
+        return self.headers.get("Authorization", "").partition(" ")[2]
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
 
 @dataclass
 class Reply:
@@ -168,6 +194,24 @@ class Reply:
     text: str | None = None
     wire: str = "whole"
     seconds: float = 0.0
+
+    @property
+    def arrives(self) -> bool:
+        """Whether its status and headers reach the client."""
+        return self.wire not in ("drop", "hang")
+
+    def wait_until(self, now: float, pause: float) -> float:
+        """Return until when it tells its reader to wait; a limit that says nothing of it means `pause` seconds."""
+        told = {name.lower(): value for name, value in self.headers.items()}
+        after = told.get("retry-after")
+        if self.status not in (403, 429) or not self.arrives:
+            return 0.0
+        if after is not None:
+            return now + int(after) if after.isdecimal() else parsedate_to_datetime(after).timestamp()
+        if told.get("x-ratelimit-remaining") == "0":
+            return float(told["x-ratelimit-reset"])
+        limited = self.status == 429 or "rate limit" in json.dumps(self.json)
+        return now + pause if limited else 0.0
 
     def payload(self) -> bytes:
         if self.text is not None:
@@ -246,7 +290,15 @@ class FakeGitHub:
         limits: See `Limits`.
         list_lag_seconds: How long a new issue stays out of the list of issues.
         requests: Each `Request`, in the order of the answers.
-        violations: What clients did against the description of the API.
+        violations: What clients did against the description of the API, and what they wrote while told to wait.
+        impatient_reads: What they read while told to wait.
+        hasty: Writes that came less than `write_gap_seconds` after the last one of their token was answered, or
+            while it was under way.
+        wait_until: Until when each token was told to wait (epoch seconds).
+        pause_seconds: What a limit means that names no time (GitHub's: a minute).
+        tolerance_seconds: How much too early is not yet early.
+        on_request: Called with ``arrived`` and the `Call` before the server acts, and with ``answered`` before the
+            reply is sent. True says that the client is gone: an arriving request is lost, an answer reaches nobody.
     """
 
     def __init__(self, *repos: str, clock=time.time, prefix: str = "", port: int = 0, tls=None) -> None:
@@ -259,6 +311,14 @@ class FakeGitHub:
         self.list_lag_seconds = 0.0
         self.requests: list[Request] = []
         self.violations: list[str] = []
+        self.impatient_reads: list[str] = []
+        self.hasty: list[str] = []
+        self.wait_until: dict[str, float] = {}
+        self.write_gap_seconds = 1.0
+        self.pause_seconds = 60.0
+        self.tolerance_seconds = 0.05
+        self.on_request: Callable[[str, Call], bool | None] | None = None
+        self._written_at: dict[str, float] = {}
         self.lock = threading.RLock()
         self.stopping = threading.Event()
         self._last_id = 1_000
@@ -323,7 +383,8 @@ class FakeGitHub:
         with self.lock:
             repos = {repo.full_name: self._repo_state(repo) for repo in self._repos.values()}
             requests = [request._asdict() for request in self.requests]
-            return {"repos": repos, "requests": requests, "violations": list(self.violations)}
+            manners = {"impatient_reads": list(self.impatient_reads), "hasty": list(self.hasty)}
+            return {"repos": repos, "requests": requests, "violations": list(self.violations)} | manners
 
     def _repo_state(self, repo: Repository) -> dict[str, Any]:
         return {
@@ -377,8 +438,38 @@ class FakeGitHub:
                 setattr(issue, name, value)
             issue.updated_at = self.clock()
 
-    def close(self, repo: str, number: int, reason: str = "completed") -> None:
-        self.edit(repo, number, state="closed", state_reason=reason, closed_at=self.clock())
+    def close(self, repo: str, number: int, reason: str = "completed", of: int | None = None) -> None:
+        """Close an issue as a person; `of` is the number of the issue that it is a duplicate of."""
+        with self.lock:
+            original = self.repo(repo).issues[of].id if of else None
+            closed = {"state": "closed", "closed_at": self.clock(), "closed_by": "somebody"}
+            self.edit(repo, number, state_reason=reason, duplicate_of=original, **closed)
+
+    def reopen(self, repo: str, number: int) -> None:
+        opened = {"state": "open", "state_reason": "reopened", "closed_at": None, "closed_by": None}
+        self.edit(repo, number, duplicate_of=None, **opened)
+
+    def lock_issue(self, repo: str, number: int) -> None:
+        """Let only those comment who may push."""
+        self.edit(repo, number, locked=True)
+
+    def rename_label(self, repo: str, old: str, new: str) -> None:
+        """Rename a label of the repository, on all of its issues."""
+        with self.lock:
+            found = self.repo(repo)
+            label = found.labels.pop(old.lower())
+            found.labels[new.lower()] = label | {"name": new}
+            for issue in found.issues.values():
+                issue.labels = [new if name.lower() == old.lower() else name for name in issue.labels]
+
+    def remove_label(self, repo: str, number: int, name: str) -> None:
+        """Take a label off one issue."""
+        kept = [label for label in self.repo(repo).issues[number].labels if label.lower() != name.lower()]
+        self.edit(repo, number, labels=kept)
+
+    def add_file(self, repo: str, path: str, text: str, ref: str | None = None) -> None:
+        """Put a file into the repository; without `ref` it is there at every commit."""
+        self.repo(repo).files[path, ref] = text
 
     def delete(self, repo: str, number: int) -> None:
         self.edit(repo, number, deleted=True)
@@ -387,7 +478,9 @@ class FakeGitHub:
         """Move an issue to another repository and return its number there."""
         with self.lock:
             old, target = self.repo(repo).issues[number], self.repo(to)
-            new = self.add_issue(to, old.title, old.body or "", labels=list(old.labels), author=old.author)
+            known = [name for name in old.labels if name.lower() in target.labels]
+            same = {name: getattr(old, name) for name in ("author", "state", "state_reason", "closed_at", "closed_by")}
+            new = self.add_issue(to, old.title, old.body or "", labels=known, **same)
             new.comments = old.comments
             old.moved_to = (target.id, new.number)
             return new.number
@@ -428,13 +521,45 @@ class FakeGitHub:
 
     def answer(self, call: Call) -> Reply:
         """Return what goes out for `call`, faults included, and record it."""
+        if self._is_gone("arrived", call):
+            return Reply(0, wire="drop")
         with self.lock:
-            fault = self._take_fault(f"{call.method} {call.path}")
-            acted = None if fault and fault.when == "before" else self.rest.answer(call)
-            reply = fault.reply(self.clock(), acted) if fault else acted
-            status = 0 if reply.wire in ("drop", "hang") else reply.status
-            self.requests.append(Request(call.at, call.method, call.target, call.body, status))
-            return reply
+            reply = self._answer(call)
+        if self._is_gone("answered", call):
+            reply.wire = "drop"
+        with self.lock:
+            self._note_manners(call, reply)
+        return reply
+
+    def _is_gone(self, when: str, call: Call) -> bool:
+        return bool(self.on_request and self.on_request(when, call))
+
+    def _answer(self, call: Call) -> Reply:
+        self._judge_manners(call)
+        fault = self._take_fault(f"{call.method} {call.path}")
+        acted = None if fault and fault.when == "before" else self.rest.answer(call)
+        reply = fault.reply(self.clock(), acted) if fault else acted
+        status = reply.status if reply.arrives else 0
+        self.requests.append(Request(call.at, call.method, call.target, call.body, status))
+        if call.writes:
+            self._written_at[call.secret] = self.clock()
+        return reply
+
+    def _judge_manners(self, call: Call) -> None:
+        """Write down whether the request came too early."""
+        line = f"{call.method} {call.target}"
+        early = self.wait_until.get(call.secret, 0.0) - call.at
+        if early > self.tolerance_seconds:
+            found = self.violations if call.writes else self.impatient_reads
+            found.append(f"{line}: {early:.2f} s before the end of the time that GitHub asked for")
+        gap = call.at - self._written_at.get(call.secret, -math.inf)
+        if call.writes and gap < self.write_gap_seconds - self.tolerance_seconds:
+            self.hasty.append(f"{line}: {gap:.2f} s after the last write was answered")
+
+    def _note_manners(self, call: Call, reply: Reply) -> None:
+        """Remember how long the client of `call` was told to wait."""
+        until = reply.wait_until(self.clock(), self.pause_seconds)
+        self.wait_until[call.secret] = max(until, self.wait_until.get(call.secret, 0.0))
 
     def _take_fault(self, line: str) -> Fault | None:
         for fault in self._faults:
@@ -471,11 +596,15 @@ ROUTES: list[Route] = []
 
 
 def route(line, operation=None, body=None, needs="metadata=read"):
-    """Register a method of `_Rest` for ``METHOD path``; `operation`, githubkit's, knows the query's names."""
+    """Register a method of `_Rest` for ``METHOD path``; `operation`, githubkit's, knows the query's names.
+
+    In the path ``<name>`` stands for one part of it, and ``<*name>`` for all that follows.
+    """
 
     def register(function):
         method, path = line.split(" ")
-        pattern = re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", path.replace(".", r"\.")))
+        path = re.sub(r"<\*(\w+)>", r"(?P<\1>.+)", path.replace(".", r"\."))
+        pattern = re.compile(re.sub(r"/<(\w+)>", r"/(?P<\1>[^/]+)", path))
         ROUTES.append(Route(method, pattern, function, _query(operation), body and TypeAdapter(body), needs))
         return function
 
@@ -541,7 +670,8 @@ class _Rest:
         if call.method == "GET" and reply.status == 200:
             reply.headers["ETag"] = f'W/"{hashlib.sha256(key.encode() + reply.payload()).hexdigest()}"'
             if etag == reply.headers["ETag"]:
-                self._spent[key].pop()
+                if call.token and self._path(call) != "/rate_limit":  # of the primary limit; the others count it
+                    self._spent[key].pop()
                 reply.status, reply.json = 304, None
         return self._with_headers(reply, key, call)
 
@@ -638,6 +768,8 @@ class _Rest:
 
     def _permit(self, call: Call) -> None:
         if not call.needs.endswith("=write"):
+            if call.needs == "issues=read" and call.repo.private and not call.token.issues:
+                raise ApiError(403, "Resource not accessible by personal access token")
             return
         if call.token is None:
             raise ApiError(401, "Requires authentication")
@@ -741,6 +873,10 @@ class _Rest:
             **(pull if issue.pull_request else {}),
         )
 
+    def whole_issue(self, repo: Repository, issue: Issue) -> dict[str, Any]:
+        """Return an issue as it is shown alone: a list does not say who closed it."""
+        return self.issue(repo, issue) | {"closed_by": issue.closed_by and self.user(issue.closed_by)}
+
     def comment(self, repo: Repository, issue: Issue, comment: Comment) -> dict[str, Any]:
         base = f"{self.fake.url}/repos/{repo.full_name}/issues"
         page = f"{self.fake.web_url}/{repo.full_name}/issues/{issue.number}#issuecomment-{comment.id}"
@@ -803,6 +939,30 @@ class _Rest:
         dates = {"created_at": at, "updated_at": at, "pushed_at": at}
         return Reply(200, filled(m.FullRepository, **given, **dates))
 
+    @route("GET {repo}/contents/<*path>", ReposClient.get_content, needs="contents=read")
+    def _contents(self, call: Call, path: str) -> Reply:
+        repo, ref = call.repo, call.query.ref or None
+        text = repo.files.get((path, ref), repo.files.get((path, None)))
+        hidden = repo.private and not call.token.contents
+        if text is None or hidden:
+            raise ApiError(404, "Not Found")
+        raw = text.encode()
+        small = len(raw) <= MAX_CONTENT
+        url = f"{self.fake.url}/repos/{repo.full_name}/contents/{path}?ref={ref or 'main'}"
+        sha = hashlib.sha1(b"blob %d\0%s" % (len(raw), raw)).hexdigest()
+        given = {
+            "type": "file",
+            "encoding": "base64" if small else "none",
+            "size": len(raw),
+            "name": path.rpartition("/")[2],
+            "path": path,
+            "content": base64.encodebytes(raw).decode() if small else "",
+            "sha": sha,
+            "url": url,
+            "_links": {"self": url, "git": None, "html": None},
+        }
+        return Reply(200, filled(m.ContentFile, **given))
+
     @route("GET {repo}/assignees/<login>", IssuesClient.check_user_can_be_assigned)
     def _assignee(self, call: Call, login: str) -> Reply:
         if login.lower() not in self._assignable(call.repo):
@@ -834,12 +994,15 @@ class _Rest:
             raise ApiError(403, "Must have admin rights to Repository.")
 
     def _make_label(self, repo: Repository, name: str, **more: Any) -> dict[str, Any]:
+        self._check_label(name)
+        return self.fake.add_label(repo.full_name, name, **more)
+
+    def _check_label(self, name: str) -> None:
         if not name.strip() or len(name) > MAX_LABEL:
             text = f"name is too long (maximum is {MAX_LABEL} characters)"
             raise invalid("name", text, resource="Label", blame=f"label {name!r}")
-        return self.fake.add_label(repo.full_name, name, **more)
 
-    @route("GET {repo}/issues", IssuesClient.list_for_repo)
+    @route("GET {repo}/issues", IssuesClient.list_for_repo, needs="issues=read")
     def _list(self, call: Call) -> Reply:
         repo, query = call.repo, call.query
         self._must_have_issues(repo)
@@ -853,6 +1016,7 @@ class _Rest:
             and issue.state in states
             and wanted <= {name.lower() for name in issue.labels}
             and int(issue.updated_at) >= since
+            and (not query.creator or issue.author.lower() == query.creator.lower())
             and issue.created_at + self.fake.list_lag_seconds <= self.fake.clock()
         ]
         keys = {
@@ -865,7 +1029,9 @@ class _Rest:
 
     def _page(self, call: Call, rows: list[Any], show=lambda row: row) -> Reply:
         """Return one page; the links go by the repository's number, as GitHub's do: nobody can guess them."""
-        size = min(max(call.query.per_page or 30, 1), 100)
+        size = min(max(call.query.per_page or 30, 1), MAX_PAGE)
+        if (call.query.per_page or 0) > MAX_PAGE:
+            self.fake.violations.append(f"{call.method} {call.target}: a page holds {MAX_PAGE} at most")
         page, last = max(call.query.page or 1, 1), max(-(-len(rows) // size), 1)
         by_id = f"/repositories/{call.repo.id}"
         rest = re.sub(r"^/(repos/[^/]+/[^/]+|repositories/\d+)", by_id, self._path(call))
@@ -891,7 +1057,7 @@ class _Rest:
         title, body = str(call.body["title"]), call.body.get("body")
         issue = self.fake.add_issue(call.repo.full_name, title, author=call.token.login)
         issue.body, issue.labels, issue.assignees = body, labels or [], people or []
-        shown = self.issue(call.repo, issue)
+        shown = self.whole_issue(call.repo, issue)
         return Reply(201, shown, {"Location": shown["url"]})
 
     def _check_texts(self, body: dict[str, Any]) -> None:
@@ -919,10 +1085,11 @@ class _Rest:
         if wanted is None or not call.token.push:
             return None
         names = [one if isinstance(one, str) else one.get("name") or "" for one in wanted]
-        made = [self._make_label(call.repo, name)["name"] for name in dict.fromkeys(names)]
-        if len(made) > MAX_LABELS:
+        if len({name.lower() for name in names}) > MAX_LABELS:
             raise invalid("labels", f"only {MAX_LABELS} labels are allowed", blame="too many labels")
-        return made
+        for name in names:
+            self._check_label(name)
+        return list(dict.fromkeys(self._make_label(call.repo, name)["name"] for name in names))
 
     def _issue(self, call: Call, number: str) -> Issue:
         issue = call.repo.issues.get(int(number)) if number.isdecimal() else None
@@ -931,13 +1098,15 @@ class _Rest:
         if issue.deleted:
             raise ApiError(410, "This issue was deleted")
         if issue.moved_to:
+            if not self._may_see(call.token, self.fake.by_id(issue.moved_to[0])):
+                raise ApiError(404, "Not Found")
             rest = re.sub(r"^.*?/issues/\d+", "", self._path(call))
             raise self._moved(call, "/repositories/{}/issues/{}".format(*issue.moved_to) + rest)
         return issue
 
-    @route("GET {repo}/issues/<number>", IssuesClient.get)
+    @route("GET {repo}/issues/<number>", IssuesClient.get, needs="issues=read")
     def _show(self, call: Call, number: str) -> Reply:
-        return Reply(200, self.issue(call.repo, self._issue(call, number)))
+        return Reply(200, self.whole_issue(call.repo, self._issue(call, number)))
 
     @route(
         "PATCH {repo}/issues/<number>",
@@ -950,29 +1119,46 @@ class _Rest:
         if not call.token.push and issue.author != call.token.login:
             raise ApiError(403, "Must have admin rights to Repository.")
         self._check_texts(body)
+        original = self._original(call, issue)
         people, labels = self._people(call), self._label_names(call)
         issue.assignees = issue.assignees if people is None else people
         issue.labels = issue.labels if labels is None else labels
         issue.title = str(body.get("title") or issue.title)
         issue.body = body.get("body", issue.body)
-        self._change_state(issue, body)
+        self._change_state(call, issue, original)
         issue.updated_at = self.fake.clock()
-        return Reply(200, self.issue(call.repo, issue))
+        return Reply(200, self.whole_issue(call.repo, issue))
 
-    def _change_state(self, issue: Issue, body: dict[str, Any]) -> None:
+    def _original(self, call: Call, issue: Issue) -> int | None:
+        """Return the id of the issue that this one is to be closed as a duplicate of; refuse impossible reasons.
+
+        It is an id, not a number: GitHub would take a number for the id of some other issue.
+        """
+        body = call.body
+        if issue.state == "closed" or body.get("state") != "closed":
+            return None
+        if body.get("state_reason") == "reopened":
+            raise invalid("state_reason", code="invalid", blame="closed because of 'reopened'")
+        wanted = body.get("duplicate_issue_id")
+        if body.get("state_reason") != "duplicate" or wanted is None:
+            return None
+        if not any(one.id == wanted and one is not issue and not one.deleted for one in call.repo.issues.values()):
+            raise invalid("duplicate_issue_id", code="invalid", blame=f"{wanted} is no id of another issue here")
+        return wanted
+
+    def _change_state(self, call: Call, issue: Issue, original: int | None) -> None:
         """Change the state; a reason without a change of the state is ignored, as GitHub does."""
-        state = body.get("state") or issue.state
+        state = call.body.get("state") or issue.state
         if state == issue.state:
             return
         closed = state == "closed"
-        reason = body.get("state_reason")
-        if closed and reason == "reopened":
-            raise invalid("state_reason", code="invalid", blame="closed because of 'reopened'")
         issue.state = state
-        issue.state_reason = (reason or "completed") if closed else "reopened"
+        issue.state_reason = (call.body.get("state_reason") or "completed") if closed else "reopened"
         issue.closed_at = self.fake.clock() if closed else None
+        issue.closed_by = call.token.login if closed else None
+        issue.duplicate_of = original
 
-    @route("GET {repo}/issues/<number>/comments", IssuesClient.list_comments)
+    @route("GET {repo}/issues/<number>/comments", IssuesClient.list_comments, needs="issues=read")
     def _comments(self, call: Call, number: str) -> Reply:
         issue = self._issue(call, number)
         since = call.query.since.timestamp() if call.query.since else 0.0
@@ -998,7 +1184,7 @@ class _Rest:
         made = self.fake.add_comment(call.repo.full_name, issue.number, call.body["body"], call.token.login)
         return Reply(201, self.comment(call.repo, issue, made))
 
-    @route("GET {repo}/issues/<number>/labels", IssuesClient.list_labels_on_issue)
+    @route("GET {repo}/issues/<number>/labels", IssuesClient.list_labels_on_issue, needs="issues=read")
     def _issue_labels(self, call: Call, number: str) -> Reply:
         issue = self._issue(call, number)
         return self._page(call, self._shown_labels(call.repo, issue))
@@ -1071,6 +1257,8 @@ class _Server(ThreadingHTTPServer):
             self.fake.violations.append(f"the fake itself failed: {traceback.format_exc()}")
 
     def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the loop, which would look only at its next interval
         self.shutdown()
         for connection in list(self.connections):
             with contextlib.suppress(OSError):

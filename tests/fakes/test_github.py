@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import subprocess
 import sys
@@ -170,8 +171,13 @@ def test_tokens(fake, call):
 def test_a_missing_permission_is_named(fake, call):
     """A fine-grained token without Issues: write gets 403 and the name of what it lacks."""
     fake.tokens["reader"] = Token(issues="read")
-    reply = call("POST", "issues", {"title": "t"}, token="reader")
-    assert (reply.status_code, reply.headers["X-Accepted-GitHub-Permissions"]) == (403, "issues=write")
+    for method, path in (("POST", "issues"), ("PATCH", "issues/404"), ("POST", "issues/404/comments")):
+        reply = call(method, path, {"title": "t"}, token="reader")
+        assert (reply.status_code, reply.headers["X-Accepted-GitHub-Permissions"]) == (403, "issues=write")
+        assert reply.json()["message"] == "Resource not accessible by personal access token"
+    fake.tokens["blind"] = Token(issues="")
+    fake.repo(REPO).private = True
+    assert call("GET", "issues", token="blind").status_code == 403
 
 
 def test_without_push_labels_and_assignees_are_dropped(fake, call):
@@ -218,10 +224,51 @@ def test_state_reason_needs_a_change_of_state(fake, call):
     assert (opened["state_reason"], opened["closed_at"]) == ("reopened", None)
 
 
+def test_closed_as_a_duplicate(fake, call):
+    """A duplicate names the id of another issue of the repository; a number or a stranger's id is refused."""
+    first, second = fake.add_issue(REPO, "first"), fake.add_issue(REPO, "second")
+    closing = {"state": "closed", "state_reason": "duplicate"}
+    for wrong in (first.number, second.id, 999_999):
+        assert call("PATCH", "issues/2", closing | {"duplicate_issue_id": wrong, "title": "x"}).status_code == 422
+    assert (second.state, second.title, len(fake.violations)) == ("open", "second", 3)
+    closed = call("PATCH", "issues/2", closing | {"duplicate_issue_id": first.id}).json()
+    assert (closed["state"], closed["state_reason"], closed["closed_by"]["login"]) == (
+        "closed",
+        "duplicate",
+        "reporter",
+    )
+    assert second.duplicate_of == first.id
+    fake.reopen(REPO, 2)
+    again = call("GET", "issues/2").json()
+    assert (again["state"], again["state_reason"]) == ("open", "reopened")
+    assert (again["closed_by"], again["closed_at"]) == (None, None)
+    fake.close(REPO, 2, "duplicate", of=1)
+    assert (second.duplicate_of, call("GET", "issues/2").json()["closed_by"]["login"]) == (first.id, "somebody")
+
+
+def test_what_people_do_to_labels(fake, call):
+    """A renamed label keeps its issues, and one taken off is gone from one issue."""
+    fake.add_issue(REPO, "t", labels=["Bug", "old"])
+    fake.rename_label(REPO, "OLD", "new")
+    fake.remove_label(REPO, 1, "bug")
+    assert [one["name"] for one in call("GET", "issues/1").json()["labels"]] == ["new"]
+    assert call("GET", "issues?labels=old").json() == []
+
+
+def test_labels_count_once(fake, call):
+    """The same label twice is one label, and too many or too long ones change nothing."""
+    made = call("POST", "issues", {"title": "t", "labels": ["bug", "Bug", "bug"]}).json()
+    assert [one["name"] for one in made["labels"]] == ["bug"]
+    for wrong in ([f"l{n}" for n in range(101)], ["fine", "l" * 51]):
+        assert call("POST", "issues", {"title": "t", "labels": wrong}).status_code == 422
+    assert set(fake.repo(REPO).labels) == {"bug"}
+
+
 def test_locked_full_deleted_disabled(fake, call):
     """A locked or full issue takes no comment (403); a deleted one and disabled issues are gone (410)."""
     fake.tokens["outsider"] = Token("outsider", push=False)
-    issue = fake.add_issue(REPO, "t", locked=True)
+    issue = fake.add_issue(REPO, "t")
+    fake.lock_issue(REPO, 1)
     assert call("POST", "issues/1/comments", {"body": "c"}, token="outsider").status_code == 403
     assert call("POST", "issues/1/comments", {"body": "c"}).status_code == 201
     issue.comments *= 2_500
@@ -249,6 +296,43 @@ def test_renamed_and_transferred(fake, call):
     assert [one["body"] for one in fake.comments("example/other", 1)] == ["c"]
 
 
+def test_a_chain_of_transfers(fake, call):
+    """An issue that moved twice redirects twice, keeps its state, and hides where the token may not look."""
+    for name in ("example/b", "example/c"):
+        fake.add_repo(name)
+    fake.add_label("example/b", "bug")
+    fake.tokens["narrow"] = Token(repos=(REPO, "example/b"))
+    fake.add_issue(REPO, "t", labels=["bug", "unknown there"])
+    fake.close(REPO, 1, "not_planned")
+    fake.transfer(REPO, 1, "example/b")
+    assert [one["name"] for one in fake.issue("example/b", 1)["labels"]] == ["bug"]
+    fake.transfer("example/b", 1, "example/c")
+    hops, path = [], f"/repos/{REPO}/issues/1"
+    while (reply := call("GET", path)).status_code == 301:
+        path = reply.headers["Location"].removeprefix(fake.url)
+        hops.append(path)
+    assert len(hops) == 2
+    assert (reply.json()["repository_url"][-9:], reply.json()["state_reason"]) == ("example/c", "not_planned")
+    fake.repo("example/c").private = True
+    assert call("GET", "/repos/example/b/issues/1", token="narrow").status_code == 404
+
+
+def test_contents(fake, call):
+    """A file comes as base64, by its path and commit, to those who may read files."""
+    fake.add_file(REPO, ".github/CODEOWNERS", "* @example\n")
+    fake.add_file(REPO, ".github/CODEOWNERS", "* @other\n", ref="v1")
+    shown = call("GET", "contents/.github/CODEOWNERS").json()
+    m.ContentFile.model_validate(shown)
+    assert base64.b64decode(shown["content"]) == b"* @example\n"
+    assert base64.b64decode(call("GET", "contents/.github/CODEOWNERS?ref=v1").json()["content"]) == b"* @other\n"
+    assert call("GET", "contents/CODEOWNERS").status_code == 404
+    fake.tokens["narrow"] = Token(contents="")
+    fake.repo(REPO).private = True
+    refused = call("GET", "contents/.github/CODEOWNERS", token="narrow")
+    assert (refused.status_code, refused.headers["X-Accepted-GitHub-Permissions"]) == (404, "contents=read")
+    assert fake.violations == []
+
+
 def test_the_list(fake, call, clock):
     """The list filters by state, labels, time, sorts, shows pull requests, and links to its other pages."""
     for number in range(1, 6):
@@ -270,6 +354,10 @@ def test_the_list(fake, call, clock):
     second = call("GET", first.links["next"]["url"].removeprefix(fake.url))
     assert [one["title"] for one in second.json()] == ["4", "3"]
     assert set(second.links) == {"first", "prev", "next", "last"}
+    call("POST", "issues", {"title": "by reporter"})
+    assert titles("state=all&creator=Reporter") == ["by reporter"]
+    assert len(titles("per_page=101")) == 6
+    assert fake.violations == [f"GET /repos/{REPO}/issues?per_page=101: a page holds 100 at most"]
     fake.list_lag_seconds = 5.0
     assert "pull" not in titles("state=all")
 
@@ -285,6 +373,16 @@ def test_an_etag_makes_a_free_304(fake, call):
     assert again.headers["X-RateLimit-Remaining"] == first.headers["X-RateLimit-Remaining"]
     fake.add_issue(REPO, "new")
     assert call("GET", "issues", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
+
+
+def test_an_etag_spares_nobody_the_points(fake, call):
+    """A 304 is free of the primary limit alone, and only with a token."""
+    etag = {"If-None-Match": call("GET", "issues").headers["ETag"]}
+    fake.limits.points_per_minute = 2
+    assert [call("GET", "issues", headers=etag).status_code for _ in range(2)] == [304, 403]
+    etag = {"If-None-Match": call("GET", "issues", token=None).headers["ETag"]}
+    unknown = call("GET", "issues", token=None, headers=etag)
+    assert (unknown.status_code, unknown.headers["X-RateLimit-Used"]) == (304, "2")
 
 
 def test_the_primary_limit(fake, call, clock):
@@ -307,6 +405,86 @@ def test_the_secondary_limits(fake, call, limit):
     assert "secondary rate limit" in replies[1].json()["message"]
     assert replies[1].headers["Retry-After"] == "60"
     assert len(fake.issues(REPO)) == 1
+
+
+# Manners
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        ({"kind": 429, "headers": {"Retry-After": "7"}}, 7),
+        ({"kind": 403, "headers": {"retry-after": "Mon, 21 Sep 2026 14:13:30 GMT"}}, 10),
+        ({"kind": 429}, 60),
+        ({"kind": "secondary", "seconds": 9}, 9),
+        ({"kind": "secondary"}, 60),
+        ({"kind": "primary", "seconds": 30}, 30),
+    ],
+)
+def test_told_to_wait(fake, call, clock, fault, seconds):
+    """Who writes before the time that a limit named is a violation, who reads is listed; later nobody minds."""
+    fake.tokens["other"] = Token()
+    fake.fault("*", **fault)
+    call("GET", "issues")
+    assert fake.wait_until == {fake.token: clock.now + seconds}
+    clock.now += seconds - 1
+    call("GET", "issues")
+    call("POST", "issues", {"title": "t"}, token="other")
+    assert (len(fake.impatient_reads), fake.violations) == (1, [])
+    call("POST", "issues", {"title": "t"})
+    early = f"POST /repos/{REPO}/issues: 1.00 s before the end of the time that GitHub asked for"
+    assert fake.violations == [early]
+    clock.now += 0.99
+    call("POST", "issues", {"title": "t"})
+    assert fake.violations == [early]
+
+
+def test_the_true_limits_tell_to_wait(fake, call, clock):
+    """The limits that are kept without a fault are noted like those that come with one; other refusals are not."""
+    fake.limits.requests_per_hour = 3
+    fake.tokens["reader"] = Token(issues="read")
+    call("POST", "issues", {"title": "t"}, token="reader")
+    assert not any(fake.wait_until.values())
+    begun = clock.now
+    for _ in range(4):
+        call("POST", "issues", {"title": "t"})
+    assert fake.wait_until[fake.token] == begun + 3_600
+
+
+def test_hasty_writes(fake, call, clock):
+    """Writes of one token that follow each other in less than the gap are listed; reads and other tokens are not."""
+    fake.tokens["other"] = Token()
+    for token in (fake.token, "other"):
+        call("POST", "issues", {"title": "t"}, token=token)
+        call("GET", "issues", token=token)
+    assert fake.hasty == []
+    clock.now += 0.5
+    call("POST", "issues", {"title": "t"})
+    assert fake.hasty == [f"POST /repos/{REPO}/issues: 0.50 s after the last write was answered"]
+    fake.write_gap_seconds = 0.5
+    clock.now += 0.5
+    call("POST", "issues", {"title": "t"})
+    assert len(fake.hasty) == 1
+    assert fake.violations == []
+
+
+def test_a_hook_sees_each_request(fake, call):
+    """A hook may end the client: an arriving request is lost then, and what is answered reaches nobody."""
+    seen, gone = [], {"arrived"}
+
+    def watch(when, told):
+        seen.append((when, told.method, told.secret))
+        return when in gone
+
+    fake.on_request = watch
+    with pytest.raises(requests.ConnectionError):
+        call("POST", "issues", {"title": "t"})
+    assert (seen, fake.issues(REPO)) == ([("arrived", "POST", fake.token)], [])
+    gone = {"answered"}
+    fake.fault("*", 429, when="after")
+    with pytest.raises(requests.ConnectionError):
+        call("POST", "issues", {"title": "t"})
+    assert (len(fake.issues(REPO)), fake.wait_until[fake.token]) == (1, 0.0)
 
 
 # Faults

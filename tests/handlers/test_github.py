@@ -325,6 +325,7 @@ def test_refused_connection(bench):
 def test_rate_limit(bench):
     """Nothing is asked while GitHub wants to be left alone; afterwards all is delivered."""
     one = bench()
+    one.fake.clock = one.clock
     one.fake.fault("POST */issues", "secondary", headers={"Retry-After": "90"})
     one.fail()
     one.round()
