@@ -73,7 +73,7 @@ def forks():
     """Return the context of processes that are forked from one that has imported everything, and has no threads."""
     os.environ["PYTHONPATH"] = ROOT
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "tests.flow.reporters"])
+    context.set_forkserver_preload(["pytest", "tests.flow.reporters"])
     return context
 
 
@@ -290,8 +290,8 @@ def test_exactly_one(tmp_path, first):
     seeds = range(first, first + BLOCK)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = pool.map(lambda seed: play(seed, tmp_path / str(seed)), seeds)
-        failed = {seed: problems for seed, problems in zip(seeds, results, strict=True) if problems}
-    assert failed == {}
+        wrong = [f"{seed}: {one}" for seed, found in zip(seeds, results, strict=True) for one in found]
+    assert not wrong, "\n".join(["seed: what is wrong", *wrong])
 
 
 def test_every_fault_is_there():
