@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loghub.github.issue import read_state
+from loghub.github.block import read_state
 from tests.fakes.github import FakeGitHub, Token
 from tests.flow import reporters
 from tests.flow.reporters import BUGS, REPO, Setup, Tally
