@@ -23,6 +23,7 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import ssl
@@ -196,6 +197,17 @@ class GitHubClient:
         except NotFoundError:
             return False
         return True
+
+    def file(self, path: str) -> str | None:
+        """Return the text of a file on the default branch; None if there is none. The token needs Contents: read."""
+        try:
+            found = self._one("GET", f"{self._repo_url}/contents/{quote(path)}")
+        except NotFoundError:
+            return None
+        try:
+            return base64.b64decode(str(found.get("content") or "")).decode("utf-8", "replace")
+        except ValueError:
+            return None
 
     def issues(
         self,

@@ -19,6 +19,7 @@ from loghub.options import refuse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from loghub.clone import Suspect
     from loghub.event import Event
     from loghub.github.block import State
     from loghub.ledger.protocol import Group
@@ -116,6 +117,8 @@ def body(
     state: State,
     *,
     permalinks: Sequence[str] = (),
+    suspect: Suspect | None = None,
+    commit_url: str = "",
     include_system_info: bool = True,
 ) -> str:
     """Return the body of a new issue, at most 65,536 characters; what had to be cut is said in its place.
@@ -125,6 +128,8 @@ def body(
         group: The bug.
         state: What is known about it over all ledgers.
         permalinks: The in-app frames as `loghub.release.permalink` makes them, outermost first.
+        suspect: The commit that gave the culprit's line its present form.
+        commit_url: The address of that commit.
         include_system_info: Whether to show the event's ``system``.
     """
     system = event.get("system") if include_system_info else None
@@ -133,6 +138,7 @@ def body(
         f"### Error Message\n{_message(event, group)}",
         block(state),
         _links(permalinks),
+        _suspect(suspect, commit_url),
     ]
     after = [
         _as_json("Additional Context", _context(event), _CONTEXT_LIMIT),
@@ -173,6 +179,17 @@ def _links(permalinks: Sequence[str]) -> str:
     """Return the innermost links, each once and alone on its line so that GitHub shows the code there."""
     good = [link for link in dict.fromkeys(permalinks) if len(link) <= 500 and _PERMALINK.fullmatch(link)]
     return "\n\n".join(good[-_LINKED:])
+
+
+_COMMIT = re.compile(r"https?://[\w.:-]+(?:/[\w.~%-]+)+/commit/[0-9a-f]{40}", re.ASCII)
+
+
+def _suspect(suspect: Suspect | None, commit_url: str) -> str:
+    """Return whose commit the line is, and which one; names in code, so that nobody is mentioned."""
+    if suspect is None or not _COMMIT.fullmatch(commit_url):
+        return ""
+    said = f"{code(suspect.summary, 100)} by {code(suspect.author, 60)}, {when(suspect.at)}"
+    return f"**Suspect Commit:** {commit_url} {said}"
 
 
 _LANGUAGES = {"python": "python", "javascript": "javascript"}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from loghub.github.issue import CommentKind
     from loghub.ledger.protocol import Group, Item
+    from loghub.release_order import Order
 
 MUTE_LABELS = frozenset({"wontfix", "loghub:mute"})
 REGRESSION_LABEL = "regression"
@@ -30,8 +31,6 @@ EDIT_GAP_SECONDS = 15.0
 
 _MUTE_DAYS = re.compile(r"loghub:mute-(\d{1,4})d", re.IGNORECASE)
 _DAY_SECONDS = 86_400.0
-
-Order = Literal["older", "same", "newer", "diverged"] | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Rules:
     """
 
     reopen: bool = True
-    order: Callable[[str, str], Order] = field(default=lambda one, other: "same" if one == other else None)
+    order: Callable[[str, str], Order | None] = field(default=lambda one, other: "same" if one == other else None)
 
 
 def state_of(group: Group, ledger_id: str, issue_body: str | None) -> State:

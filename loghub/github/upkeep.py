@@ -196,6 +196,10 @@ class Upkeep:
 
     def _tell(self, item: Item, found: dict[str, Any]) -> None:
         found, step = self._decide(item, found)
+        if step.kind == "create":
+            item.memory.pop("number", None)
+            self._open(item)
+            return
         try:
             if step.kind != "silent" and not self._update(item, step, found):
                 return
@@ -231,9 +235,11 @@ class Upkeep:
             if step.kind != "follow":
                 return found, step
             number = self._original(item, found)
-            original = self._read(number) if number else None
-            if original is None:
+            if number is None:
                 break
+            original = self._read(number)
+            if original is None:  # it was deleted, or moved to where this token may not look
+                return found, Step("create")
             found = original
             item.memory.pop("at", None)
             item.memory |= {"number": found["number"], "adopted": not self.lookup.is_ours(found)}
@@ -341,6 +347,8 @@ class Upkeep:
         return not wait
 
     def _open(self, item: Item) -> None:
+        if self._wait_for_room(item):
+            return
         if not self._has_room():
             self._wait_for_room(item)
             return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, env, options
@@ -13,21 +16,19 @@ from loghub.github import issue as text
 from loghub.github.issue import Draft
 from loghub.github.lifecycle import state_of
 from loghub.handlers.base import OutboxHandler
-from loghub.release import is_commit, permalink, repository_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loghub.delivery import Batch
-    from loghub.event import Event
     from loghub.github.app import AppToken
     from loghub.github.client import GitHubClient
     from loghub.ledger.protocol import Item
 
 _REPO = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9._-]+")
-_MAX_LINKS = 5
 _MAX_BATCH = 50
 _MAX_IN_STORM = 10
+_RULES_SECONDS = 3600.0
 _OWN_LABEL = "automated-report"
 
 
@@ -109,6 +110,8 @@ class GitHubIssueHandler(OutboxHandler):
         self.allow_public = options.flag(self, "allow_public", allow_public)
         self.app = self._app_token(app_id, private_key_file, installation_id)
         self._client: GitHubClient | None = None
+        self._assignable: dict[str, bool] = {}
+        self._rules = -_RULES_SECONDS, ""
         if self.repo and (self.app or self._has_token()):
             self.destination = f"github:{self.repo}"
         super().__init__(**rest)
@@ -158,25 +161,56 @@ class GitHubIssueHandler(OutboxHandler):
 
     def draft(self, item: Item, ledger_id: str) -> Draft:
         """Return the issue as GitHub would get it."""
+        from loghub.github.origin import origin_of
+
         event = item.event
+        origin = origin_of(event, repo=self.repo or "", web_url=self.web_url)
+        suspect = origin.suspect
         return Draft(
             text.title(self.title, item.group, event),
-            text.body(event, item.group, state_of(item.group, ledger_id, None), permalinks=self._permalinks(event)),
+            text.body(
+                event,
+                item.group,
+                state_of(item.group, ledger_id, None),
+                permalinks=origin.permalinks if self.repo else (),
+                suspect=suspect if self.repo else None,
+                commit_url=f"{self.web_url}/{self.repo}/commit/{suspect.commit}" if suspect else "",
+            ),
             text.labels(self.labels, event.get("component") or item.group.component, self.auto_label),
-            self.assignees,
+            [*self.assignees, *(self._owners(origin.path) if self.codeowners and origin.path else ())],
         )
 
-    def _permalinks(self, event: Event) -> list[str]:
-        commit = event.get("release")
-        if not self.repo or not commit or not is_commit(commit):
-            return []
-        places = (
-            (repository_path(frame.get("file", ""), None), frame.get("line", 0))
-            for frame in event.get("frames", [])
-            if frame.get("in_app")
-        )
-        links = [permalink(self.web_url, self.repo, commit, path, line) for path, line in places if path]
-        return links[-_MAX_LINKS:]
+    def _owners(self, path: str) -> list[str]:
+        """Return the users who own a file by CODEOWNERS, as far as issues can be assigned to them."""
+        from loghub.github import codeowners
+
+        named = codeowners.owners(self._owner_rules(), path)
+        return [login for login in named if login not in self.assignees and self._is_assignable(login)]
+
+    def _owner_rules(self) -> str:
+        """Return the CODEOWNERS file beside the application, else the repository's, read once an hour."""
+        from loghub.github import codeowners
+        from loghub.github.client import ForbiddenError
+
+        read_at, rules = self._rules
+        if time.monotonic() - read_at < _RULES_SECONDS:
+            return rules
+        found = codeowners.find(os.curdir)
+        if found is None and self.destination is not None:
+            try:
+                found = next((text for place in codeowners.PLACES if (text := self.client.file(place))), None)
+            except ForbiddenError:
+                reason = "the token lacks Contents: read, and no CODEOWNERS is beside the application"
+                self.say(logging.WARNING, f"{self.destination}: nobody is assigned by CODEOWNERS: {reason}.")
+        self._rules = time.monotonic(), found or ""
+        return found or ""
+
+    def _is_assignable(self, login: str) -> bool:
+        if self.destination is None:
+            return True  # a preview, without a token to ask with
+        if login not in self._assignable:
+            self._assignable[login] = self.client.assignee_ok(login)
+        return self._assignable[login]
 
     # Delivery -------------------------------------------------------------------------------------------
 
@@ -192,6 +226,7 @@ class GitHubIssueHandler(OutboxHandler):
     def deliver(self, batch: Batch) -> None:
         """Make the issues say what the groups say."""
         from loghub.github.upkeep import Policy, Upkeep
+        from loghub.release_order import order
 
         policy = Policy(
             draft=lambda item: self.draft(item, batch.ledger_id),
@@ -200,7 +235,7 @@ class GitHubIssueHandler(OutboxHandler):
             comment_limit=self.comment_limit,
             issues_per_hour=self.issues_per_hour,
             quiet_close_days=self.quiet_close_days,
-            rules=lifecycle.Rules(reopen=self.reopen),
+            rules=lifecycle.Rules(reopen=self.reopen, order=order),
         )
         upkeep = Upkeep(self.client, batch, policy, self.say)
         self._check_public()

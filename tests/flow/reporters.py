@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 import loghub.filters
 import loghub.github.upkeep
 import loghub.handlers.github
-import loghub.ledger.sqlite  # noqa: F401 - forked processes find it imported
+import loghub.ledger.sqlite
 from loghub import delivery
 from loghub.cli.outbox import drain_home
 from loghub.github.client import GitHubClient

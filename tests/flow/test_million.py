@@ -39,7 +39,7 @@ def in_an_hour(requests, started):
 
 @pytest.mark.slow
 def test_a_million(bench):  # noqa: F811 - the fixture
-    """In the hour: requests within what the meanest token may; afterwards each bug has its issue, and the sum is exact."""
+    """Requests stay within what the meanest token may; in the end each bug has its issue, and all is counted."""
     one = bench()
     one.fake.clock = one.clock
     one.fake.limits.requests_per_hour = 1_000  # of a workflow's GITHUB_TOKEN
