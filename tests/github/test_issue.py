@@ -65,6 +65,7 @@ def test_no_payload_is_live(event, group, state):
 @thorough
 @given(hostile_events, hostile_states, kinds, hostile)
 @example(an_event(release="1.2"), STATE, "regression", "`@octocat` --> closes #1 | [a](https://e.example)")
+@example(an_event(release="1.2"), STATE, "release", "x" * 5_000)
 def test_no_comment_is_live(event, state, kind, release):
     """The same holds for comments, and their hidden line is their own."""
     text = issue.comment(kind, state, event, release)

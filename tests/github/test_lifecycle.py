@@ -269,7 +269,7 @@ def test_unknown_order(seen, before, decision, rules):
     assert when_closed(seen, before, rules) == decision
 
 
-@pytest.mark.parametrize("seen", [{}, OLD])
+@pytest.mark.parametrize("seen", [{}, OLD, {"1.0": (1_000, 2_000)}])
 def test_no_release(seen):
     """Where what was seen after the closing has no release, time alone decides."""
     assert when_closed(seen) == REGRESSION

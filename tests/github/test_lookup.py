@@ -248,8 +248,11 @@ def test_nothing_of_ours_by_the_author(desk):
 
 def test_dropped_labels(desk):
     """Where GitHub drops our label from a new issue, the whole list is read from then on."""
-    lookup, _ = desk.look()
     desk.open(TWO, labels=[])
+    desk.clock.now += 3_600
+    desk.open(THREE)
+    lookup, _ = desk.look()
+    assert lookup.number(TWO) is None
     number = desk.open(ONE, labels=[])
 
     lookup.note(desk.client.issue(number))
@@ -307,17 +310,20 @@ def test_quote_with_our_label(desk, how):
 
 def test_is_by_us():
     """An issue is by us if it begins as ours do, or has our heading and this token's author."""
-    lookup = Lookup(None, {"login": "reporter"}, LABEL, lambda: None)
+    memory = {"login": "reporter"}
+    lookup = Lookup(None, memory, LABEL, lambda: None)
 
     def by_us(body, author="somebody"):
         return lookup.is_by_us({"body": body, "user": author and {"login": author}})
 
     assert by_us(body_of(ONE))
-    assert by_us(f"\n{block_of(ONE)}")
+    assert by_us(f"\n{block_of(TWO)}\n\n{body_of(ONE)}")
     assert by_us(f"note\n\n{body_of(ONE)}", "reporter")
     assert not by_us(f"note\n\n{body_of(ONE)}")
     assert not by_us(f"note\n\n{block_of(ONE)}", "reporter")
     assert not by_us(None, "reporter")
+    assert not by_us(f"note\n\n{body_of(ONE)}", None)
+    memory.clear()
     assert not by_us(f"note\n\n{body_of(ONE)}", None)
 
 
