@@ -41,6 +41,8 @@ RUNS, BLOCK, AT_ONCE = 200, 20, 4
 HOMES = ("one", "two")
 PROCESSES = 4
 DRAINS = 30
+LAG_SECONDS = 0.1
+"""How long the list of issues does not show a new one, in some runs."""
 
 KINDS = {
     "drop": {"kind": "drop"},
@@ -157,6 +159,7 @@ class Run:
         fake.write_gap_seconds = reporters.WRITE_GAP_SECONDS
         fake.pause_seconds = reporters.PAUSE_SECONDS
         fake.tolerance_seconds = 0.002
+        fake.list_lag_seconds = self.rnd.choice([0.0, 0.0, LAG_SECONDS])
         self.main = FAULTS[seed % len(FAULTS)]
         self.fault_all()
         self.killer = Killer(self.rnd, fake) if self.rnd.random() < 0.75 else None
