@@ -14,6 +14,7 @@ import functools
 import itertools
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import random
 import signal
@@ -23,6 +24,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -73,9 +75,10 @@ FAULTS = list(itertools.product(KINDS, ("before", "after"), STEPS))
 @functools.cache
 def forks():
     """Return the context of processes that are forked from one that has imported everything, and has no threads."""
-    os.environ["PYTHONPATH"] = ROOT
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pytest", "tests.flow.reporters"])
+    with mock.patch.dict(os.environ, PYTHONPATH=ROOT):
+        multiprocessing.forkserver.ensure_running()
     return context
 
 
