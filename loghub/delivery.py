@@ -29,7 +29,7 @@ from loghub.ledger.protocol import Outcome
 from loghub.sighting import FIELD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from loghub.capture import Known
     from loghub.ledger.protocol import Item, Ledger
@@ -182,8 +182,15 @@ class Batch:
         return self._ledger.waiting(self.destination, self.now(), limit)
 
     def told(self, before: float) -> list[Item]:
-        """Return what the destination was told of and was last seen before a time, the most silent first."""
+        """Return what the destination was told of, is open and was last seen before a time, the most silent first."""
         return self._ledger.told(self.destination, before)
+
+    def remind(self, shown: Mapping[str, int]) -> None:
+        """Have the destination be told again of groups (by fingerprint) of which it shows less than was said to it.
+
+        What was said is ``memory["said"]`` of an item.
+        """
+        self._ledger.remind(self.destination, shown)
 
     def save_memory(self) -> None:
         """Write down `memory` now, not only when deliver returns."""

@@ -14,6 +14,8 @@ from loghub.event import dumps
 if TYPE_CHECKING:
     from loghub.delivery import Home
 
+SOON_SECONDS = 10.0
+
 
 @click.group(invoke_without_command=True, short_help="What waits for delivery, and dead letters.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -99,8 +101,10 @@ def drain_home(home: Home, deadline: float) -> list[dict[str, Any]]:
     """Deliver what waits in `home` until `deadline` (monotonic); return the rows of what is left."""
     while True:
         done = home.round(closing=True, everything=True)
-        pause = min(home.look_at - home.now(), deadline - time.monotonic())
-        if done or home.look_at - home.now() > deadline - time.monotonic():
+        soon = home.wake_at - home.now() < SOON_SECONDS  # a handler wants to look once more at what it has done
+        due_at = home.wake_at if done else min(home.look_at, home.wake_at)
+        pause = due_at - home.now()
+        if (done and not soon) or pause > deadline - time.monotonic():
             break
         time.sleep(max(0.05, pause))
     if home.trouble:

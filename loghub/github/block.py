@@ -26,7 +26,9 @@ _LISTED = 5
 _LEDGERS = 100
 _SEEN = (20, 10, 5, 1, 0)  # so many names of a kind, as far as they fit
 _SEEN_LIMIT = 4_000
-_NAME_LIMIT = 100
+NAME_LIMIT = 100
+"""Characters of a release, environment or host that a block carries."""
+
 _LATEST = 253_402_300_799  # the last second that an ISO time can tell
 _LARGEST = 2**53  # beyond it JSON readers lose digits
 
@@ -63,6 +65,10 @@ class State:
     quiet: bool = False
     v: int = 1
 
+    def __post_init__(self) -> None:
+        for kind in _KINDS:
+            object.__setattr__(self, kind, _short_names(getattr(self, kind)))
+
     @property
     def count(self) -> int:
         """Occurrences in all ledgers."""
@@ -91,6 +97,19 @@ def _united(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict[str,
     return {name: min(ours.get(name, _LATEST), theirs.get(name, _LATEST)) for name in {**ours, **theirs}}
 
 
+def short_name(name: str) -> str:
+    """Return as much of a release's, environment's or host's name as a block carries."""
+    return first(name, NAME_LIMIT)
+
+
+def _short_names(names: Mapping[str, float]) -> dict[str, float]:
+    short: dict[str, float] = {}
+    for name, at in names.items():
+        if name:
+            short[short_name(name)] = min(at, short.get(short_name(name), at))
+    return short
+
+
 def _by_age(names: Mapping[str, float]) -> list[str]:
     """Return the names in the order in which they were first seen."""
     return sorted(names, key=lambda name: (names[name], name))
@@ -111,7 +130,7 @@ def _folded(counts: dict[str, int]) -> dict[str, int]:
     if not silent:
         return counts
     rest = {ledger: count for ledger, count in counts.items() if ledger not in {*silent, "*"}}
-    return {"*": counts.get("*", 0) + sum(counts[ledger] for ledger in silent), **rest}
+    return {"*": min(counts.get("*", 0) + sum(counts[ledger] for ledger in silent), _LARGEST - 1), **rest}
 
 
 def write_state(state: State) -> str:
@@ -134,7 +153,7 @@ def _write_seen(state: State) -> str:
             names = getattr(state, kind)
             newest = _by_age(names)[-most:] if most else []
             if newest:
-                record[kind] = {first(name, _NAME_LIMIT): int(names[name]) for name in newest}
+                record[kind] = {name: int(min(max(names[name], 0), _LATEST)) for name in newest}
         if state.duplicate_of is not None:
             record["duplicate_of"] = state.duplicate_of
         if state.quiet:
@@ -300,7 +319,8 @@ def put(body: str, new_block: str) -> str | None:
     assert state is not None  # its writer is `block`
     span = _span_of(body, state.fingerprint)
     lines = new_block.split("\n")
-    for text in (new_block, "\n".join([*lines[:2], lines[-1]])):
+    heads = (lines[:3], lines[:2]) if lines[2] else (lines[:2],)  # for machines alone
+    for text in (new_block, *("\n".join([*head, lines[-1]]) for head in heads)):
         whole = _put(body, text, span)
         if units(whole) <= BODY_LIMIT:
             return whole

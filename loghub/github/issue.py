@@ -31,7 +31,7 @@ TITLE_LIMIT = 256
 LABEL_LIMIT = 50
 LABELS_LIMIT = 100
 
-_CREATED_LIMIT = 60_000  # a new issue leaves its block and its readers room to grow
+_CREATED_LIMIT = 53_000  # a new issue leaves its block and its readers room to grow
 _MESSAGE_LIMIT = 4_000
 _CONTEXT_LIMIT = 8_000
 _SYSTEM_LIMIT = 4_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from loghub.event import epoch
-from loghub.github.block import State, read_state
+from loghub.github.block import State, read_state, short_name
 from loghub.github.issue import milestone
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def next_step(item: Item, found: dict[str, Any] | None, ledger_id: str, now: flo
         return Step("create")
     days = mute_label(found)
     muted_until = float(item.memory.get("muted_at", now)) + mute_seconds(days)
-    if not MUTE_LABELS.isdisjoint(label_names(found)) or (days and now < muted_until):
+    if not MUTE_LABELS.isdisjoint(map(str.lower, label_names(found))) or (days and now < muted_until):
         return Step("silent", "muted")
     said = read_state(found.get("body"), item.group.fingerprint)
     if said is not None and said.duplicate_of:
@@ -120,7 +120,7 @@ def _when_closed(item: Item, found: dict[str, Any], said: State | None, rules: R
         return Step("follow", "muted")
     if reason == "not_planned":
         return Step("silent", "muted")
-    closed_at = epoch(found.get("closed_at")) or 0.0
+    closed_at = (epoch(found.get("closed_at")) or 0.0) + 1.0  # GitHub leaves the fraction out
     if not rules.reopen or item.group.last_seen_at <= closed_at:
         return Step("edit", "resolved")
     if said is not None and said.quiet:
@@ -140,26 +140,42 @@ def regressed_in(group: Group, said: State | None, closed_at: float, rules: Rule
     `loghub.release_order`), the one that was first seen after the closing is the newer; where no release is
     known, time alone decides: an empty text.
     """
-    after = [name for name, (_, last_at) in group.releases.items() if last_at > closed_at]
+    seen = _short(group.releases)
+    after = {name: first_at for name, (first_at, last_at) in seen.items() if last_at > closed_at}
     if not after:
         return ""
-    known = {name for name, (first_at, _) in group.releases.items() if first_at <= closed_at}
-    known |= set(said.releases) if said else set()
-    fresh = [name for name in after if name not in known]
-    return next((name for name in reversed(fresh) if _is_newer(name, known, rules)), None)
-
-
-def _is_newer(release: str, known: set[str], rules: Rules) -> bool:
-    return all(rules.order(release, other) in ("newer", None) for other in known)
+    known = {name: first_at for name, (first_at, _) in seen.items() if first_at <= closed_at}
+    if said is not None:
+        known = {name: first_at for name, first_at in said.releases.items() if first_at <= closed_at} | known
+    return _newest({name: at for name, at in after.items() if name not in known}, known, rules)
 
 
 def _new_release(group: Group, said: State | None, rules: Rules) -> str:
     """Return the newest release that the issue does not speak of yet; empty where there is none."""
     if said is None or not said.releases:
         return ""
-    known = set(said.releases)
-    fresh = [name for name in group.releases if name not in known]
-    return next((name for name in reversed(fresh) if _is_newer(name, known, rules)), "")
+    fresh = {name: first_at for name, (first_at, _) in _short(group.releases).items() if name not in said.releases}
+    return _newest(fresh, said.releases, rules) or ""
+
+
+def _short(releases: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Return releases by the names that a block carries."""
+    return {short_name(name): times for name, times in releases.items()}
+
+
+def _newest(fresh: Mapping[str, float], known: Mapping[str, float], rules: Rules) -> str | None:
+    """Return the newest of some releases, by name when first seen, that is newer than all known ones."""
+    newest: str | None = None
+    for name, at in fresh.items():
+        others = known if newest is None else {**known, newest: fresh[newest]}
+        if all(_is_newer(name, at, other, other_at, rules) for other, other_at in others.items()):
+            newest = name
+    return newest
+
+
+def _is_newer(name: str, at: float, other: str, other_at: float, rules: Rules) -> bool:
+    order = rules.order(name, other)
+    return order == "newer" or (order is None and at > other_at)
 
 
 def label_names(found: dict[str, Any]) -> list[str]:
@@ -168,8 +184,8 @@ def label_names(found: dict[str, Any]) -> list[str]:
 
 
 def mute_label(found: dict[str, Any]) -> str:
-    """Return the label that mutes an issue for some days, such as ``loghub:mute-30d``; empty if it has none."""
-    return next((name for name in label_names(found) if _MUTE_DAYS.fullmatch(name)), "")
+    """Return the label that mutes an issue for most days, such as ``loghub:mute-30d``; empty if it has none."""
+    return max((name for name in label_names(found) if _MUTE_DAYS.fullmatch(name)), key=mute_seconds, default="")
 
 
 def mute_seconds(label: str) -> float:

@@ -53,6 +53,8 @@ class Lookup:
         self._memory = memory
         self._label = label
         self._renew = renew
+        self.shown: dict[str, dict[str, int]] = {}
+        """By fingerprint, the counts in the issues that were read lately."""
         self._whose: dict[str, set[str]] = {}  # by number, the fingerprints of its blocks
         for fingerprint, numbers in self._issues.items():
             for number in numbers:
@@ -68,40 +70,49 @@ class Lookup:
     def refresh(self) -> None:
         """Read what has changed in the list, unless it is fresh."""
         while not self.fresh:
-            self.fresh = True  # until `_distrust_labels`
             before = self._memory.get("since")
+            trusting = self._trusts_labels
             newest = self._read(before)
-            if before is None and self._label is not None and not self._issues and self.fresh:
+            if before is None and not self._issues and self._trusts_labels:
                 self._look_without_label()
-            if self.fresh:
+            if trusting == self._trusts_labels:
                 since = max(newest - LAG_SECONDS, before or 0.0)
                 self._memory["since"] = since
                 self._memory["etag"] = self._client.etag if since == before else ""
+                self.fresh = True
+
+    @property
+    def _trusts_labels(self) -> bool:
+        return self._label is not None and not self._memory.get("every_label")
 
     def _read(self, since: float | None) -> float:
         """Read the list, and return when the newest in it was changed."""
         newest = 0.0
-        label = None if self._memory.get("every_label") else self._label
-        for one in self._client.issues(label, since, etag=self._memory.get("etag") or ""):
+        label = self._label if self._trusts_labels else None
+        for one in self._paced(self._client.issues(label, since, etag=self._memory.get("etag") or "")):
             self.note(one)
             newest = max(newest, epoch(one.get("updated_at")) or 0.0)
-            self._renew()
         return newest
 
     def _look_without_label(self) -> None:
         """Look for issues of ours whose label is gone: the list with our label is empty, and was never read."""
-        login = self.login()
-        for one in self._client.issues(creator=login) if login else ():
-            self.note(one)  # distrusts labels if it finds one
-            self._renew()
+        if login := self.login():
+            for one in self._paced(self._client.issues(creator=login)):
+                self.note(one)  # distrusts labels if it finds one
+
+    def _paced(self, issues: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Renew the right to ask now and then, about once for each page."""
+        for number, one in enumerate(issues):
+            if number % 100 == 0:
+                self._renew()
+            yield one
 
     def _distrust_labels(self) -> None:
         """Read the whole list, and from now on whatever label an issue has."""
-        if not self._memory.get("every_label"):
-            self._memory["every_label"] = True
-            self._memory.pop("since", None)
-            self._memory.pop("etag", None)
-            self.fresh = False
+        self._memory["every_label"] = True
+        self._memory.pop("since", None)
+        self._memory.pop("etag", None)
+        self.fresh = False
 
     def login(self) -> str:
         """Return whom the token belongs to; empty if that cannot be said, as of an App."""
@@ -118,16 +129,20 @@ class Lookup:
     def note(self, found: dict[str, Any]) -> None:
         """Remember how an issue stands."""
         number = str(found["number"])
-        told = {_key(state.fingerprint): _standing(found, state.duplicate_of) for state in read_states(found["body"])}
+        states = read_states(found["body"])
+        told = {_key(state.fingerprint): _standing(found, state.duplicate_of) for state in states}
         if told and not self.is_ours(found):
             told = {}
-        if told and self._label is not None and not self._has_label(found):
+        if told and self._trusts_labels and not self._has_label(found):
             self._distrust_labels()
         for fingerprint in self._whose.get(number, set()) - told.keys():
             self._drop(fingerprint, number)
         for fingerprint, standing in told.items():
             self._issues.setdefault(fingerprint, {})[number] = standing
             self._whose.setdefault(number, set()).add(fingerprint)
+        for state in states if told else ():
+            if self.number(state.fingerprint) == found["number"]:
+                self.shown[state.fingerprint] = state.counts
 
     def forget(self, number: int) -> None:
         """Forget an issue that is gone."""
@@ -151,9 +166,10 @@ class Lookup:
     def is_by_us(self, found: dict[str, Any]) -> bool:
         """Return whether an issue was opened by loghub, with this token or another; people may have edited it."""
         author, body = (found.get("user") or {}).get("login"), found.get("body") or ""
-        if body.lstrip().startswith((HEADING, BEGIN)):
+        if body.lstrip().startswith(HEADING):
             return True
-        return HEADING in body and bool(author) and author == self._memory.get("login")
+        by_this_token = bool(author) and author == self._memory.get("login")
+        return HEADING in body and (by_this_token or body.lstrip().startswith(BEGIN))
 
     def number(self, fingerprint: str) -> int | None:
         """Return the lowest number among the issues of a bug, those that are a duplicate of another last."""

@@ -73,9 +73,14 @@ def _ticks(text: str, least: int) -> str:
     return "`" * max(least, longest + 1)
 
 
+def _short_runs(text: str) -> str:
+    """Cut runs of backticks: cmark takes no more than 79 for a delimiter, and what holds 79 would leave its code."""
+    return re.sub("`{51,}", lambda run: f"{'`' * 50}[... {len(run[0]) - 50:,} more]", text)
+
+
 def code(value: object, limit: int = VALUE_LIMIT) -> str:
     """Return `value` as a code span on one line; nothing in it is live."""
-    line = one_line(value, limit) or "unknown"
+    line = _short_runs(one_line(value, limit)) or "unknown"
     ticks = _ticks(line, 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{ticks}{pad}{line}{pad}{ticks}"
@@ -83,7 +88,7 @@ def code(value: object, limit: int = VALUE_LIMIT) -> str:
 
 def fence(text: str, language: str = "") -> str:
     """Return `text`, which is `visible` already, in a fence that it cannot close."""
-    text = re.sub("`{51,}", lambda run: f"{'`' * 50}[... {len(run[0]) - 50:,} more]", text.strip("\n"))
+    text = _short_runs(text.strip("\n"))
     ticks = _ticks(text, 3)
     return f"{ticks}{language}\n{text}\n{ticks}"
 
@@ -94,8 +99,9 @@ def cut(text: str, room: int, head: float) -> str:
         return text
     room -= len("\n[... 1,000,000,000 characters cut here ...]\n")
     top, bottom = first(text, int(room * head)), last(text, room - int(room * head))
-    top = top[: top.rfind("\n")] if "\n" in top else top
-    bottom = bottom[bottom.find("\n") + 1 :] or bottom
+    # Whole lines, unless a line is so long that next to nothing would be left.
+    top = top[:end] if (end := top.rfind("\n")) > len(top) // 2 else top
+    bottom = bottom[start:] if 0 < (start := bottom.find("\n") + 1) < len(bottom) // 2 else bottom
     missing = len(text) - len(top) - len(bottom)
     return f"{top}\n[... {missing:,} characters cut here ...]\n{bottom}"
 

@@ -42,8 +42,9 @@ EDITS_PER_HOUR = 240
 MAX_COMMENTS = 2_000
 """On one issue, by anybody: at 2,500 GitHub ends commenting for ever, and a person may have something to say."""
 
-_RACE_SECONDS = 30.0  # after which an edit is looked at again, where several ledgers edit one issue
+_RACE_SECONDS = 5.0  # after which an edit is looked at again, where several ledgers edit one issue
 _QUIET_EACH = 20
+_DAY = 86_400.0
 _MAX_FOLLOWED = 5
 _DUPLICATE = re.compile(r"^\s*duplicate of\s+(?:#|https?://\S+/issues/)(\d{1,9})\b", re.IGNORECASE | re.MULTILINE)
 
@@ -185,14 +186,17 @@ class Upkeep:
         old = item.memory.get("number") or self.lookup.number(fingerprint)
         item.memory.pop("at", None)
         item.memory |= {"number": number, "adopted": True}
-        if read_state(found.get("body"), fingerprint) is None:
-            body = splice(found.get("body") or "", state_of(item.group, self.batch.ledger_id, None))
-            if body is not None:
-                found = self.client.edit_issue(number, body=body)
+        state = replace(state_of(item.group, self.batch.ledger_id, found.get("body")), duplicate_of=None, quiet=False)
+        body = splice(found.get("body") or "", state)
+        fields = {} if body is None or body == found.get("body") else {"body": body}
+        if found["state"] == "closed" and found.get("state_reason") == "duplicate":  # of ours, as was said before
+            fields |= {"state": "open", "state_reason": "reopened"}
+        if fields:
+            self.lookup.note(self.client.edit_issue(number, **fields))
         if old and old != number:
             self._merge(fingerprint, old, number, linked=True)
         item.memory.pop("link_to")
-        return found
+        return self._read(number)
 
     def _tell(self, item: Item, found: dict[str, Any]) -> None:
         found, step = self._decide(item, found)
@@ -263,7 +267,7 @@ class Upkeep:
         if step.comment == "regression":
             self.client.add_labels(at, [REGRESSION_LABEL])
         state = state_of(item.group, self.batch.ledger_id, found.get("body"))
-        if step.kind == "reopen":
+        if step.kind == "reopen" or found["state"] == "open":
             state = replace(state, quiet=False)
         fields: dict[str, Any] = {}
         body = splice(found.get("body") or "", state)
@@ -280,6 +284,7 @@ class Upkeep:
                 self.lookup.note(edited)
             if len(state.counts) > 1:  # another ledger may have written between our look and our edit
                 self._look_by(_RACE_SECONDS)
+        item.memory["said"] = state.counts[self.batch.ledger_id]
         self._mark(item, step, at)
         return True
 
@@ -291,6 +296,7 @@ class Upkeep:
                 self.client.add_labels(at, [adopted])
             if step.unlabel:
                 self.client.remove_label(at, step.unlabel)
+                item.memory.pop("muted_at", None)
         item.memory.pop("adopted", None)
 
     def _comment(self, item: Item, step: Step, found: dict[str, Any], at: int | str) -> bool:
@@ -359,6 +365,7 @@ class Upkeep:
             self.batch.dead(item, str(error))
             self.say(logging.WARNING, f"{self.batch.destination} refused an issue: {error}")
             return
+        item.memory["said"] = item.group.count
         self._opened.append((item, made))
         self.say(logging.INFO, f"{self.batch.destination}: opened {made['html_url']}")
 
@@ -386,14 +393,17 @@ class Upkeep:
         self.batch.memory["look_at"] = min(due_at, float(self.batch.memory.get("look_at", due_at)))
 
     def _look_again(self) -> None:
-        """Read what has changed if that is due, and end what is there twice."""
+        """Read what has changed if that is due, and mend what is there twice or was overwritten."""
         if float(self.batch.memory.get("look_at", "inf")) <= self.batch.now():
             self.lookup.fresh = False
             self.lookup.refresh()
+            shown = {one: counts.get(self.batch.ledger_id, 0) for one, counts in self.lookup.shown.items()}
             for fingerprint, lowest, others in self.lookup.doubles():
                 for number in others:
                     self.batch.renew()
                     self._merge(fingerprint, number, lowest)
+                shown[fingerprint] = -1  # its issue may have been closed meanwhile: look at it again
+            self.batch.remind(shown)
             self.batch.memory.pop("look_at")
             if self._has_opened:
                 self._look_by(LAG_SECONDS)  # what was opened elsewhere at that time may not be in the list yet
@@ -468,7 +478,8 @@ class Upkeep:
         if body is not None and body != found.get("body"):
             fields["body"] = body
         others = [one for one in read_states(found.get("body")) if one.fingerprint != about.fingerprint]
-        lasts = bool(about.count or any(one.count for one in others))
+        # A ledger that has said nothing for a day is gone.
+        lasts = bool(about.count or any(one.count and one.last_seen_at > about.last_seen_at - _DAY for one in others))
         if lasts and found["state"] == "closed":
             fields |= {"state": "open", "state_reason": "reopened"}
         elif not lasts and found["state"] == "open":
@@ -486,12 +497,8 @@ class Upkeep:
             return
         if float(memory.get("quiet_at", 0.0)) > now:
             return
-        before = now - self.policy.quiet_close_days * 86_400
-        open_ones = [
-            item
-            for item in self.batch.told(before)
-            if item.count == 0 and item.memory.get("number") and item.memory.get("status") == "open"
-        ]
+        before = now - self.policy.quiet_close_days * _DAY
+        open_ones = [item for item in self.batch.told(before) if item.memory.get("number")]
         for item in open_ones[:_QUIET_EACH]:
             self.batch.renew()
             self._close_if_quiet(item, before)
@@ -501,8 +508,10 @@ class Upkeep:
         at = item.memory.get("at") or item.memory["number"]
         found = self._read(at)
         said = read_state(found.get("body"), item.group.fingerprint) if found else None
-        if found is None or said is None or not self.lookup.is_by_us(found) or found["state"] != "open":
-            item.memory["status"] = "resolved"  # a person's, or he was first
+        if found is None or said is None or found["state"] != "open":
+            item.memory["status"] = "resolved"  # somebody was first
+        elif not self.lookup.is_by_us(found):
+            item.memory["theirs"] = True  # a person's: it is his to close
         elif said.last_seen_at < before:  # else another ledger has seen it
             body = splice(found.get("body") or "", replace(said, quiet=True))
             fields = {"state": "closed", "state_reason": "completed"} | ({"body": body} if body else {})
@@ -518,4 +527,7 @@ def _is_about(state: State, fingerprint: str) -> bool:
 def _added(body: str, state: State, block: str) -> str | None:
     """Return a body whose block of this bug says also what `state` says."""
     said = read_state(body, state.fingerprint)
-    return put(body, block) if said is None else splice(body, said.merge(state))
+    if said is not None and not state.fingerprint.startswith(f"{STORM}:"):
+        return splice(body, said.merge(state))
+    newer = said is None or state.last_seen_at > said.last_seen_at
+    return put(body, block) if newer else body

@@ -18,7 +18,7 @@ from loghub.ledger.protocol import Group, Item
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from loghub.event import Event
     from loghub.journal import Fold, Tally
@@ -432,12 +432,23 @@ class SQLiteLedger:
                         )
 
     def told(self, destination: str, before: float, limit: int = 500) -> list[Item]:
-        """Return what `destination` was told of, and was last seen before a time; the most silent first."""
+        """Return what `destination` was told of, is open and was last seen before a time; the most silent first."""
         rows = self._rows(
-            f"{_ITEM} WHERE o.destination = ? AND o.told > 0 AND g.last_seen_at < ? ORDER BY g.last_seen_at LIMIT ?",
+            f"{_ITEM} WHERE o.destination = ? AND o.told > 0 AND o.told = o.total AND g.status = 'open'"
+            " AND g.last_seen_at < ? ORDER BY g.last_seen_at LIMIT ?",
             (destination, before, limit),
         )
         return self.load([_item(destination, row) for row in rows])
+
+    def remind(self, destination: str, shown: Mapping[str, int]) -> None:
+        """Have `destination` be told again of groups (by fingerprint) whose ``memory["said"]`` is more than it shows."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE outbox SET told = total - 1 WHERE destination = ? AND told = total AND total > 0"
+                " AND group_id = (SELECT id FROM groups WHERE fingerprint = ?)"
+                " AND coalesce(json_extract(memory, '$.said'), 0) > ?",
+                [(destination, fingerprint, count) for fingerprint, count in shown.items()],
+            )
 
     def entrust(self, destination: str, fingerprint: str, memory: dict[str, Any]) -> bool:
         """Have `destination` be told of a group again, with `memory` added; False if there is no such group."""
