@@ -121,7 +121,8 @@ def _when_closed(item: Item, found: dict[str, Any], said: State | None, rules: R
     if reason == "not_planned":
         return Step("silent", "muted")
     closed_at = (epoch(found.get("closed_at")) or 0.0) + 1.0  # GitHub leaves the fraction out
-    if not rules.reopen or item.group.last_seen_at <= closed_at:
+    last_seen_at = max(item.group.last_seen_at, said.last_seen_at if said else 0.0)
+    if not rules.reopen or last_seen_at <= closed_at:
         return Step("edit", "resolved")
     if said is not None and said.quiet:
         return Step("reopen", comment="return", unlabel=days)
@@ -141,13 +142,14 @@ def regressed_in(group: Group, said: State | None, closed_at: float, rules: Rule
     known, time alone decides: an empty text.
     """
     seen = _short(group.releases)
+    said_at = dict(said.releases) if said else {}  # where another ledger went on, or its issue was merged into this one
     after = {name: first_at for name, (first_at, last_at) in seen.items() if last_at > closed_at}
-    if not after:
+    if not after and (group.last_seen_at > closed_at or not (seen or said_at)):
         return ""
-    known = {name: first_at for name, (first_at, _) in seen.items() if first_at <= closed_at}
-    if said is not None:
-        known = {name: first_at for name, first_at in said.releases.items() if first_at <= closed_at} | known
-    return _newest({name: at for name, at in after.items() if name not in known}, known, rules)
+    known = {name: first_at for name, first_at in said_at.items() if first_at <= closed_at}
+    known |= {name: first_at for name, (first_at, _) in seen.items() if first_at <= closed_at}
+    fresh = {name: at for name, at in (said_at | after).items() if name not in known}
+    return _newest(fresh, known, rules)
 
 
 def _new_release(group: Group, said: State | None, rules: Rules) -> str:

@@ -160,16 +160,19 @@ class Lookup:
         return self._label is not None and self._label.lower() in map(str.lower, label_names(found))
 
     def is_ours(self, found: dict[str, Any]) -> bool:
-        """Return whether blocks in an issue count: it has our label, or we wrote it; people quote what they read."""
-        return self._has_label(found) or self.is_by_us(found)
+        """Return whether blocks in an issue count: it has our label, or this token opened it; people quote ours."""
+        return self._has_label(found) or (HEADING in (found.get("body") or "") and self._is_author(found))
 
     def is_by_us(self, found: dict[str, Any]) -> bool:
         """Return whether an issue was opened by loghub, with this token or another; people may have edited it."""
-        author, body = (found.get("user") or {}).get("login"), found.get("body") or ""
-        if body.lstrip().startswith(HEADING):
-            return True
-        by_this_token = bool(author) and author == self._memory.get("login")
-        return HEADING in body and (by_this_token or body.lstrip().startswith(BEGIN))
+        body = (found.get("body") or "").lstrip()
+        if HEADING not in body:
+            return False
+        return body.startswith((HEADING, BEGIN)) or self._is_author(found)
+
+    def _is_author(self, found: dict[str, Any]) -> bool:
+        author = (found.get("user") or {}).get("login")
+        return bool(author) and author == self.login()
 
     def number(self, fingerprint: str) -> int | None:
         """Return the lowest number among the issues of a bug, those that are a duplicate of another last."""

@@ -460,19 +460,23 @@ class Upkeep:
         self.lookup.refresh()
         number = self.lookup.number(about.fingerprint)
         found = self._read(number) if number else None
+        lasts = False
         if found is not None:
-            self._update_storm(found, about, new_block)
+            lasts = self._update_storm(found, about, new_block)
         elif waiting:
             body = storm.body(new_block, self.policy.issues_per_hour)
             self._create(Draft(storm.TITLE, body, self.policy.labels))
         memory.pop("storm_at")
         if waiting:
             memory["storm_at"] = now + storm.EDIT_SECONDS
+        elif lasts:
+            memory["storm_at"] = now + _DAY  # its ledger may be gone: somebody has to close it
 
-    def _update_storm(self, found: dict[str, Any], about: State, new_block: str) -> None:
+    def _update_storm(self, found: dict[str, Any], about: State, new_block: str) -> bool:
+        """Bring the storm issue up to date; True if the storm goes on, here or elsewhere."""
         muted = not lifecycle.MUTE_LABELS.isdisjoint(lifecycle.label_names(found))
         if muted or found.get("state_reason") in ("not_planned", "duplicate"):
-            return
+            return False
         fields: dict[str, Any] = {}
         body = put(found.get("body") or "", new_block)
         if body is not None and body != found.get("body"):
@@ -486,6 +490,7 @@ class Upkeep:
             fields |= {"state": "closed", "state_reason": "completed"}
         if fields:
             self.lookup.note(self.client.edit_issue(found["number"], **fields))
+        return lasts
 
     # What has been silent
 

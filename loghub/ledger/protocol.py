@@ -127,7 +127,7 @@ class Ledger(Protocol):
         """Return what `destination` was told of, is open and was last seen before a time; the most silent first."""
 
     def remind(self, destination: str, shown: Mapping[str, int]) -> None:
-        """Have `destination` be told again of groups (by fingerprint) whose ``memory["said"]`` is more than it shows."""
+        """Have `destination` be told again of groups whose ``memory["said"]`` is more than it shows."""
 
     def entrust(self, destination: str, fingerprint: str, memory: dict[str, Any]) -> bool:
         """Have `destination` be told of a group again, with `memory` added; False if there is no such group."""

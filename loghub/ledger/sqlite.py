@@ -441,7 +441,7 @@ class SQLiteLedger:
         return self.load([_item(destination, row) for row in rows])
 
     def remind(self, destination: str, shown: Mapping[str, int]) -> None:
-        """Have `destination` be told again of groups (by fingerprint) whose ``memory["said"]`` is more than it shows."""
+        """Have `destination` be told again of groups whose ``memory["said"]`` is more than it shows."""
         with self._transaction() as db:
             db.executemany(
                 "UPDATE outbox SET told = total - 1 WHERE destination = ? AND told = total AND total > 0"

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from loghub import EventFilter, GitHubIssueHandler, delivery
+from loghub.github.block import read_state
 from loghub.github.client import GitHubClient
-from loghub.github.issue import read_state
 from tests.fakes.github import FakeGitHub
 from tests.github.test_issue import FRAGMENTS, LIVE, OURS, Page, hostile, hostile_json
 

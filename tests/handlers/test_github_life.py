@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from loghub.github.block import read_state, read_states
+from loghub.github.block import State, block, read_state, read_states
+from loghub.github.issue import HEADING
 from loghub.github.upkeep import CREATIONS_PER_MINUTE
 from tests.fakes.github import Token
 from tests.handlers.test_github import REPO, bench, writes  # noqa: F401 - a fixture
@@ -145,6 +146,44 @@ def test_list_is_read_once(bench):  # noqa: F811 - the fixture
     again.round()
     lists = [r for r in one.fake.requests if r.method == "GET" and r.path.partition("?")[0].endswith("/issues")]
     assert [request for request in lists if "since=" not in request.path] == whole
+
+
+def test_merged_into_a_fixed_one(bench):  # noqa: F811 - the fixture
+    """Where a double is merged into an issue that was closed meanwhile, a newer release in it opens that one again."""
+    one = bench()
+    one.fake.clock = one.clock
+    one.deploy("1.0")
+    one.fail()
+    one.round()
+    one.fake.close(REPO, 1)
+    one.clock.now += 1000
+    fingerprint = read_state(one.issues()[0]["body"]).fingerprint
+    other = State(fingerprint, {"other": 7}, one.clock.now, one.clock.now, releases={"2.0": one.clock.now})
+    body = f"{HEADING}\n\n{block(other)}"
+    one.fake.add_issue(REPO, "the same", body, labels=["automated-report"], author="another host")
+    for _ in range(3):
+        one.round(closing=True)
+    assert standing(one.fake) == [(1, "open", "reopened"), (2, "closed", "duplicate")]
+    assert counts(one.fake) == [1, 7]
+
+
+def test_overwritten_count(two):
+    """A count that another ledger's edit has overwritten is written again."""
+    one, other = two
+    one.fail(times=5)
+    one.round()
+    stale = one.fake.issue(REPO, 1)["body"]
+    other.fail(times=3)
+    other.round()
+    one.fail(times=2)
+    one.round(closing=True)
+    assert counts(one.fake) == [3, 7]
+    one.fake.edit(REPO, 1, body=stale)  # as if somebody had read the issue long ago, and written now
+    for _ in range(4):
+        one.clock.now += 6
+        one.round(closing=True)
+        other.round(closing=True)
+    assert counts(one.fake) == [3, 7]
 
 
 # What people do
@@ -325,6 +364,36 @@ def test_quiet_needs_nothing_to_wait(bench):  # noqa: F811 - the fixture
     assert standing(one.fake) == [(1, "closed", "completed")]
 
 
+def test_linked_back(bench):  # noqa: F811 - the fixture
+    """A link can be taken back: what was closed as a duplicate is open again, and the other one is its duplicate."""
+    one = bench()
+    one.fail(times=3)
+    one.round()
+    one.fake.add_issue(REPO, "Prices are wrong", "It hurts.")
+    ledger = one.handler.home.ledger()
+    for number in (2, 1):
+        ledger.entrust(one.handler.destination, ledger.groups()[0].fingerprint, {"link_to": number})
+        one.round(closing=True)
+    one.fail()
+    one.round(closing=True)
+    assert standing(one.fake) == [(1, "open", "reopened"), (2, "open", None)]  # a person's is his to close
+    assert counts(one.fake, 1) == [4]
+    assert read_state(one.fake.issue(REPO, 2)["body"]).duplicate_of == 1
+
+
+def test_link_to_nothing(bench):  # noqa: F811 - the fixture
+    """A link to an issue that is not there changes nothing, and is said."""
+    one = bench()
+    one.fail(times=3)
+    one.round()
+    ledger = one.handler.home.ledger()
+    ledger.entrust(one.handler.destination, ledger.groups()[0].fingerprint, {"link_to": 7})
+    one.round(closing=True)
+    assert standing(one.fake) == [(1, "open", None)]
+    assert counts(one.fake) == [3]
+    assert one.outbox() == []
+
+
 def test_linked(bench):  # noqa: F811 - the fixture
     """An issue that a person has linked gets the block; ours is closed as its duplicate, and the counts stay."""
     one = bench()
@@ -394,6 +463,25 @@ def test_new_issues_in_a_minute(bench):  # noqa: F811 - the fixture
         one.round()
     assert one.clock.now - started > 60
     assert not [issue for issue in one.fake.issues(REPO) if "Storm" in issue["title"]]
+
+
+def test_storm_of_a_ledger_that_is_gone(bench):  # noqa: F811 - the fixture
+    """What a ledger has left in the storm issue keeps it open for a day, not for ever."""
+    one = bench(issues_per_hour=1)
+    one.fake.clock = one.clock
+    one.fail(ValueError)
+    one.fail(KeyError)
+    one.round()
+    (storm,) = [issue for issue in one.fake.issues(REPO) if "Storm" in issue["title"]]
+    gone = State("storm:gone", {"gone": 5}, one.clock.now, one.clock.now)
+    one.fake.edit(REPO, storm["number"], body=storm["body"] + "\n\n" + block(gone))
+    states = []
+    for _ in range(60):
+        one.clock.now += 3600
+        one.round()
+        states.append(one.fake.issue(REPO, storm["number"])["state"])
+    assert states[12] == "open"
+    assert states[-1] == "closed"
 
 
 def test_two_ledgers_one_storm(two):
