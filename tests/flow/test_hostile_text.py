@@ -22,7 +22,7 @@ from loghub import EventFilter, GitHubIssueHandler, delivery
 from loghub.github.block import read_state
 from loghub.github.client import GitHubClient
 from tests.fakes.github import FakeGitHub
-from tests.github.test_issue import FRAGMENTS, LIVE, OURS, Page, hostile, hostile_json
+from tests.github.rendered import FRAGMENTS, LIVE, OURS, Page, hostile, hostile_json
 
 REPO = "example/app"
 COMMIT = "c0ffee" * 6 + "c0de"
