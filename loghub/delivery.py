@@ -288,10 +288,6 @@ class Home:
             stir()
         return True
 
-    def mark(self, destination: str | None) -> str:
-        """Return what marks a record as written down in this home, for `destination` or at all."""
-        return self.token if destination is None else f"{self.token} {destination}"
-
     def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> None:
         """Write a record down in this process's journal."""
         writer = self._journal

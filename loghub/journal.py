@@ -97,6 +97,11 @@ class _Entry:
         self.quiet_from = self.quiet_until = 0.0
 
 
+def mark_of(token: str, destination: str | None) -> str:
+    """Return what marks a record as written down in the home of a token, for `destination` or at all."""
+    return token if destination is None else f"{token} {destination}"
+
+
 class Journal:
     """Appends what happened; safe for many threads, never raises for want of a disk.
 
@@ -201,7 +206,7 @@ class Journal:
         assert kind is not None
         at = when(record.created)
         counted = self.token in sighting.marks
-        if counted and (destination is None or self.mark(destination) in sighting.marks):
+        if counted and (destination is None or mark_of(self.token, destination) in sighting.marks):
             return
         event = b""
         if kind not in self._entries or (not counted and self._may_keep(kind.fingerprint, at)):
@@ -224,12 +229,8 @@ class Journal:
                 entry.quiet_until = entry.quiet_from + 3600
                 if not self._append_at(at, entry.line):
                     return
-            if destination is not None and self.mark(destination) not in sighting.marks:
+            if destination is not None and mark_of(self.token, destination) not in sighting.marks:
                 self._route(entry, sighting, destination, selective=selective)
-
-    def mark(self, destination: str | None) -> str:
-        """Return what marks a record as written down here, for `destination` or at all."""
-        return self.token if destination is None else f"{self.token} {destination}"
 
     def _note_in_full(
         self,
@@ -248,7 +249,7 @@ class Journal:
         if keep:
             sighting.kept = self._keep_number(kind.fingerprint, at)
         told = [] if destination is None or selective else [destination]
-        marks = frozenset((self.token, *map(self.mark, told)))
+        marks = frozenset((self.token, *(mark_of(self.token, name) for name in told)))
         if n:
             sighting.marks |= marks
         entry = self._number()
@@ -282,7 +283,7 @@ class Journal:
     def _route(self, entry: _Entry, sighting: Sighting, destination: str, *, selective: bool) -> None:
         word = b"s" if selective else b"d"
         if self._append(b"%s %d %s\n" % (word, entry.no, destination.encode()), 0):
-            mark = {self.mark(destination)}
+            mark = {mark_of(self.token, destination)}
             sighting.marks |= mark
             if not selective:
                 entry.marks |= mark

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from loghub import journal
 from loghub.capture import Known
-from loghub.journal import Journal, Reader
+from loghub.journal import Journal, Reader, mark_of
 from tests import processes
 from tests.sightings import T0, Described, kind, note, record, seen
 
@@ -935,9 +935,9 @@ def test_again_is_one_line(make):
     note(one, what, "github:a/b", "smtp:x")
     note(one, what, "github:a/b", "smtp:x")
     before = one.size
-    first = one.again(known, one.mark("github:a/b"), T0)
-    assert first is one.again(known, one.mark("smtp:x"), T0) is not None
-    assert first.marks >= {one.token, one.mark("github:a/b"), one.mark("smtp:x")}
+    first = one.again(known, mark_of(one.token, "github:a/b"), T0)
+    assert first is one.again(known, mark_of(one.token, "smtp:x"), T0) is not None
+    assert first.marks >= {one.token, mark_of(one.token, "github:a/b"), mark_of(one.token, "smtp:x")}
     assert one.size - before == 2 * len(b"1\n")
     total = folded(one)
     assert total.counts == {(what.fingerprint, HOUR): 4}
@@ -949,14 +949,14 @@ def test_again_where_there_is_more_to_do(make):
     one = make()
     one.keep = 2
     what = kind()
-    known, mark = known_of(what), one.mark("github:a/b")
+    known, mark = known_of(what), mark_of(one.token, "github:a/b")
     assert one.again(known, mark, T0) is None
     for _ in range(2):
         note(one, what, "github:a/b")
         assert one.again(known, mark, T0) is None
     note(one, what, "github:a/b")
     before = one.size
-    assert one.again(known, one.mark("smtp:x"), T0) is None
+    assert one.again(known, mark_of(one.token, "smtp:x"), T0) is None
     assert one.again(known, mark, T0 + 3600) is None
     assert one.again(known, mark, T0 - 1) is None
     assert one.size == before
@@ -968,7 +968,7 @@ def test_again_after_who_is_told_has_changed(make):
     one = make()
     one.keep = 1
     what = kind()
-    known, mark = known_of(what), one.mark("github:a/b")
+    known, mark = known_of(what), mark_of(one.token, "github:a/b")
     for _ in range(2):
         note(one, what, "github:a/b")
     assert one.again(known, mark, T0) is not None
@@ -983,7 +983,7 @@ def test_again_says_when(make):
     what = kind()
     for _ in range(2):
         note(one, what, "github:a/b")
-    known, mark = known_of(what), one.mark("github:a/b")
+    known, mark = known_of(what), mark_of(one.token, "github:a/b")
     for at in (T0 + 5, T0 + 5.5, T0 + 6):
         one.again(known, mark, at)
     assert lines(one)[3:] == [b"t %d" % (T0 + 5), b"1", b"1", b"t %d" % (T0 + 6), b"1"]
@@ -997,7 +997,7 @@ def test_again_on_a_full_disk(make, disk):
     for _ in range(2):
         note(one, what, "github:a/b")
     disk.full = True
-    assert one.again(known_of(what), one.mark("github:a/b"), T0) is not None
+    assert one.again(known_of(what), mark_of(one.token, "github:a/b"), T0) is not None
     assert one.missing == 1
     disk.full = False
     one.tell_dropped()

@@ -309,7 +309,8 @@ class Upkeep:
         marker = comment.rpartition("\n")[2]
         # A regression of the same release may come again after the next closing.
         since = epoch(found.get("closed_at")) if step.kind == "reopen" else None
-        if any((one.get("body") or "").endswith(marker) for one in self.client.comments(at, since)):
+        there = self.client.comments(at, since) if found.get("comments") else ()
+        if any((one.get("body") or "").endswith(marker) for one in there):
             return False
         try:
             self.client.comment(at, comment)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from loghub import delivery, env, options, sighting
 from loghub.capture import current_cause
 from loghub.filters import EventFilter, shared_capture
+from loghub.journal import mark_of
 from loghub.sighting import FIELD, Sighting
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class ReportingHandler(logging.Handler):
             self._capture = shared_capture()
         capture = seen.capture if type(seen) is Sighting and seen.capture is not None else shared_capture()
         if self._mark is None and self._takes_all():
-            self._mark = self.home.mark(self.destination)
+            self._mark = mark_of(self.home.token, self.destination)
         return capture.sight(record)
 
     def kept(self, record: logging.LogRecord, sighting: Sighting) -> None:
