@@ -177,6 +177,14 @@ class Batch:
         """
         return self._ledger.spend(f"{self.destination} {name}", limit, seconds, self.now())
 
+    def shared(self, name: str) -> dict[str, Any]:
+        """Return what destinations keep together under a name that is none of theirs."""
+        return self._ledger.memory(name)
+
+    def share(self, name: str, memory: dict[str, Any]) -> None:
+        """Keep what destinations have together."""
+        self._ledger.remember(name, memory)
+
     def waiting(self, limit: int = 5000) -> list[Item]:
         """Return all that waits for the destination, without events and facts."""
         return self._ledger.waiting(self.destination, self.now(), limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -70,13 +71,8 @@ def _ask(handler: GitHubIssueHandler, token: str) -> Iterator[Finding]:
 
 def _recall(handler: GitHubIssueHandler, client: GitHubClient) -> None:
     """Let the client know what was learned in earlier replies: a wish for quiet, the end of the token."""
-    try:
-        memory = handler.home.ledger().memory(handler.destination or "")
-    except LedgerError:  # has its own line
-        return
-    client.quiet_until = float(memory.get("quiet_until") or 0.0)
-    client.next_write_at = float(memory.get("next_write_at") or 0.0)
-    client.token_expires_at = memory.get("token_expires_at")
+    with contextlib.suppress(LedgerError):  # has its own line
+        client.resume(handler.home.ledger().memory(handler.pace))
 
 
 def _files(handler: GitHubIssueHandler) -> Iterator[Finding]:

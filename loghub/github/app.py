@@ -79,6 +79,11 @@ class AppToken:
     def __repr__(self) -> str:
         return f"<AppToken of app {self._app_id} for {self._repo}>"
 
+    @property
+    def name(self) -> str:
+        """Whose token it is."""
+        return f"app {self._app_id}, installation {self._installation_id}"
+
     def __call__(self) -> str:
         """Return the token, a new one where there is none or its end is near.
 

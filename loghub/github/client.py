@@ -174,6 +174,18 @@ class GitHubClient:
     def __repr__(self) -> str:
         return f"<GitHubClient {self.repo} at {urlsplit(self.api_url).hostname}>"
 
+    def pace(self) -> dict[str, Any]:
+        """Return what all who use this token have to keep to, as JSON: see `resume`."""
+        # GitHub's 401 says the same of a bad token and of one that has ended, so its end is kept, too.
+        names = ("next_write_at", "quiet_until", "token_expires_at")
+        return {name: getattr(self, name) for name in names}
+
+    def resume(self, pace: Mapping[str, Any]) -> None:
+        """Keep to what `pace` said of this token, perhaps in another process."""
+        self.next_write_at = float(pace.get("next_write_at") or 0.0)
+        self.quiet_until = float(pace.get("quiet_until") or 0.0)
+        self.token_expires_at = pace.get("token_expires_at")
+
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
         session, self._session = self._session, None

@@ -61,6 +61,7 @@ class Policy:
         issues_per_hour: The most new issues; the others wait.
         quiet_close_days: Issues that were silent for so long are closed; None: never.
         rules: Of an issue's life.
+        pace: Under which name all who use this token keep its limits.
     """
 
     draft: Callable[[Item], Draft]
@@ -70,13 +71,14 @@ class Policy:
     issues_per_hour: int = 60
     quiet_close_days: float | None = None
     rules: Rules = field(default_factory=Rules)
+    pace: str = "github"
 
 
 class Upkeep:
     """The work of one batch.
 
     Args:
-        client: Asks GitHub; its pauses are kept in the destination's memory.
+        client: Asks GitHub.
         batch: What is to be told.
         policy: See there.
         say: Logs a line of loghub's own life.
@@ -90,9 +92,8 @@ class Upkeep:
         self.lookup = Lookup(client, batch.memory, policy.label, batch.renew)
         self._opened: list[tuple[Item, dict[str, Any]]] = []
         self._has_opened = False
-        client.next_write_at = float(batch.memory.get("next_write_at", 0.0))
-        client.quiet_until = float(batch.memory.get("quiet_until", 0.0))
-        client.token_expires_at = batch.memory.get("token_expires_at")
+        self._pace: dict[str, Any] = {}
+        client.resume(batch.shared(policy.pace))
         client.before_write = self._remember
 
     def run(self) -> None:
@@ -111,10 +112,10 @@ class Upkeep:
 
     def _remember(self) -> None:
         """Write down what the next process must know, before this one can be killed."""
+        if self._pace != (pace := self.client.pace()):
+            self.batch.share(self.policy.pace, pace)
+            self._pace = pace
         memory = self.batch.memory
-        memory["next_write_at"] = self.client.next_write_at
-        memory["quiet_until"] = self.client.quiet_until
-        memory["token_expires_at"] = self.client.token_expires_at  # tells an expired token from a bad one
         times = [memory[name] for name in ("look_at", "quiet_at", "storm_at") if name in memory]
         memory.pop("wake_at", None)
         if times:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -159,6 +160,15 @@ class GitHubIssueHandler(OutboxHandler):
             self._client = GitHubClient(self.repo or "", self.token, self.api_url, sleep=delivery.pause, renew=renew)
         return self._client
 
+    @property
+    def pace(self) -> str:
+        """Under which name the ledger keeps the limits of the token, for all repositories that it is used for."""
+        try:
+            whose = self.app.name if self.app is not None else self.token() or ""
+        except DeliveryError:
+            whose = ""
+        return f"github-token:{hashlib.sha256(f'{self.api_url} {whose}'.encode()).hexdigest()[:16]}"
+
     def draft(self, item: Item, ledger_id: str) -> Draft:
         """Return the issue as GitHub would get it."""
         from loghub.github.origin import origin_of
@@ -236,6 +246,7 @@ class GitHubIssueHandler(OutboxHandler):
             issues_per_hour=self.issues_per_hour,
             quiet_close_days=self.quiet_close_days,
             rules=lifecycle.Rules(reopen=self.reopen, order=order),
+            pace=self.pace,
         )
         upkeep = Upkeep(self.client, batch, policy, self.say)
         self._check_public()

@@ -98,7 +98,7 @@ def test_expired_token(check, monkeypatch):
     check.fake.ends[check.fake.token] = ended
     handler = GitHubIssueHandler(**check.options)
     handler.handle(logging.makeLogRecord({"levelno": 40, "levelname": "ERROR", "msg": "lost"}))
-    handler.home.ledger().remember(handler.destination, {"token_expires_at": ended})
+    handler.home.ledger().remember(handler.pace, {"token_expires_at": ended})
     handler.close()
     (said,) = fails(check(code=1))
     assert said.startswith("The GitHub token expired on 20")
@@ -296,7 +296,7 @@ def test_quiet_is_kept(check, monkeypatch):
     monkeypatch.setattr(delivery, "stir", lambda **_: None)
     check.use_app()
     handler = GitHubIssueHandler(**check.options)
-    handler.home.ledger().remember(handler.destination, {"quiet_until": time.time() + 600})
+    handler.home.ledger().remember(handler.pace, {"quiet_until": time.time() + 600})
     handler.close()
     (said,) = fails(check(code=1))
     assert "GitHub asked to be left alone" in said

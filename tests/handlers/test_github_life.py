@@ -496,3 +496,27 @@ def test_two_ledgers_one_storm(two):
     assert [state.count for state in states] == [2, 2]
     assert all(state.fingerprint.startswith("storm:") for state in states)
     assert json.dumps(two[0].handler.home.ledger().memory(two[0].handler.destination))
+
+
+def test_one_token_two_repositories(bench):  # noqa: F811 - the fixture
+    """Two repositories that one token is used for keep its limits together, in whichever process."""
+    one = bench("home")
+    one.fake.clock = one.clock
+    one.fake.add_repo("acme/other")
+    other = bench("home", repo="acme/other")
+    other.clock = other.handler._client._clock = one.clock
+    other.handler._client._sleep = one.clock.sleep
+    one.handler.home.now = one.clock
+    one.fake.fault("POST */acme/shop/issues", "secondary", seconds=600)
+    one.fail()
+    one.round()
+    asked = len(one.fake.requests)
+    one.clock.now += 60
+    other.fail()
+    other.round()
+    assert len(one.fake.requests) == asked
+    one.clock.now += 600
+    other.round()
+    one.round()
+    assert len(one.issues()) == len(one.fake.issues("acme/other")) == 1
+    assert one.fake.impatient_reads == []
