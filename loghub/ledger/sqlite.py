@@ -446,7 +446,7 @@ class SQLiteLedger:
             db.executemany(
                 "UPDATE outbox SET told = total - 1 WHERE destination = ? AND told = total AND total > 0"
                 " AND group_id = (SELECT id FROM groups WHERE fingerprint = ?)"
-                " AND coalesce(json_extract(memory, '$.said'), 0) > ?",
+                " AND coalesce(json_extract(CASE WHEN json_valid(memory) THEN memory END, '$.said'), 0) > ?",
                 [(destination, fingerprint, count) for fingerprint, count in shown.items()],
             )
 
