@@ -11,6 +11,7 @@ messages, order of checks) follows these pages:
 - https://github.com/trstringer/manual-approval/issues/71 (assignees that cannot be assigned: 422)
 - https://github.com/renovatebot/renovate/issues/6215 (a locked issue: 403)
 - https://github.com/ossf/allstar/issues/64 (issues disabled: 410)
+- https://github.com/helaili/deploy/issues/19 (a file without Contents: read: 403)
 - https://docs.github.com/en/issues/tracking-your-work-with-issues/administering-issues/transferring-an-issue-to-another-repository
   (labels go along where the other repository has them)
 
@@ -943,8 +944,9 @@ class _Rest:
     def _contents(self, call: Call, path: str) -> Reply:
         repo, ref = call.repo, call.query.ref or None
         text = repo.files.get((path, ref), repo.files.get((path, None)))
-        hidden = repo.private and not call.token.contents
-        if text is None or hidden:
+        if repo.private and not call.token.contents:
+            raise ApiError(403, "Resource not accessible by personal access token")
+        if text is None:
             raise ApiError(404, "Not Found")
         raw = text.encode()
         small = len(raw) <= MAX_CONTENT

@@ -329,7 +329,7 @@ def test_contents(fake, call):
     fake.tokens["narrow"] = Token(contents="")
     fake.repo(REPO).private = True
     refused = call("GET", "contents/.github/CODEOWNERS", token="narrow")
-    assert (refused.status_code, refused.headers["X-Accepted-GitHub-Permissions"]) == (404, "contents=read")
+    assert (refused.status_code, refused.headers["X-Accepted-GitHub-Permissions"]) == (403, "contents=read")
     assert fake.violations == []
 
 
