@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections import Counter
@@ -150,6 +151,20 @@ def test_facts_in_the_order_they_were_seen(ledger):
     assert list(one.releases) == ["1.0", "0.9"]
     assert list(one.environments) == ["production"]
     assert list(one.servers) == ["web1"]
+
+
+def test_facts_say_when(ledger):
+    """Of each release, environment and server a group knows when the bug was first and last seen there."""
+    newer = tally(1, T0 + 60)
+    newer.releases = Counter({"1.1": 1})
+    newer.environments = Counter({"production": 1, "staging": 1})
+    fold(ledger, tally(1, T0 + 30), newer, tally(1, T0 - 30))
+    fold(ledger, tally(1, T0 + 900), fingerprint=TWO)
+    one = ledger.group(ONE)
+    assert one.releases == {"1.0": (T0 - 30, T0 + 30), "1.1": (T0 + 60, T0 + 60)}
+    assert one.environments == {"production": (T0 - 30, T0 + 60), "staging": (T0 + 60, T0 + 60)}
+    assert one.servers == {"web1": (T0 - 30, T0 + 60)}
+    assert ledger.groups()[-1].servers == {}  # a list of groups goes without
 
 
 def test_routing_alone(ledger):
@@ -480,6 +495,150 @@ def test_memory(ledger):
     ledger.release(GITHUB, "a")
     assert ledger.memory(GITHUB) == {"next_write_at": T0 + 1, "deep": {"list": [1, None]}}
     assert ledger.memory(SMTP) == {}
+
+
+# What was told
+
+
+def tell(ledger, *fingerprints, memory=None):
+    """Tell GITHUB all that waits of some groups."""
+    items = [one for one in ledger.waiting(GITHUB, T0) if one.group.fingerprint in fingerprints]
+    ledger.settle(GITHUB, [told(one, memory=dict(memory or one.memory)) for one in items], T0)
+
+
+def test_told(ledger):
+    """What was told, is open and was last seen before a time comes whole, the most silent first."""
+    prints = [f"v1:{n:016x}" for n in range(6)]
+    for n, name in enumerate(prints):
+        fold(ledger, tally(2, T0 - n, kept=[event(name, key=str(n))], github=2), fingerprint=name)
+    fold(ledger, tally(1, T0 - 99, smtp=1), fingerprint=TWO)  # not for this destination
+    tell(ledger, *prints[:4], memory={"number": 7})
+    tell(ledger, prints[4], memory={"status": "resolved"})  # and the last one waits
+    fold(ledger, tally(1, T0 - 2, github=1), fingerprint=prints[2])  # this one waits again
+    found = ledger.told(GITHUB, T0)
+    assert [one.group.fingerprint for one in found] == [prints[3], prints[1]]  # the first was seen at that time
+    assert [(one.count, one.total, one.memory) for one in found] == [(0, 2, {"number": 7})] * 2
+    assert found[0].event["id"] == "3" * 32
+    assert found[0].group.releases == {"1.0": (T0 - 3, T0 - 3)}
+    assert [one.group.fingerprint for one in ledger.told(GITHUB, T0, limit=1)] == [prints[3]]
+    assert ledger.told(SMTP, T0) == []
+
+
+def test_remind(ledger):
+    """A group of which less is shown than was said waits again; where as much is shown, nothing does."""
+    for name in (ONE, TWO):
+        fold(ledger, tally(5, github=5, smtp=5), fingerprint=name)
+    tell(ledger, ONE, TWO, memory={"said": 5})
+    ledger.remind(GITHUB, {ONE: 5, TWO: 9, "v1:none": 0})
+    assert waiting(ledger) == []
+    ledger.remind(GITHUB, {ONE: 4, TWO: 5})
+    assert waiting(ledger) == [(ONE, 1)]
+    assert ledger.waiting(GITHUB, T0)[0].memory == {"said": 5}
+    ledger.remind(GITHUB, {ONE: 3})
+    assert waiting(ledger) == [(ONE, 1)]  # as before: it is told as a whole
+    assert waiting(ledger, SMTP) == [(ONE, 5), (TWO, 5)]
+    tell(ledger, ONE)
+    assert waiting(ledger) == []
+
+
+def test_remind_takes_nothing_back(ledger):
+    """What waits with more than was said goes on waiting with all of it, a dead letter stays dead."""
+    fold(ledger, tally(5, github=5))
+    tell(ledger, ONE, memory={"said": 5})
+    fold(ledger, tally(3, github=3))
+    ledger.remind(GITHUB, {ONE: 1})
+    assert waiting(ledger) == [(ONE, 3)]
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, "dead", memory={"said": 5})], T0)
+    ledger.remind(GITHUB, {ONE: 1})
+    assert waiting(ledger) == []
+    assert ledger.outbox()[0]["waiting"] == 3
+
+
+def test_remind_without_what_was_said(ledger):
+    """Of a group of which nothing was said that counts, only one that is not shown at all waits again."""
+    fold(ledger, tally(5, github=5))
+    tell(ledger, ONE)
+    ledger.remind(GITHUB, {ONE: 0})
+    assert waiting(ledger) == []
+    ledger.remind(GITHUB, {ONE: -1})
+    assert waiting(ledger) == [(ONE, 1)]
+
+
+def test_entrust(ledger):
+    """A destination that was told is told once more, with what is added to its memory."""
+    fold(ledger, tally(5, github=5, smtp=5))
+    tell(ledger, ONE, memory={"number": 3, "said": 5})
+    assert ledger.entrust(GITHUB, ONE, {"link_to": 7, "said": 4})
+    (item,) = ledger.waiting(GITHUB, T0)
+    assert (item.count, item.total) == (1, 5)
+    assert item.memory == {"number": 3, "said": 4, "link_to": 7}
+    assert waiting(ledger, SMTP) == [(ONE, 5)]
+    tell(ledger, ONE)
+    assert waiting(ledger) == []
+    fold(ledger, tally(2, github=2))
+    assert waiting(ledger) == [(ONE, 2)]
+
+
+@pytest.mark.parametrize("state", ["later", "dead"])
+def test_entrust_what_waits(ledger, state):
+    """What waits goes on waiting with its whole count, and is due now even if it was delayed or dead."""
+    fold(ledger, tally(5, github=5))
+    (item,) = ledger.waiting(GITHUB, T0)
+    ledger.settle(GITHUB, [told(item, state, due_at=T0 + 3600, attempts=4)], T0)
+    assert ledger.entrust(GITHUB, ONE, {"link_to": 7})
+    (item,) = ledger.waiting(GITHUB, T0)
+    assert (item.count, item.due_at, item.attempts, item.memory) == (5, 0.0, 0, {"link_to": 7})
+
+
+def test_entrust_a_destination_that_knows_nothing(ledger):
+    """A destination that never heard of a group is told of it once, and then goes on from there."""
+    fold(ledger, tally(5, smtp=5))
+    assert ledger.entrust(GITHUB, ONE, {"link_to": 7})
+    (item,) = ledger.load(ledger.waiting(GITHUB, T0))
+    assert (item.count, item.group.count, item.memory) == (1, 5, {"link_to": 7})
+    tell(ledger, ONE)
+    fold(ledger, tally(2, github=2))
+    assert waiting(ledger) == [(ONE, 2)]
+
+
+def test_entrust_what_is_not_there(ledger):
+    """Nobody is told of a group that does not exist."""
+    assert not ledger.entrust(GITHUB, ONE, {"link_to": 7})
+    assert ledger.outbox() == []
+
+
+def test_mute(ledger):
+    """A group that is muted says until when, wherever it is read, and goes on counting and waiting."""
+    fold(ledger, tally(2, github=2))
+    fold(ledger, tally(1, T0 + 9), fingerprint=TWO)
+    assert ledger.mute(ONE, math.inf)
+    fold(ledger, tally(3, T0 + 5, github=3))
+    (item,) = ledger.waiting(GITHUB, T0)
+    (loaded,) = ledger.load([item])
+    for group in (ledger.group(ONE), ledger.groups()[1], item.group, loaded.group):
+        assert (group.fingerprint, group.status, group.muted_until, group.count) == (ONE, "muted", math.inf, 5)
+    other = ledger.group(TWO)
+    assert (other.status, other.muted_until) == ("open", 0.0)
+
+
+def test_unmute(ledger):
+    """When a mute is over or taken back, the group stands as its issue does."""
+    fold(ledger, tally(2, github=2))
+    tell(ledger, ONE, memory={"status": "resolved"})
+    ledger.mute(ONE, time.time() + 3600)
+    assert ledger.group(ONE).status == "muted"
+    ledger.mute(ONE, T0)  # which is in the past
+    assert (ledger.group(ONE).status, ledger.group(ONE).muted_until) == ("resolved", T0)
+    ledger.mute(ONE, math.inf)
+    ledger.mute(ONE, 0.0)
+    assert (ledger.group(ONE).status, ledger.group(ONE).muted_until) == ("resolved", 0.0)
+
+
+def test_mute_what_is_not_there(ledger):
+    """A group that does not exist is not muted, nor made by that."""
+    assert not ledger.mute(ONE, math.inf)
+    assert ledger.groups() == []
 
 
 def test_budget(ledger):

@@ -127,6 +127,17 @@ def test_damaged_rows(opened):
     assert one.event("a") == {}
 
 
+def test_damaged_memory(opened):
+    """A memory that cannot be read says nothing, and stops nobody from looking at the others."""
+    one = opened()
+    count(one, 2)
+    one._db.execute("UPDATE outbox SET memory = '{broken', told = total")
+    one.remind("smtp:x", {ONE: 0})
+    assert one.waiting("smtp:x", 0.0) == []
+    assert one.entrust("smtp:x", ONE, {"link_to": 7})
+    assert one.waiting("smtp:x", 0.0)[0].memory == {"link_to": 7}
+
+
 def test_newer(opened, path):
     """A ledger of a newer loghub is left alone, with a sentence that says what to do."""
     one = opened()
@@ -224,15 +235,20 @@ ledger.close()
 """
 
 
-def test_made_by_two_processes_at_once(opened, path):
-    """Processes that find no ledger and make one at the same time make one, and lose nothing."""
-    with processes.python(MAKING, path, 1) as one, processes.python(MAKING, path, 2) as two:
+def at_once(script, path):
+    """Run a script as two processes that begin together; return what each printed and said on stderr."""
+    with processes.python(script, path, 1) as one, processes.python(script, path, 2) as two:
         for process in (one, two):
             assert process.stdout.readline() == "ready\n"
         for process in (one, two):
             process.stdin.write("\n")
             process.stdin.flush()
-        said = [process.communicate() for process in (one, two)]
+        return [process.communicate() for process in (one, two)]
+
+
+def test_made_by_two_processes_at_once(opened, path):
+    """Processes that find no ledger and make one at the same time make one, and lose nothing."""
+    said = at_once(MAKING, path)
     assert said[0] == said[1] == (opened().id + "\n", ""), said
     assert opened().group(ONE).count == 40
 
@@ -316,3 +332,155 @@ def test_schema_is_in_one_transaction(path, monkeypatch):
     two = SQLiteLedger(path + "2")
     assert two.id == one.id
     two.close()
+
+
+# Older schemas
+
+SCHEMA_1 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE journals (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL UNIQUE,
+    error_type TEXT NOT NULL, error_module TEXT NOT NULL, error_message TEXT NOT NULL,
+    component TEXT NOT NULL, module TEXT NOT NULL, culprit TEXT NOT NULL,
+    level TEXT NOT NULL, logger TEXT NOT NULL,
+    count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
+    status TEXT NOT NULL DEFAULT 'open', issue_url TEXT
+);
+CREATE INDEX groups_by_time ON groups (last_seen_at);
+CREATE TABLE facts (
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    kind TEXT NOT NULL, value TEXT NOT NULL,
+    count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
+    PRIMARY KEY (group_id, kind, value)
+) WITHOUT ROWID;
+CREATE TABLE events (
+    id TEXT NOT NULL PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    at REAL NOT NULL, data TEXT NOT NULL
+);
+CREATE INDEX events_by_time ON events (at);
+CREATE INDEX events_by_group ON events (group_id, at);
+CREATE TABLE hours (
+    hour INTEGER NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, group_id)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    destination TEXT NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    total INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+    level INTEGER NOT NULL, since_at REAL NOT NULL, due_at REAL NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '', memory TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (destination, group_id)
+) WITHOUT ROWID;
+CREATE INDEX outbox_waiting ON outbox (destination, since_at) WHERE total > told;
+CREATE TABLE destinations (
+    name TEXT PRIMARY KEY, owner TEXT NOT NULL DEFAULT '', leased_until REAL NOT NULL DEFAULT 0,
+    memory TEXT NOT NULL DEFAULT '{}'
+) WITHOUT ROWID;
+CREATE TABLE spent (name TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX spent_by_name ON spent (name, at);
+
+INSERT INTO meta VALUES ('id', '0123456789ab'), ('dropped', '4');
+INSERT INTO journals VALUES ('j1', 0), ('gone', 700);
+INSERT INTO groups VALUES
+    (1, 'v1:1111111111111111', 'ValueError', 'builtins', 'bad price', 'shop', 'shop.cart', 'shop.cart in total',
+     'ERROR', 'shop', 7, 1.0, 9.5, 'open', NULL),
+    (5, 'v1:2222222222222222', 'KeyError', 'builtins', 'sku', 'till', 'shop.till', 'shop.till in scan',
+     'CRITICAL', 'shop.till', 2, 3.0, 4.0, 'resolved', 'https://github.com/acme/shop/issues/3');
+INSERT INTO facts VALUES (1, 'release', '1.0', 7, 1.0, 9.5), (5, 'server', 'web1', 2, 3.0, 4.0);
+INSERT INTO events VALUES ('aa', 1, 9.5, '{"id": "aa", "error_type": "ValueError"}');
+INSERT INTO hours VALUES (0, 1, 7), (0, 5, 2);
+INSERT INTO outbox VALUES
+    ('smtp:x', 1, 7, 3, 40, 9.5, 12.0, 2, 0, '502', '{"number": 1}'),
+    ('smtp:x', 5, 2, 2, 50, 4.0, 0, 0, 0, '', '{}'),
+    ('github:acme/shop', 5, 2, 1, 50, 4.0, 0, 1, 1, '422', '{"number": 3}');
+INSERT INTO destinations VALUES ('smtp:x', '', 0, '{"rest_until": 12.0}');
+INSERT INTO spent VALUES ('smtp:x mails', 5.0);
+PRAGMA user_version = 1;
+"""
+"""A ledger as the first schema had it, with something in each table."""
+
+TABLES = ("meta", "journals", "groups", "facts", "events", "hours", "outbox", "destinations", "spent")
+
+
+@pytest.fixture
+def old(path):
+    """Make a ledger of the first schema; return what is in it."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA journal_mode = WAL")
+        file.executescript(SCHEMA_1)
+    return contents(path)
+
+
+def contents(path):
+    """Return the rows of a ledger, by table, and its schema's version."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        rows = {table: sorted(file.execute(f"SELECT * FROM {table}")) for table in TABLES}
+        return rows | {"version": file.execute("PRAGMA user_version").fetchone()}
+
+
+def test_schema_1(opened, path, old):
+    """A ledger of the first schema is made one of today's with all that is in it, and nothing in it is muted."""
+    one = opened()
+    assert one.id == "0123456789ab"
+    assert {group.fingerprint: (group.count, group.status, group.muted_until) for group in one.groups()} == {
+        ONE: (7, "open", 0.0),
+        "v1:2222222222222222": (2, "resolved", 0.0),
+    }
+    assert one.mute(ONE, 5.0)
+    assert one.group(ONE).muted_until == 5.0
+    assert one.mute(ONE, 0.0)
+    one.close()
+    assert contents(path) == old | {
+        "groups": [(*row, 0.0) for row in old["groups"]],
+        "version": (sqlite.SCHEMA_VERSION,),
+    }
+    again = opened()
+    assert count(again)
+    assert again.group(ONE).count == 8
+
+
+def test_an_old_schema_becomes_the_new_one(opened, path, old, tmp_path):
+    """A ledger that was brought up to date has the tables, columns and indices of a new one."""
+
+    def schema(path):
+        with contextlib.closing(sqlite3.connect(path)) as file:
+            names = file.execute("SELECT name, tbl_name FROM sqlite_master ORDER BY name").fetchall()
+            return names, [file.execute(f"PRAGMA table_info({table})").fetchall() for table in TABLES]
+
+    opened().close()
+    SQLiteLedger(str(tmp_path / "new.db")).close()
+    assert schema(path) == schema(tmp_path / "new.db")
+
+
+def test_schema_1_and_two_processes(opened, path, old):
+    """Processes that bring a ledger up to date at the same time do it once, and lose nothing of it or of their own."""
+    said = at_once(MAKING, path)
+    assert said == [("0123456789ab\n", "")] * 2
+    assert opened().group(ONE).count == 47
+
+
+DYING = """
+import os, signal, sys
+from loghub.ledger import sqlite
+
+class LastWords(str):
+    def split(self, *args):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sqlite._SCHEMA = LastWords(sqlite._SCHEMA)  # is looked at when the old tables are changed
+sqlite.SQLiteLedger(sys.argv[1])
+"""
+
+
+def test_killed_in_the_midst_of_schema_1(opened, path, old):
+    """A process that dies within the change leaves the ledger as it was; the next one changes it."""
+    processes.run(DYING, path, code=-9)
+    assert contents(path) == old
+    assert opened().group(ONE).count == 7
+    assert contents(path)["version"] == (sqlite.SCHEMA_VERSION,)
