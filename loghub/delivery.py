@@ -496,8 +496,9 @@ class Home:
         return look_at == float("inf")
 
     def _wake_at(self, ledger: Ledger, destination: str) -> float:
-        """Return when the handler of a destination wants a batch, whatever waits."""
-        return float(ledger.memory(destination).get("wake_at", "inf"))
+        """Return when the handler of a destination wants a batch, whatever waits; it gets none while it rests."""
+        memory = ledger.memory(destination)
+        return max(float(memory.get("wake_at", "inf")), float(memory.get("rest_until", 0.0)))
 
     def _try_to_deliver(self, handler: Destination, destination: str, *, closing: bool) -> tuple[float, float]:
         try:
@@ -589,7 +590,10 @@ class Home:
         except RefusedError as error:
             for item in batch.unsettled:
                 batch.dead(item, str(error))
-            batch.answered()
+            if batch.items:
+                batch.answered()
+            else:  # it was woken, and would be at once again
+                batch.rest(str(error))
             self.say(batch.destination, f"{batch.destination} refused: {error}")
         except DeliveryError as error:
             batch.rest(str(error), error.retry_after)
@@ -601,6 +605,8 @@ class Home:
 
     def _stumbled(self, handler: Destination, batch: Batch, reason: str) -> bool:
         """Find the one item that a channel's own code fails on, so that the others are told."""
+        if not batch.items:  # it was woken, and would be at once again
+            batch.rest(reason)
         batch.save_memory()
         left = batch.unsettled
         if len(left) > 1:
