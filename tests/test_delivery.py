@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import sqlite3
@@ -548,6 +549,223 @@ def test_memory_of_a_destination(by_hand, make, home, clock):
     shut(other)
 
 
+# Wakes
+
+
+def waking(*times):
+    """Return what asks for one batch after the other, at these times, beginning when something is told."""
+    left = list(times)
+
+    def on_deliver(batch):
+        batch.memory.pop("wake_at", None)
+        if left:
+            batch.memory["wake_at"] = left.pop(0)
+
+    return on_deliver
+
+
+def test_wake(by_hand, make, clock):
+    """A handler that asked for it gets a batch at that time, and not before, although nothing waits."""
+    one = make()
+    begun = clock.now
+    one.on_deliver = waking(begun + 100, begun + 300)
+    fail(logger(one))
+    for seconds, batches in ((0, 1), (99, 1), (100, 2), (299, 2), (300, 3), (9000, 3)):
+        clock.now = begun + seconds
+        assert one.home.round()
+        assert len(one.batches) == batches
+    assert [len(batch.items) for batch in one.batches] == [1, 0, 0]
+    assert one.home.wake_at == math.inf
+    assert one.told == [("ValueError", 1)]
+
+
+def test_wake_with_what_waits(by_hand, make, clock):
+    """A batch that was asked for has what is due by then, and not what waits for an interval."""
+    one = make()
+    log = logger(one)
+    one.on_deliver = waking(clock.now + 100)
+    fail(log)
+    one.home.round()
+    one.chooses = lambda due, closing: [item for item in due if item.group.error_type == "KeyError"]
+    fail(log)
+    fail(log, KeyError)
+    clock.now += 100
+    one.home.round()
+    assert one.told == [("ValueError", 1), ("KeyError", 1)]
+    assert len(one.batches) == 2
+
+
+def test_wake_is_shared(by_hand, make, home, clock):
+    """Any process of the home answers a wake, also one that came later, and one alone."""
+    one = make()
+    second = Told(home=home)
+    other = another(second, home, clock)
+    one.on_deliver = second.on_deliver = waking(clock.now + 100)
+    fail(logger(one))
+    assert one.home.round()
+    assert other.round()
+    assert other.wake_at == clock.now + 100
+    clock.now += 100
+    assert other.round()
+    assert one.home.round()
+    assert [len(each.batches) for each in (one, second)] == [1, 1]
+    shut(other)
+
+
+def test_wake_ends_the_rest_of_the_thread(by_hand, make, clock):
+    """The thread rests until the first time at which a handler wants a batch."""
+    one, other = make(), make("list:other")
+    one.on_deliver, other.on_deliver = waking(clock.now + 100), waking(clock.now + 60)
+    assert delivery.soonest() == math.inf
+    fail(logger(one, other))
+    one.home.round()
+    assert delivery.soonest() == clock.now + 60
+    clock.now += 60
+    one.home.round()
+    assert delivery.soonest() == clock.now + 40
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_a_wake_in_the_future_is_not_waited_for(by_hand, make, clock, closing):
+    """With nothing but a wake ahead all is delivered, also for a process that goes."""
+    one = make()
+    one.on_deliver = waking(clock.now + 1)
+    fail(logger(one))
+    assert one.home.round(closing=closing)
+    assert one.home.look_at == one.home.again_at == math.inf
+    assert len(one.batches) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DeliveryError("down"), DeliveryError("down", retry_after=60), RefusedError("no"), KeyError("a fault of its own")],
+    ids=repr,
+)
+def test_a_woken_batch_that_fails(by_hand, make, clock, error):
+    """A handler that fails in a batch without items rests as any other, longer each time, and is woken again."""
+    one = make()
+    one.on_deliver = waking(clock.now + 100)
+    fail(logger(one))
+    one.home.round()
+    one.on_deliver = raising(error)
+    waits = []
+    clock.now += 100
+    for n in range(2, 9):
+        one.home.round()
+        assert len(one.batches) == n
+        waits.append(delivery.soonest() - clock.now)
+        one.home.round()
+        assert len(one.batches) == n
+        clock.now = delivery.soonest()
+    assert min(waits) > 0
+    assert waits[-1] > 4 * waits[0] or waits[0] >= 60
+    one.on_deliver = waking()
+    assert one.home.round()
+    assert one.batches[-1].items == []
+    assert delivery.soonest() == math.inf
+
+
+def test_what_comes_while_a_woken_batch_rests(by_hand, make, clock):
+    """What is new waits until the rest after a woken batch is over, as it would after any other."""
+    one = make()
+    log = logger(one)
+    one.on_deliver = waking(clock.now + 100)
+    fail(log)
+    one.home.round()
+    clock.now += 100
+    one.on_deliver = raising(DeliveryError("no route", retry_after=60))
+    one.home.round()
+    one.on_deliver = waking()
+    fail(log)
+    clock.now += 59
+    assert not one.home.round()
+    assert one.count == 1
+    clock.now += 3
+    assert one.home.round()
+    assert one.count == 2
+
+
+# Muting
+
+
+def mute(handler, until):
+    """Mute the only group of a handler's home."""
+    ledger = handler.home.ledger()
+    (group,) = ledger.groups()
+    assert ledger.mute(group.fingerprint, until)
+
+
+def test_muted(by_hand, make):
+    """What is muted is counted, and told to no destination; unmuted, it is told with all that was counted."""
+    one, other = make(), make("list:other")
+    log = logger(one, other)
+    fail(log, times=2)
+    one.home.round()
+    mute(one, math.inf)
+    fail(log, times=30)
+    assert one.home.round()
+    assert one.home.round(closing=True)
+    assert one.home.ledger().outbox() == []
+    assert [len(each.batches) for each in (one, other)] == [1, 1]
+    mute(one, 0.0)
+    assert one.home.round()
+    assert len(one.batches) == 1  # it begins with the next occurrence
+    fail(log)
+    assert one.home.round()
+    for each in (one, other):
+        assert each.told == [("ValueError", 2), ("ValueError", 1)]
+        (item,) = each.batches[-1].items
+        assert (item.total, item.group.count) == (33, 33)
+
+
+def test_muted_for_a_time(by_hand, make, clock):
+    """A mute ends by itself, to the second."""
+    one = make()
+    log = logger(one)
+    fail(log)
+    one.home.round()
+    mute(one, clock.now + 100)
+    for seconds, told in ((0, 1), (99, 1), (1, 2)):
+        clock.now += seconds
+        fail(log, times=5)
+        assert one.home.round()
+        assert len(one.told) == told
+    assert one.batches[-1].items[0].group.count == 16
+
+
+def test_muted_before_it_was_told(by_hand, make, clock):
+    """What waited when somebody muted it is not told, whatever it waited for; the other bugs are."""
+    one = make()
+    log = logger(one)
+    one.on_deliver = raising(DeliveryError("no route"))
+    fail(log, times=3)
+    assert not one.home.round()
+    mute(one, math.inf)
+    one.on_deliver = lambda batch: None
+    fail(log, KeyError)
+    clock.now += 3600
+    assert one.home.round()
+    assert one.told == [("KeyError", 1)]
+    assert one.home.ledger().outbox() == []
+
+
+def test_muting_keeps_what_is_remembered(by_hand, make):
+    """What a handler remembers of a bug, such as its issue, is there when it is unmuted."""
+    one = make()
+    log = logger(one)
+    one.on_deliver = lambda batch: batch.items[0].memory.update(number=7)
+    fail(log)
+    one.home.round()
+    mute(one, math.inf)
+    fail(log)
+    one.home.round()
+    mute(one, 0.0)
+    one.on_deliver = lambda batch: None
+    fail(log)
+    one.home.round()
+    assert one.batches[-1].items[0].memory == {"number": 7}
+
+
 # Homes
 
 
@@ -1086,6 +1304,27 @@ def test_flush_does_not_wait_for_intervals(real, home):
     assert not delivery.flush(5)
     assert time.monotonic() - started < 2
     living.forget()
+
+
+def test_flush_does_not_wait_for_a_wake(real):
+    """A wake that is ahead holds up no flush, and makes the next one no work."""
+    one = real()
+    one.on_deliver = waking(time.time() + 3600)
+    fail(logger(one))
+    started = time.monotonic()
+    assert delivery.flush(60)
+    assert delivery.flush(60)
+    assert time.monotonic() - started < 30
+    assert len(one.batches) == 1
+
+
+def test_the_thread_wakes(real):
+    """The thread gives a handler the batch that it asked for, without anything new."""
+    one = real()
+    one.on_deliver = waking(time.time() + 0.3)
+    fail(logger(one))
+    wait_for(lambda: len(one.batches) == 2)
+    assert one.batches[-1].items == []
 
 
 def test_flush_after_damage(real, home):

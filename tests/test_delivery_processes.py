@@ -142,6 +142,23 @@ def test_end_without_anything():
     assert not os.path.exists(os.environ["LOGHUB_HOME"])
 
 
+def test_end_before_a_wake(home):
+    """A process does not stay for the time at which its handler wants to look again; that is left to the next one."""
+    processes.run(
+        script("""
+from tests.channels import Told
+handler = Told(shutdown_timeout=600)
+handler.on_deliver = lambda batch: batch.memory.update(wake_at=time.time() + 300)
+log.addHandler(handler)
+fail()
+""")
+    )
+    left = Home(home, None)
+    assert left.ledger().outbox() == []
+    assert left.ledger().memory("list:told")["wake_at"] > time.time()
+    left.ledger().close()
+
+
 def test_logged_at_the_very_end(home):
     """What is logged by atexit functions and finalizers, when no thread can be started any more, is kept."""
     _, err = processes.run(
