@@ -46,6 +46,7 @@ _LONGEST_PAUSE_SECONDS = 3600.0  # an end of a pause that is further ahead comes
 _LIMIT_PAUSE_SECONDS = 60.0
 _MAX_REDIRECTS = 3
 _MAX_KNOWN = 256
+_PAGE = 100  # issues or comments, the most that GitHub gives at once
 _MAX_SAID = 300
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REPLY_BYTES = 64 << 20  # a page holds 100 bodies of 65,536 characters
@@ -129,7 +130,7 @@ class GitHubClient:
         before_write: Called before each write, and when GitHub asks for quiet, to keep these two where the next
             process finds them.
         replied: Headers of the last reply.
-        etag: Of the list of issues that was read last, if it fits one page.
+        etag: Of the list of issues that was read last, if it does not fill a page.
         token_expires_at: When the token ends, by the last reply (epoch seconds); None: never, or not known. Kept
             from process to process, it tells an expired token from a bad one: GitHub's 401 says the same of both.
 
@@ -255,7 +256,7 @@ class GitHubClient:
         etag, known = self._known.get(url, ("", None))
         response, read = self._ask("GET", url, dict, etag=etag)
         if response.status_code == 304 and known is not None:
-            return known
+            return dict(known)
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         if response.headers.get("ETag") and not response.history:
@@ -317,13 +318,14 @@ class GitHubClient:
         return dict(self._ask(method, url, dict, told)[1])
 
     def _pages(self, url: str, query: Mapping[str, str | None], etag: str = "") -> Iterator[dict[str, Any]]:
-        params = {name: value for name, value in query.items() if value} | {"per_page": "100"}
+        params = {name: value for name, value in query.items() if value} | {"per_page": str(_PAGE)}
         response, rows = self._ask("GET", url, list, params=params, etag=etag)
         if response.status_code == 304:
             self.etag = etag
             return
         more = response.links.get("next", {}).get("url", "")
-        self.etag = "" if more else response.headers.get("ETag", "")  # one page's says nothing of the others
+        # One page's says nothing of the others, and what comes after a full one makes another.
+        self.etag = "" if more or len(rows) >= _PAGE else response.headers.get("ETag", "")
         yield from rows
         while more:
             response, rows = self._ask("GET", self._own(response.url, more), list)
