@@ -137,6 +137,178 @@ def test_assignees_are_asked_for(fake, flow):
     assert fake.requests[-1].path.endswith("/assignees/org%2Fteam%3Fx%3D%231")
 
 
+def left(client):
+    """Return how many requests GitHub's primary limit leaves, by the last reply."""
+    return int(client.replied["X-RateLimit-Remaining"])
+
+
+def test_an_unchanged_issue_costs_nothing(fake, flow):
+    """An issue that was read before is asked for by its ETag: unchanged it is what is known, and is not counted."""
+    fake.add_issue(REPO, "t", "b")
+    first = flow.issue(1)
+    before = left(flow)
+    first["body"] = "what its reader makes of it"
+    for _ in range(3):
+        assert flow.issue(1)["body"] == "b"
+        flow.issue(1)["body"] = "what its reader makes of it"
+    assert [one.status for one in fake.requests] == [200] + [304] * 6
+    assert left(flow) == before
+    fake.edit(REPO, 1, body="changed")
+    assert flow.issue(1)["body"] == "changed"
+    assert fake.requests[-1].status == 200
+    assert left(flow) == before - 1
+    assert flow.issue(1)["body"] == "changed"
+    assert fake.requests[-1].status == 304
+
+
+def test_an_issue_that_moved_since_it_was_read(fake, flow):
+    """An issue that was transferred or deleted after it was read is not taken from memory."""
+    fake.add_repo("example/other")
+    fake.add_issue(REPO, "one")
+    fake.add_issue(REPO, "two")
+    flow.issue(1)
+    flow.issue(2)
+    fake.transfer(REPO, 1, "example/other")
+    fake.delete(REPO, 2)
+    for _ in range(2):
+        assert flow.issue(1)["html_url"].endswith("/example/other/issues/1")
+    with pytest.raises(GoneError):
+        flow.issue(2)
+
+
+def test_only_so_many_issues_are_known(fake, flow, monkeypatch):
+    """What is remembered of issues is bounded, and each is right all the same."""
+    monkeypatch.setattr(client_module, "_MAX_KNOWN", 3)
+    for number in range(1, 8):
+        fake.add_issue(REPO, str(number))
+    for number in [*range(1, 8), 7, 1]:
+        assert flow.issue(number)["number"] == number
+    assert len(flow._known) <= 3
+    assert [one.status for one in fake.requests[-2:]] == [304, 200]
+
+
+def test_an_issue_by_its_address(fake, flow):
+    """An issue is also read, edited and commented by its address in the API, as one that was transferred needs."""
+    fake.add_repo("example/other")
+    fake.add_issue("example/other", "t")
+    url = fake.issue("example/other", 1)["url"]
+    assert flow.issue(url)["url"] == url
+    flow.edit_issue(url, body="new")
+    flow.comment(url, "c")
+    flow.add_labels(url, ["bug"])
+    assert flow.issue(url)["body"] == "new"
+    assert [one["body"] for one in flow.comments(url)] == ["c"]
+    flow.remove_label(url, "bug")
+    assert fake.issue("example/other", 1)["labels"] == []
+    assert fake.issues(REPO) == []
+
+
+ELSEWHERE = (
+    "https://evil.example/repos/example/app/issues/1",
+    "http://api.github.com/repos/example/app/issues/1",
+    "https://api.github.com@evil.example/repos/example/app/issues/1",
+    "https://api.github.com:8443/repos/example/app/issues/1",
+    "//evil.example/repos/example/app/issues/1",
+    "https://[",
+)
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_an_address_elsewhere_is_not_asked(mocked, client, url):
+    """An address that is not of this API gets no request, and so no token, whatever is to be done."""
+    for ask in (
+        lambda: client.issue(url),
+        lambda: client.edit_issue(url, body="b"),
+        lambda: client.comment(url, "c"),
+        lambda: list(client.comments(url)),
+        lambda: client.add_labels(url, ["bug"]),
+        lambda: client.remove_label(url, "bug"),
+    ):
+        with pytest.raises(DeliveryError, match="check api_url"):
+            ask()
+    assert len(mocked.calls) == 0
+
+
+def test_an_unchanged_list_costs_nothing(fake, flow):
+    """A list that is asked for by its ETag yields nothing and is not counted until something in it changes."""
+    fake.add_issue(REPO, "one")
+    assert [one["number"] for one in flow.issues()] == [1]
+    etag, before = flow.etag, left(flow)
+    assert etag
+    assert list(flow.issues(etag=etag)) == []
+    assert (flow.etag, left(flow)) == (etag, before)
+    fake.add_issue(REPO, "two")
+    assert [one["number"] for one in flow.issues(etag=etag)] == [1, 2]
+    assert flow.etag not in ("", etag)
+    assert left(flow) == before - 1
+
+
+def test_only_a_list_of_one_page_has_an_etag(fake, flow):
+    """The ETag of a page says nothing of those after it, and a full page is not changed by what comes after it."""
+    for number in range(99):
+        fake.add_issue(REPO, str(number))
+    assert len(list(flow.issues())) == 99
+    assert flow.etag
+    for length in (100, 101, 102):
+        fake.add_issue(REPO, str(length))
+        assert len(list(flow.issues(etag=flow.etag))) == length
+        assert flow.etag == ""
+
+
+def test_issues_of_one_user(fake, flow):
+    """The list can be that of one user's issues, whatever label they have."""
+    for number, author in enumerate(["reporter", "somebody", "reporter[bot]", "reporter"]):
+        fake.add_issue(REPO, str(number), author=author, labels=["bug"] if number else [])
+    assert [one["number"] for one in flow.issues(creator="reporter")] == [1, 4]
+    assert [one["number"] for one in flow.issues("bug", creator="reporter")] == [4]
+    assert [one["number"] for one in flow.issues(creator="reporter[bot]")] == [3]
+    assert list(flow.issues(creator="nobody")) == []
+
+
+@pytest.mark.parametrize("name", ["bug", "loghub:mute-30d", "needs a/b?#&%20", "größer"])
+def test_remove_label(fake, flow, clock, name):
+    """A label is taken from an issue, whatever its name holds, and the others stay."""
+    fake.add_issue(REPO, "t", labels=["other", name])
+    flow.remove_label(1, name)
+    assert [one["name"] for one in fake.issue(REPO, 1)["labels"]] == ["other"]
+    assert flow.next_write_at == clock.now + 1.0
+    with pytest.raises(NotFoundError):
+        flow.remove_label(1, name)
+    assert [one["name"] for one in fake.issue(REPO, 1)["labels"]] == ["other"]
+
+
+@pytest.mark.parametrize("path", ["CODEOWNERS", ".github/CODEOWNERS", "a b/ü#?.txt"])
+def test_file(fake, flow, path):
+    """A file's text comes as it is in the repository."""
+    fake.add_file(REPO, path, "* @größe\n" * 100)
+    assert flow.file(path) == "* @größe\n" * 100
+
+
+def test_no_file(fake, flow):
+    """Where there is no file there is no text; an empty one has an empty text, as one that GitHub does not send."""
+    fake.add_file(REPO, "empty", "")
+    fake.add_file(REPO, "large", "x" * (1 << 20) + "x")
+    assert flow.file("CODEOWNERS") is None
+    assert flow.file("empty") == ""
+    assert flow.file("large") == ""
+
+
+@pytest.mark.parametrize(("content", "text"), [("/w==", "\ufffd"), ("a", None), (None, "")])
+def test_a_file_that_is_no_text(mocked, client, content, text):
+    """What is no UTF-8 is shown as such, and what is no base64 is no text."""
+    mocked.get(f"{API}/repos/{REPO}/contents/CODEOWNERS", json={"type": "file", "content": content})
+    assert client.file("CODEOWNERS") == text
+
+
+def test_a_forbidden_file(fake, flow):
+    """A token that may not read files learns which permission it lacks; it is not as if there were no file."""
+    fake.repo(REPO).private = True
+    fake.tokens[fake.token] = Token(contents="")
+    with pytest.raises(ForbiddenError, match="the permission contents=read on example/app") as caught:
+        flow.file("CODEOWNERS")
+    assert caught.value.permission == "contents=read"
+
+
 def test_requests_say_who_asks(mocked, client):
     """Each request names loghub, the version of the API and the token, and writes are JSON."""
     mocked.post(ISSUES, json={"number": 1}, status=201)
@@ -203,6 +375,56 @@ def test_a_failed_write_counts_too(fake, flow, clock):
     with pytest.raises(UnknownOutcomeError):
         flow.create_issue("t", "b")
     assert flow.next_write_at == clock.now + 1.0
+
+
+def test_wait_to_write(fake, flow, clock):
+    """Who wants to read just before a write sits out the second first; then the write itself waits no more."""
+    flow.wait_to_write()
+    assert clock.slept == []
+    flow.create_issue("t", "b")
+    clock.now += 0.25
+    flow.wait_to_write()
+    assert clock.slept == [0.75]
+    flow.issue(1)
+    flow.edit_issue(1, body="new")
+    assert clock.slept == [0.75]
+
+
+def test_wait_to_write_does_not_wait_for_long(fake, flow, clock):
+    """Where the next write is due later, or GitHub wants quiet, that is said at once and nothing is asked."""
+    flow.next_write_at = clock.now + 5.0
+    with pytest.raises(DeliveryError, match="due in 5 seconds") as caught:
+        flow.wait_to_write()
+    assert caught.value.retry_after == 5.0
+    flow.quiet_until = clock.now + 90.0
+    with pytest.raises(RateLimitedError, match="90 seconds"):
+        flow.wait_to_write()
+    assert (clock.slept, fake.requests) == ([], [])
+
+
+def test_a_write_is_announced_before_it_leaves(fake, flow, clock):
+    """When a write is on its way, the time of the next one was handed over already; it is again after the reply."""
+    kept, seen = [], []
+    flow.before_write = lambda: kept.append(flow.next_write_at)
+    fake.on_request = lambda when, call: seen.append((when, call.method, list(kept)))
+    flow.create_issue("t", "b")
+    soon = clock.now + 1.0
+    assert seen == [("arrived", "POST", [soon]), ("answered", "POST", [soon])]
+    assert kept == [soon, soon]
+    flow.issue(1)
+    assert kept == [soon, soon]  # reading is nobody's business
+
+
+@pytest.mark.parametrize("kind", ["drop", "500", "hang"])
+def test_a_slow_failure_is_announced_again(fake, flow, clock, kind):
+    """The second begins anew when a write has failed, however long that took."""
+    kept = []
+    flow.before_write = lambda: kept.append(flow.next_write_at)
+    fake.on_request = lambda when, call: setattr(clock, "now", clock.now + 10)
+    fake.fault("POST */issues", kind, seconds=1.0)
+    with pytest.raises(DeliveryError):
+        flow.create_issue("t", "b")
+    assert kept == [NOW + 1.0, clock.now + 1.0]
 
 
 # Limits
@@ -274,6 +496,45 @@ def test_while_limited_nothing_is_asked(fake, flow, clock):
     assert (caught.value.retry_after, len(fake.requests)) == (20.0, 1)
     clock.now += 20
     assert flow.create_issue("t", "b")["number"] == 1
+
+
+def test_the_last_request_of_the_hour(fake, flow, clock):
+    """A good reply that says it was the last one makes quiet until the reset; nothing has to be refused first."""
+    announced = []
+    flow.before_write = lambda: announced.append(flow.quiet_until)
+    fake.limits.requests_per_hour = 2
+    assert flow.repository()["full_name"] == REPO
+    assert flow.quiet_until == 0.0
+    assert flow.user()["login"] == "reporter"
+    assert flow.quiet_until == clock.now + 3600.0
+    assert announced == [flow.quiet_until]
+    clock.now += 3599
+    for ask in (flow.repository, lambda: flow.create_issue("t", "b"), flow.wait_to_write):
+        with pytest.raises(RateLimitedError, match="1 seconds") as caught:
+            ask()
+        assert caught.value.retry_after == 1.0
+    assert len(fake.requests) == 2
+    clock.now += 1
+    assert flow.repository()["full_name"] == REPO
+
+
+@pytest.mark.parametrize(
+    ("headers", "quiet"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 40)}, 40.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 86_400)}, 3600.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW))}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, None),
+        ({"X-RateLimit-Remaining": "0"}, None),
+        ({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": str(int(NOW) + 40)}, None),
+        ({"X-RateLimit-Reset": str(int(NOW) + 40)}, None),
+    ],
+)
+def test_how_long_after_the_last_request(mocked, client, headers, quiet):
+    """The quiet after a good reply lasts until the reset, an hour at most; where none is named there is none."""
+    mocked.get(f"{ISSUES}/1", json={"number": 1}, headers=headers)
+    assert client.issue(1) == {"number": 1}
+    assert client.quiet_until == (0.0 if quiet is None else NOW + quiet)
 
 
 def test_github_s_own_limits_are_understood(fake, flow):
