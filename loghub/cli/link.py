@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +34,8 @@ def link(place: Where, fingerprint: str, number: str) -> None:
     if not handlers:
         raise click.ClickException("There is no repository or no token: set GITHUB_REPO and GITHUB_TOKEN, or --config.")
     group, _ = find_group(place, fingerprint)
+    if group.muted_until > time.time():
+        raise click.ClickException(f"{group.fingerprint} is muted, so nothing is told of it: loghub unmute it first.")
     for handler in handlers:
         click.echo(_link(handler, group.fingerprint, int(read[1])))
 
