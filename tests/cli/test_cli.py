@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from loghub import delivery
 from loghub.cli import VERBS, main
 from loghub.handlers.base import OutboxHandler
-from loghub.handlers.github import GitHubIssueHandler
 from tests import processes
 from tests.fakes.github import FakeGitHub
 from tests.fakes.smtp import FakeSMTP
@@ -22,27 +21,6 @@ def run(*args, code=0, **env):
     done = CliRunner(env=env).invoke(main, list(map(str, args)), catch_exceptions=False)
     assert done.exit_code == code, done.output
     return done.output
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """Return a home in which 12 errors of two bugs were reported by a handler that is gone."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
-    folder = tmp_path / "home"
-    handler = GitHubIssueHandler(home=str(folder), repo="acme/shop", token="t", api_url="http://127.0.0.1:9")
-    log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
-    log.addHandler(handler)
-    for number in range(9):
-        log.error("order %d lost", number, extra={"customer": "ada"})
-    for _ in range(3):
-        try:
-            {}["key"]
-        except KeyError:
-            log.exception("no key")
-    log.removeHandler(handler)
-    handler.close()
-    monkeypatch.undo()
-    return folder
 
 
 @pytest.mark.parametrize("verb", [*sorted(VERBS), "outbox retry", "outbox discard"])

@@ -1,0 +1,105 @@
+"""drain: how long it sits out what is not due yet."""
+
+from __future__ import annotations
+
+import logging
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from loghub import delivery
+from loghub.cli import outbox
+from loghub.errors import DeliveryError
+from tests.channels import Told
+
+
+class Clock:
+    """A time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Let drain live in a time of its own."""
+    monkeypatch.setattr(delivery, "by_hand", True)
+    made = Clock()
+    monkeypatch.setattr(outbox, "time", SimpleNamespace(sleep=made.sleep, monotonic=made))
+    return made
+
+
+@pytest.fixture
+def channel(clock):
+    """Return a channel for which one error waits."""
+    made = Told()
+    made.home.now = clock
+    log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
+    log.addHandler(made)
+    log.error("lost")
+    yield made
+    made.close()
+
+
+def waking(clock, *seconds):
+    """Return what asks for one batch after the other, each so many seconds later."""
+    left = list(seconds)
+
+    def on_deliver(batch):
+        batch.memory["wake_at"] = clock.now + left.pop(0) if left else math.inf
+
+    return on_deliver
+
+
+@pytest.mark.parametrize(
+    ("wakes", "sat_out", "batches"),
+    [((), 0, 1), ((9,), 9, 2), ((9, 9, 9), 27, 4), ((11,), 0, 1), ((9, 3600), 9, 2), ((9,) * 5, 27, 4)],
+)
+def test_wakes(channel, clock, wakes, sat_out, batches):
+    """A handler that wants to look again within seconds is let, within the timeout; nobody stays for a later look."""
+    begun = clock.now
+    channel.on_deliver = waking(clock, *wakes)
+    assert outbox.drain_home(channel.home, begun + 30) == []
+    assert (clock.now - begun, len(channel.batches)) == (sat_out, batches)
+    assert channel.count == 1
+
+
+def test_a_rest_within_the_timeout(channel, clock):
+    """A rest that ends within the timeout is sat out, a longer one is left and told at once."""
+    begun = clock.now
+    answers = [DeliveryError("a moment", retry_after=20), None, DeliveryError("an hour", retry_after=3600)]
+
+    def on_deliver(batch):
+        if error := answers.pop(0):
+            raise error
+
+    channel.on_deliver = on_deliver
+    assert outbox.drain_home(channel.home, begun + 30) == []
+    assert 20 <= clock.now - begun <= 22
+    channel.home.ledger().entrust(channel.destination, channel.batches[0].items[0].group.fingerprint, {})
+    before = clock.now
+    (row,) = outbox.drain_home(channel.home, before + 30)
+    assert (row["reason"], clock.now) == ("an hour", before)
+
+
+def test_a_woken_batch_that_rests(channel, clock):
+    """A look that failed and is to be tried again in an hour holds nobody up: nothing waits."""
+    channel.on_deliver = waking(clock, 9)
+    outbox.drain_home(channel.home, clock.now + 5)
+    begun = clock.now = clock.now + 9
+    errors = []
+
+    def on_deliver(batch):
+        errors.append(begun)
+        raise DeliveryError("an hour", retry_after=3600)
+
+    channel.on_deliver = on_deliver
+    assert outbox.drain_home(channel.home, begun + 30) == []
+    assert (clock.now, errors) == (begun, [begun])
