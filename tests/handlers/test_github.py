@@ -1,5 +1,7 @@
 import logging
+import signal
 import sys
+import time
 
 import pytest
 
@@ -7,7 +9,10 @@ from loghub import delivery, filters
 from loghub.github.block import read_state
 from loghub.github.client import GitHubClient
 from loghub.handlers.github import GitHubIssueHandler
+from loghub.ledger.sqlite import SQLiteLedger
+from tests import processes
 from tests.fakes.github import FakeGitHub, Token
+from tests.fakes.github_app import FakeGitHubApp
 
 REPO = "acme/shop"
 
@@ -442,6 +447,159 @@ def test_public_not_allowed(bench):
     one.clock.now += 4000
     assert one.round()
     assert one.count() == 1
+
+
+def test_made_public(bench):
+    """With allow_public: false a repository that somebody makes public is told nothing more from then on."""
+    one = bench(allow_public=False)
+    one.fake.repo(REPO).private = True
+    one.fail()
+    assert one.round()
+    one.fake.repo(REPO).private = False
+    before = writes(one.fake)
+    one.fail()
+    one.fail(KeyError)
+    assert not one.round(closing=True)
+    assert writes(one.fake) == before
+    assert {row["reason"].partition(":")[0] for row in one.outbox()} == {
+        "acme/shop is public and allow_public is false"
+    }
+
+
+def test_public_is_asked_for_once_a_rest(bench):
+    """While nothing may be sent to a public repository it is looked at once an hour, also by who wanted to look."""
+    one = bench(allow_public=False)
+    ledger = one.handler.home.ledger()
+    ledger.remember(one.handler.destination, {"look_at": one.clock.now, "wake_at": one.clock.now})
+    for _ in range(120):
+        one.fail()
+        one.round()
+        one.clock.now += 60
+    assert [request.path for request in one.fake.requests] == ["/repos/acme/shop"] * 2
+
+
+def test_public_is_not_asked_for(bench):
+    """Where public repositories are welcome, nobody asks whether this one is."""
+    one = bench()
+    one.fail()
+    one.round()
+    assert "/repos/acme/shop" not in [request.path for request in one.fake.requests]
+
+
+def test_token_that_ends(bench, tmp_path):
+    """When its token ends is remembered from process to process: after that it is called expired, not bad."""
+    with FakeGitHubApp(REPO) as fake:
+        one = Bench(fake, tmp_path / "home")
+        fake.clock = one.clock
+        fake.ends[fake.token] = one.clock.now + 600
+        one.fail()
+        assert one.round()
+        memory = one.handler.home.ledger().memory(one.handler.destination)
+        assert memory["token_expires_at"] == one.clock.now + 600
+        one.clock.now += 700
+        one.log.removeHandler(one.handler)
+        one.handler.close()
+        one.handler = one.make()  # as the next process does
+        one.log.addHandler(one.handler)
+        one.fail()
+        assert not one.round(closing=True)
+        assert "The GitHub token expired on 2026-02-02 at 02:50 UTC (401)" in one.outbox()[0]["reason"]
+        fake.tokens["another"] = fake.tokens[fake.token]
+        one.handler._token = "another"
+        one.clock.now += 10
+        assert one.round(closing=True)
+        assert one.count() == 2
+        assert one.handler.home.ledger().memory(one.handler.destination)["token_expires_at"] is None
+        one.handler.close()
+        assert fake.violations == []
+
+
+def two_repositories(bench):
+    """Return a bench, and a second handler of its home and logger whose repository is another."""
+    one = bench()
+    one.fake.add_repo("acme/till")
+    other = one.make(repo="acme/till")
+    one.log.addHandler(other)
+    return one, other
+
+
+def test_two_repositories(bench):
+    """Two handlers of one process and home each keep their own repository's issue, with the same count."""
+    one, other = two_repositories(bench)
+    one.fail(times=3)
+    assert one.round()
+    one.fail(times=2)
+    one.clock.now += 61
+    assert one.round()
+    for repo in (REPO, "acme/till"):
+        (issue,) = one.fake.issues(repo)
+        assert (issue["number"], read_state(issue["body"]).count) == (1, 5)
+    ledger = one.handler.home.ledger()
+    assert ledger.groups()[0].count == 5
+    for handler in (one.handler, other):
+        assert len(ledger.memory(handler.destination)["issues"]) == 1
+    other.close()
+
+
+def test_one_of_two_repositories_fails(bench):
+    """A repository that cannot be told holds up the other's neither issues nor counts, and gets all of it later."""
+    one, other = two_repositories(bench)
+    one.fake.fault("* /repos/acme/till/*", "503", times=1)
+    one.fail(times=3)
+    assert not one.round()
+    assert (len(one.fake.issues(REPO)), len(one.fake.issues("acme/till"))) == (1, 0)
+    assert [row["destination"] for row in one.outbox()] == ["github:acme/till"]
+    one.clock.now += 10
+    assert one.round()
+    assert read_state(one.fake.issue("acme/till", 1)["body"]).count == 3
+    other.close()
+
+
+def test_a_removed_repository(bench):
+    """When one of the two handlers goes, the other's repository is told as before."""
+    one, other = two_repositories(bench)
+    one.fail()
+    one.round()
+    one.log.removeHandler(other)
+    other.close()
+    one.fail(times=4)
+    assert one.round(closing=True)
+    assert one.count() == 5
+    assert read_state(one.fake.issue("acme/till", 1)["body"]).count == 1
+
+
+VICTIM = """
+import logging, sys
+from loghub import GitHubIssueHandler
+handler = GitHubIssueHandler(repo="acme/shop", token=sys.argv[1], api_url=sys.argv[2], home=sys.argv[3])
+logging.getLogger("shop").addHandler(handler)
+logging.getLogger("shop").error("lost")
+handler.flush()
+"""
+
+
+def test_killed_while_writing(bench, tmp_path):
+    """A process that is killed while its write is under way leaves behind when the next one may be, and to look."""
+    fake, arrived = bench.fake, []
+
+    def kill(when, call):
+        if call.method == "GET":
+            return False
+        arrived.append(time.time())
+        victim.kill()
+        victim.wait()
+        return True
+
+    fake.on_request = kill
+    started = time.time()
+    with processes.python(VICTIM, fake.token, fake.url, tmp_path / "home") as victim:
+        assert victim.wait(20) == -signal.SIGKILL
+    assert len(arrived) == 1
+    ledger = SQLiteLedger(str(tmp_path / "home/ledger.db"))
+    memory = ledger.memory("github:acme/shop")
+    ledger.close()
+    assert started + 1.0 <= memory["next_write_at"] <= arrived[0] + 1.0
+    assert started <= memory["look_at"] == memory["wake_at"] <= arrived[0]
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ def preview(shop, home, folder, **options):
 
 
 def test_preview(shop, tmp_path):
-    """preview shows title, labels and body to the byte as GitHub got them, with links and suspect, and sends nothing."""
+    """preview shows title, labels and body as GitHub got them, to the byte, and sends nothing."""
     shop.repository.write({"CODEOWNERS": OWNERS})
     one = shop.reporting(codeowners=True)
     shop.fail(one)
