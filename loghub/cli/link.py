@@ -59,6 +59,7 @@ def _deliver(handler: OutboxHandler, fingerprint: str, number: int) -> None:
     home.adopt(force=True)
     if not home.ledger().entrust(str(handler.destination), fingerprint, {"link_to": number}):
         raise click.ClickException(f"{home.path} knows no {fingerprint}: see loghub groups.")
+    home.ledger().retry(handler.destination, fingerprint)  # GitHub has answered: nobody need rest any more
     home.round(everything=True)
 
 

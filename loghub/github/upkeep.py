@@ -376,14 +376,18 @@ class Upkeep:
         self._look_by(0.0)
         self.lookup.fresh = False
         self._has_opened = True
+        memory, people = self.batch.memory, list(draft.assignees)
+        if people == memory.get("unassignable"):
+            people = []
         try:
-            made = self.client.create_issue(draft.title, draft.body, draft.labels, draft.assignees)
+            made = self.client.create_issue(draft.title, draft.body, draft.labels, people)
         except InvalidError as error:
-            if not draft.assignees:
+            if not people:
                 raise
             self.say(logging.WARNING, f"{self.batch.destination}: opened without assignees: {error}")
             made = self.client.create_issue(draft.title, draft.body, draft.labels)
-        self.batch.memory["login"] = str((made.get("user") or {}).get("login") or "")
+            memory["unassignable"] = people
+        memory["login"] = str((made.get("user") or {}).get("login") or "")
         self.lookup.note(made)
         return made
 

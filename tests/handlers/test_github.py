@@ -494,7 +494,7 @@ def test_token_that_ends(bench, tmp_path):
         fake.ends[fake.token] = one.clock.now + 600
         one.fail()
         assert one.round()
-        memory = one.handler.home.ledger().memory(one.handler.destination)
+        memory = one.handler.home.ledger().memory(one.handler.pace)
         assert memory["token_expires_at"] == one.clock.now + 600
         one.clock.now += 700
         one.log.removeHandler(one.handler)
@@ -509,7 +509,7 @@ def test_token_that_ends(bench, tmp_path):
         one.clock.now += 10
         assert one.round(closing=True)
         assert one.count() == 2
-        assert one.handler.home.ledger().memory(one.handler.destination)["token_expires_at"] is None
+        assert one.handler.home.ledger().memory(one.handler.pace)["token_expires_at"] is None
         one.handler.close()
         assert fake.violations == []
 
@@ -597,8 +597,9 @@ def test_killed_while_writing(bench, tmp_path):
     assert len(arrived) == 1
     ledger = SQLiteLedger(str(tmp_path / "home/ledger.db"))
     memory = ledger.memory("github:acme/shop")
+    pace = ledger.memory(GitHubIssueHandler(repo=REPO, token=fake.token, api_url=fake.url).pace)
     ledger.close()
-    assert started + 1.0 <= memory["next_write_at"] <= arrived[0] + 1.0
+    assert started + 1.0 <= pace["next_write_at"] <= arrived[0] + 1.0
     assert started <= memory["look_at"] == memory["wake_at"] <= arrived[0]
 
 
