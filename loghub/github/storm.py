@@ -7,16 +7,19 @@ storm opens it again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from loghub.github.block import State, framed, when
-from loghub.github.issue import HEADING
+from loghub.github import lifecycle
+from loghub.github.block import State, framed, put, read_states, when
+from loghub.github.issue import HEADING, Draft
 from loghub.github.lookup import STORM
 from loghub.github.markdown import code
+from loghub.github.visit import DAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from loghub.github.visit import Visit
     from loghub.ledger.protocol import Item
 
 TITLE = "[Auto] Storm: more new bugs than issues may be opened"
@@ -64,3 +67,51 @@ def body(new_block: str, issues_per_hour: int) -> str:
         "issues_per_hour). Each of these gets an issue of its own when there is room; nothing is lost, and every "
         f"occurrence is counted.\n\n{new_block}"
     )
+
+
+def keep(visit: Visit) -> None:
+    """Open the storm issue, bring it up to date, or close it, where one of these is due."""
+    memory, now = visit.batch.memory, visit.batch.now()
+    if float(memory.get("storm_at", "inf")) > now:
+        return
+    waiting = [
+        item
+        for item in visit.batch.waiting()
+        if not item.memory.get("number") and visit.lookup.number(item.group.fingerprint) is None
+    ]
+    about = state(visit.batch.ledger_id, waiting, now)
+    new_block = block(about, waiting)
+    visit.lookup.refresh()
+    number = visit.lookup.number(about.fingerprint)
+    found = visit.read(number) if number else None
+    lasts = False
+    if found is not None:
+        lasts = _update(visit, found, about, new_block)
+    elif waiting:
+        visit.create(Draft(TITLE, body(new_block, visit.policy.issues_per_hour), visit.policy.labels))
+    memory.pop("storm_at")
+    if waiting:
+        memory["storm_at"] = now + EDIT_SECONDS
+    elif lasts:
+        memory["storm_at"] = now + DAY_SECONDS  # its ledger may be gone: somebody has to close it
+
+
+def _update(visit: Visit, found: dict[str, Any], about: State, new_block: str) -> bool:
+    """Bring the storm issue up to date; True if the storm goes on, here or elsewhere."""
+    muted = not lifecycle.MUTE_LABELS.isdisjoint(lifecycle.label_names(found))
+    if muted or found.get("state_reason") in ("not_planned", "duplicate"):
+        return False
+    fields: dict[str, Any] = {}
+    edited = put(found.get("body") or "", new_block)
+    if edited is not None and edited != found.get("body"):
+        fields["body"] = edited
+    gone_before = about.last_seen_at - DAY_SECONDS  # a ledger that has said nothing for a day is gone
+    others = [one for one in read_states(found.get("body")) if one.fingerprint != about.fingerprint]
+    lasts = bool(about.count or any(one.count and one.last_seen_at > gone_before for one in others))
+    if lasts and found["state"] == "closed":
+        fields |= {"state": "open", "state_reason": "reopened"}
+    elif not lasts and found["state"] == "open":
+        fields |= {"state": "closed", "state_reason": "completed"}
+    if fields:
+        visit.lookup.note(visit.client.edit_issue(found["number"], **fields))
+    return lasts

@@ -235,7 +235,8 @@ class GitHubIssueHandler(OutboxHandler):
 
     def deliver(self, batch: Batch) -> None:
         """Make the issues say what the groups say."""
-        from loghub.github.upkeep import Policy, Upkeep
+        from loghub.github.upkeep import Upkeep
+        from loghub.github.visit import Policy, Visit
         from loghub.release_order import order
 
         policy = Policy(
@@ -248,9 +249,9 @@ class GitHubIssueHandler(OutboxHandler):
             rules=lifecycle.Rules(reopen=self.reopen, order=order),
             pace=self.pace,
         )
-        upkeep = Upkeep(self.client, batch, policy, self.say)
+        visit = Visit(self.client, batch, policy, self.say)
         self._check_public()
-        upkeep.run()
+        Upkeep(visit).run()
 
     def _check_public(self) -> None:
         if not self.allow_public and not self.client.repository().get("private"):

@@ -46,7 +46,7 @@ QUICK = {
     "loghub.github.lifecycle.EDIT_SECONDS": (0.02, 0.05, 0.1, 0.2),
     "loghub.github.lifecycle.EDIT_GAP_SECONDS": 0.02,
     "loghub.github.lookup.LAG_SECONDS": 1.0,
-    "loghub.github.upkeep.LAG_SECONDS": 0.5,
+    "loghub.github.doubles.LAG_SECONDS": 0.5,
     "loghub.github.upkeep._RACE_SECONDS": 0.3,
 }
 """Loghub's times, fifty times shorter or so. Their order stays: a write's gap < a lost process's lease < an answer that

@@ -86,9 +86,7 @@ def test_killed_after_opening(two, monkeypatch):
     one.fail()
     one.round()
     other.fail()
-    monkeypatch.setattr(
-        "loghub.github.upkeep.Upkeep._look_again", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
-    )
+    monkeypatch.setattr("loghub.github.upkeep.end_doubles", lambda visit: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         other.round()
     monkeypatch.undo()
