@@ -59,6 +59,9 @@ TROUBLE_SECONDS = 5.0
 FORK_SECONDS = 1.5
 """The longest that a fork waits for a thread that is in the ledger; longer than that takes no call there."""
 
+FARTHEST_SECONDS = 2 * 86_400.0
+"""Nothing waits for longer; a time that is further ahead was set by a clock that was wrong."""
+
 ORPHAN_SECONDS = 12.0
 """How long the lease of a dead process of this host still holds after it was renewed: what it had sent may be
 under way (GitHub ends a request after ten seconds)."""
@@ -498,7 +501,13 @@ class Home:
     def _wake_at(self, ledger: Ledger, destination: str) -> float:
         """Return when the handler of a destination wants a batch, whatever waits; it gets none while it rests."""
         memory = ledger.memory(destination)
-        return max(float(memory.get("wake_at", "inf")), float(memory.get("rest_until", 0.0)))
+        return max(self._kept(memory, "wake_at", float("inf")), self._kept(memory, "rest_until", 0.0))
+
+    def _kept(self, memory: Mapping[str, Any], name: str, default: float) -> float:
+        """Return a time from a destination's memory; what is damaged, or set by a clock that was ahead, is over."""
+        at = memory.get(name, default)
+        good = isinstance(at, int | float) and (at == default or at <= self.now() + FARTHEST_SECONDS)
+        return float(at) if good else 0.0
 
     def _try_to_deliver(self, handler: Destination, destination: str, *, closing: bool) -> tuple[float, float]:
         try:
@@ -520,7 +529,7 @@ class Home:
         woken = self._wake_at(ledger, destination) <= self.now()
         if not (waiting or woken):
             return float("inf"), float("inf")
-        rest_until = float(ledger.memory(destination).get("rest_until", 0.0))
+        rest_until = self._kept(ledger.memory(destination), "rest_until", 0.0)
         if rest_until > self.now():
             return rest_until, rest_until
         if woken or self._due(handler, waiting, closing=closing):
@@ -544,7 +553,7 @@ class Home:
 
     def _due(self, handler: Destination, waiting: Sequence[Item], *, closing: bool) -> Sequence[Item]:
         now = self.now()
-        due = [item for item in waiting if item.due_at <= now]
+        due = [item for item in waiting if not now < item.due_at <= now + FARTHEST_SECONDS]
         return handler.ready(due, now, closing=closing) if due else ()
 
     def _prospect(self, handler: Destination, waiting: Sequence[Item], *, closing: bool) -> tuple[float, float]:

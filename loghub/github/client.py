@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _WRITE_GAP_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 3600.0  # an end of a pause that is further ahead comes from a clock that was set back
+_LONGEST_PAUSE_SECONDS = 86_400.0
+_LONGEST_GAP_SECONDS = 3600.0  # a next write that is further ahead comes from a clock that was set back
 _LIMIT_PAUSE_SECONDS = 60.0
 _MAX_REDIRECTS = 3
 _MAX_KNOWN = 256
@@ -126,7 +127,8 @@ class GitHubClient:
     Attributes:
         ahead: How far our clock is ahead of the server's, in seconds, by the last reply that told its time.
         next_write_at: No write before this time (epoch seconds). Processes that share a token may share it.
-        quiet_until: No request at all before this time, because GitHub asked for quiet.
+        quiet_from: When GitHub last asked for quiet.
+        quiet_until: No request at all before this time, because it did.
         before_write: Called before each write, and when GitHub asks for quiet, to keep these two where the next
             process finds them.
         replied: Headers of the last reply.
@@ -153,7 +155,7 @@ class GitHubClient:
         self.api_url = api_url.rstrip("/")
         self.ahead = 0.0
         self.next_write_at = 0.0
-        self.quiet_until = 0.0
+        self.quiet_from = self.quiet_until = 0.0
         self.before_write: Callable[[], None] = lambda: None
         self.token_expires_at: float | None = None
         self.replied: Mapping[str, str] = {}
@@ -178,14 +180,16 @@ class GitHubClient:
     def pace(self) -> dict[str, Any]:
         """Return what all who use this token have to keep to, as JSON: see `resume`."""
         # GitHub's 401 says the same of a bad token and of one that has ended, so its end is kept, too.
-        names = ("next_write_at", "quiet_until", "token_expires_at")
+        names = ("next_write_at", "quiet_from", "quiet_until", "token_expires_at")
         return {name: getattr(self, name) for name in names}
 
     def resume(self, pace: Mapping[str, Any]) -> None:
         """Keep to what `pace` said of this token, perhaps in another process."""
-        self.next_write_at = float(pace.get("next_write_at") or 0.0)
-        self.quiet_until = float(pace.get("quiet_until") or 0.0)
-        self.token_expires_at = pace.get("token_expires_at")
+        self.next_write_at, self.quiet_from, self.quiet_until = (
+            number_of(pace.get(name), 0.0) for name in ("next_write_at", "quiet_from", "quiet_until")
+        )
+        ends_at = number_of(pace.get("token_expires_at"), 0.0)
+        self.token_expires_at = ends_at or None
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
@@ -250,6 +254,7 @@ class GitHubClient:
     def issue(self, issue: int | str) -> dict[str, Any]:
         """Return one issue, by its number or its URL in the API; one that was transferred comes from where it is now.
 
+        ``address`` is added to what GitHub says: by which number or URL it is to be edited, where that was redirected.
         It is asked for by its ETag where it was read before: GitHub does not count an unchanged one.
         """
         url = self._issue_url(issue)
@@ -259,9 +264,10 @@ class GitHubClient:
             return dict(known)
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
+        found = {**read, "address": response.url if response.history else issue}
         if response.headers.get("ETag") and not response.history:
-            self._known[url] = response.headers["ETag"], read
-        return dict(read)
+            self._known[url] = response.headers["ETag"], found
+        return dict(found)
 
     def comments(self, issue: int | str, since: float | None = None) -> Iterator[dict[str, Any]]:
         """Yield the comments of an issue, oldest first; with `since` those that changed at or after it."""
@@ -380,10 +386,11 @@ class GitHubClient:
         """Sit out the rest of the second between two writes; raise where the wait would be longer."""
         now = self._clock()
         quiet = self.quiet_until - now
-        if 0 < quiet <= _LONGEST_PAUSE_SECONDS:
+        # An end that lies further ahead than the pause was long comes from a clock that was set back.
+        if 0 < quiet <= _LONGEST_PAUSE_SECONDS and now >= self.quiet_from - 1.0:
             raise RateLimitedError(f"GitHub asked to be left alone: try again in {quiet:.0f} seconds.", quiet)
         pause = self.next_write_at - now if write else 0.0
-        if not 0 < pause <= _LONGEST_PAUSE_SECONDS:
+        if not 0 < pause <= _LONGEST_GAP_SECONDS:
             return
         if pause > _WRITE_GAP_SECONDS:
             raise DeliveryError(f"The next write to GitHub is due in {pause:.0f} seconds: try again then.", pause)
@@ -394,14 +401,17 @@ class GitHubClient:
         self.next_write_at = self._clock() + _WRITE_GAP_SECONDS
         self.before_write()
 
+    def _keep_quiet(self, now: float, seconds: float) -> None:
+        self.quiet_from, self.quiet_until = now, now + seconds
+        self.before_write()
+
     def _note_limit(self, response: requests.Response) -> None:
         """Ask nothing more where the reply says that it was the last that the limit allows."""
         if response.headers.get("X-RateLimit-Remaining") == "0":
             now = self._clock()
             reset = _until_reset(response, now)
             if reset is not None and reset > 0:
-                self.quiet_until = now + min(reset, _LONGEST_PAUSE_SECONDS)
-                self.before_write()
+                self._keep_quiet(now, min(reset, _LONGEST_GAP_SECONDS))
 
     def _follow(self, call: _Call) -> requests.Response:
         """Send, and follow redirects with the same method and body: requests would make a GET of a POST."""
@@ -545,8 +555,7 @@ class GitHubClient:
             pause = _LIMIT_PAUSE_SECONDS * 2 ** min(self._limits_in_a_row, 10)
         pause = min(max(pause, 1.0), _LONGEST_PAUSE_SECONDS)
         self._limits_in_a_row += 1
-        self.quiet_until = now + pause
-        self.before_write()
+        self._keep_quiet(now, pause)
         return RateLimitedError(
             f"GitHub's rate limit is reached ({response.status_code}): try again in {pause:.0f} seconds.",
             pause,
@@ -581,6 +590,12 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+def number_of(value: object, default: float) -> float:
+    """Return a number that was kept as JSON; `default` where somebody has damaged it."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else default  # type: ignore[arg-type]
+
+
 def _quoted(text: str) -> str:
     return quote(text, safe="")
 
@@ -613,10 +628,12 @@ def _is(read: Any, kind: type) -> bool:
 
 
 def _is_limit(response: requests.Response, said: str) -> bool:
-    if response.status_code == 429:
+    if response.status_code == 429 or "submitted too quickly" in said.lower():
         return True
     if response.status_code != 403:
         return False
+    if "abuse detection" in said.lower():  # as an older Enterprise Server calls it
+        return True
     by_header = "Retry-After" in response.headers or response.headers.get("X-RateLimit-Remaining") == "0"
     return by_header or "rate limit" in said.lower()
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loghub.github.block import put, read_blocks, read_state, splice
+from loghub.github.client import ForbiddenError, InvalidError
 from loghub.github.lookup import LAG_SECONDS, STORM
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def end_doubles(visit: Visit) -> None:
         for fingerprint, lowest, others in visit.lookup.doubles():
             for number in others:
                 visit.batch.renew()
-                merge(visit, fingerprint, number, lowest)
+                try:
+                    merge(visit, fingerprint, number, lowest)
+                except (ForbiddenError, InvalidError) as error:  # this one is not ours to close; the others are told
+                    visit.say(logging.WARNING, f"{visit.batch.destination}: #{number} stays beside #{lowest}: {error}")
             shown[fingerprint] = -1  # its issue may have been closed meanwhile: look at it again
         visit.batch.remind(shown)
         visit.batch.memory.pop("look_at")
@@ -37,37 +41,57 @@ def end_doubles(visit: Visit) -> None:
             visit.look_by(LAG_SECONDS)  # what was opened elsewhere at that time may not be in the list yet
 
 
-def merge(visit: Visit, fingerprint: str, number: int, lowest: int, *, linked: bool = False) -> None:
-    """Close the issue `number` as a duplicate of `lowest`, which takes over what it has counted.
+def merge(visit: Visit, fingerprint: str, at: int | str, number: int, *, linked: bool = False) -> None:
+    """Close the issue `at` as a duplicate of #`number`, which takes over what it has counted.
 
-    `linked`: a person has said that it is one.
+    An issue that has the block of another bug, too, stays open for that one.
+
+    Args:
+        visit: Where.
+        fingerprint: Of the bug.
+        at: A number, or a URL in the API.
+        number: In this repository.
+        linked: A person has said that it is one.
     """
-    kept, other = visit.read(lowest), visit.read(number)
-    if kept is None or other is None or kept["number"] != lowest or other["number"] != number:
+    kept, other = visit.read(number), visit.read(at)
+    if kept is None or other is None or not visit.is_here(kept) or (not linked and not visit.is_here(other)):
         return
+    blocks = read_blocks(other.get("body"))
+    own = [(state, block) for state, block in blocks if _is_about(state, fingerprint)]
     by_us = visit.lookup.is_by_us(other)
-    if not (by_us or linked):
-        return  # a person's, who quotes what he has read
+    again = any(state.duplicate_of == number for state, _ in own)  # it was closed, and a person has opened it again
+    if not own or not (by_us or linked) or (again and other["state"] == "open"):
+        return  # a person's who quotes what he has read, or who wants it
     body = kept.get("body") or ""
-    own = [(state, block) for state, block in read_blocks(other.get("body")) if _is_about(state, fingerprint)]
     for state, block in own:
-        body = _added(body, state, block) or body
+        body = _added(body, replace(state, duplicate_of=None), block) or body
     if body != kept.get("body"):
-        visit.client.edit_issue(lowest, body=body)
-        other = visit.read(number)
+        visit.edit(kept, body=body)
+        other = visit.read(at)
     if other is None:
         return
     fields: dict[str, Any] = {}
     marked = other.get("body") or ""
     for state, _ in own:
-        marked = splice(marked, replace(state, duplicate_of=lowest)) or marked
+        marked = splice(marked, replace(state, duplicate_of=number)) or marked
     if marked != other.get("body"):
         fields["body"] = marked
-    if by_us and other["state"] == "open":
-        fields |= {"state": "closed", "state_reason": "duplicate", "duplicate_issue_id": kept["id"]}
-    if fields:
-        visit.lookup.note(visit.client.edit_issue(number, **fields))
-        visit.say(logging.INFO, f"{visit.batch.destination}: closed #{number} as a duplicate of #{lowest}")
+    only = all(state.duplicate_of for state, _ in blocks if not _is_about(state, fingerprint))
+    if by_us and only and other["state"] == "open":
+        _close(visit, other, kept, fields)
+    elif fields:
+        visit.edit(other, **fields)
+
+
+def _close(visit: Visit, other: dict[str, Any], kept: dict[str, Any], fields: dict[str, Any]) -> None:
+    duplicate = {"state": "closed", "state_reason": "duplicate"}
+    if visit.is_here(other):
+        duplicate["duplicate_issue_id"] = kept["id"]
+    try:
+        visit.edit(other, **fields, **duplicate)
+    except InvalidError:  # an Enterprise Server that does not know this reason yet; the block says it
+        visit.edit(other, **fields, state="closed", state_reason="not_planned")
+    visit.say(logging.INFO, f"{visit.batch.destination}: closed #{other['number']} as a duplicate of #{kept['number']}")
 
 
 def _is_about(state: State, fingerprint: str) -> bool:

@@ -39,6 +39,8 @@ _LINE_LIMIT = 1_000
 _LINKED = 10
 _CRUMBS = 10
 
+_RESERVED = re.compile(r"wontfix|regression|loghub:.*", re.IGNORECASE | re.DOTALL)
+
 CommentKind = Literal["milestone", "release", "regression", "return"]
 
 
@@ -99,7 +101,9 @@ def title(template: str, group: Group, event: Event) -> str:
 
 def labels(configured: Sequence[str], component: str, auto_label: bool) -> list[str]:
     """Return the labels of a new issue as GitHub takes them: short, without commas, each once in any case."""
-    wanted = [*configured, component] if auto_label else configured
+    # What a component is called may come from outside; these are commands.
+    plain = _RESERVED.fullmatch(component.strip()) is None
+    wanted = [*configured, component] if auto_label and plain else configured
     chosen: dict[str, str] = {}
     for name in wanted:
         label = one_line(as_text(name).replace(",", " "), LABEL_LIMIT)

@@ -6,13 +6,14 @@ lost reply, a crash or an outage needs no replay, only another look.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from loghub.event import epoch
 from loghub.github.block import State, read_state, short_name
-from loghub.github.issue import milestone
+from loghub.github.issue import HEADING, milestone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ EDIT_GAP_SECONDS = 15.0
 
 _MUTE_DAYS = re.compile(r"loghub:mute-(\d{1,4})d", re.IGNORECASE)
 _DAY_SECONDS = 86_400.0
+_COMPARED = 20  # releases; git may be asked about each
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ class Rules:
     Attributes:
         reopen: Whether a bug that comes back reopens its issue.
         order: How the first of two releases stands to the second, as far as anybody can tell.
+        ahead: How far our clock is ahead of GitHub's, in seconds.
     """
 
     reopen: bool = True
     order: Callable[[str, str], Order | None] = field(default=lambda one, other: "same" if one == other else None)
+    ahead: float = 0.0
 
 
 def state_of(group: Group, ledger_id: str, issue_body: str | None) -> State:
@@ -100,10 +104,10 @@ def next_step(item: Item, found: dict[str, Any] | None, ledger_id: str, now: flo
         return Step("create")
     days = mute_label(found)
     muted_until = float(item.memory.get("muted_at", now)) + mute_seconds(days)
-    if not MUTE_LABELS.isdisjoint(map(str.lower, label_names(found))) or (days and now < muted_until):
+    if is_muted(found) or (days and now < muted_until):
         return Step("silent", "muted")
     said = read_state(found.get("body"), item.group.fingerprint)
-    if said is not None and said.duplicate_of:
+    if said is not None and said.duplicate_of and not is_reopened(found):
         return Step("follow", "muted")
     if found["state"] == "closed":
         return _when_closed(item, found, said, rules, days)
@@ -120,7 +124,7 @@ def _when_closed(item: Item, found: dict[str, Any], said: State | None, rules: R
         return Step("follow", "muted")
     if reason == "not_planned":
         return Step("silent", "muted")
-    closed_at = (epoch(found.get("closed_at")) or 0.0) + 1.0  # GitHub leaves the fraction out
+    closed_at = (epoch(found.get("closed_at")) or 0.0) + 1.0 + rules.ahead  # GitHub leaves the fraction out
     last_seen_at = max(item.group.last_seen_at, said.last_seen_at if said else 0.0)
     if not rules.reopen or last_seen_at <= closed_at:
         return Step("edit", "resolved")
@@ -168,6 +172,7 @@ def _short(releases: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float
 def _newest(fresh: Mapping[str, float], known: Mapping[str, float], rules: Rules) -> str | None:
     """Return the newest of some releases, by name when first seen, that is newer than all known ones."""
     newest: str | None = None
+    known = {name: known[name] for name in sorted(known, key=lambda name: known[name])[-_COMPARED:]}
     for name, at in fresh.items():
         others = known if newest is None else {**known, newest: fresh[newest]}
         if all(_is_newer(name, at, other, other_at, rules) for other, other_at in others.items()):
@@ -185,6 +190,16 @@ def label_names(found: dict[str, Any]) -> list[str]:
     return [str(label.get("name") if isinstance(label, dict) else label) for label in found.get("labels") or ()]
 
 
+def is_muted(found: dict[str, Any]) -> bool:
+    """Return whether a label silences an issue for good."""
+    return not MUTE_LABELS.isdisjoint(map(str.lower, label_names(found)))
+
+
+def is_reopened(found: dict[str, Any]) -> bool:
+    """Return whether an issue that loghub has opened is open: if it was a duplicate once, a person wants it back."""
+    return found["state"] == "open" and HEADING in (found.get("body") or "")
+
+
 def mute_label(found: dict[str, Any]) -> str:
     """Return the label that mutes an issue for most days, such as ``loghub:mute-30d``; empty if it has none."""
     return max((name for name in label_names(found) if _MUTE_DAYS.fullmatch(name)), key=mute_seconds, default="")
@@ -196,8 +211,9 @@ def mute_seconds(label: str) -> float:
     return int(read[1]) * _DAY_SECONDS if read else 0.0
 
 
-def edit_due_at(item: Item, waiting: int = 1) -> float:
+def edit_due_at(item: Item, waiting: int = 1, now: float = math.inf) -> float:
     """Return when the count of an issue may next be edited (epoch seconds), if so many issues wait for that."""
     edited_at = float(item.memory.get("edited_at", 0.0))
+    edited_at = 0.0 if edited_at > now else edited_at  # by a clock that was ahead
     rank = min(len(str(item.group.count)) // 2, len(EDIT_SECONDS) - 1)
     return edited_at + max(EDIT_SECONDS[rank], EDIT_GAP_SECONDS * waiting)

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loghub.errors import DeliveryError
 from loghub.event import epoch
+from loghub.github import lifecycle
 from loghub.github.block import BEGIN, read_states
 from loghub.github.issue import HEADING
-from loghub.github.lifecycle import label_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +65,11 @@ class Lookup:
 
     @property
     def _issues(self) -> dict[str, dict[str, str]]:
-        issues: dict[str, dict[str, str]] = self._memory.setdefault("issues", {})
+        issues = self._memory.get("issues")
+        if not isinstance(issues, dict) or not all(isinstance(numbers, dict) for numbers in issues.values()):
+            issues = self._memory["issues"] = {}  # never read, or damaged: the whole list is to be read
+            self._memory.pop("since", None)
+            self._memory.pop("etag", None)
         return issues
 
     def refresh(self) -> None:
@@ -73,7 +78,7 @@ class Lookup:
             before = self._memory.get("since")
             trusting = self._trusts_labels
             newest = self._read(before)
-            if before is None and not self._issues and self._trusts_labels:
+            if before is None and self._trusts_labels:
                 self._look_without_label()
             if trusting == self._trusts_labels:
                 since = max(newest - LAG_SECONDS, before or 0.0)
@@ -91,11 +96,12 @@ class Lookup:
         label = self._label if self._trusts_labels else None
         for one in self._paced(self._client.issues(label, since, etag=self._memory.get("etag") or "")):
             self.note(one)
+            self._memory["repository"] = one.get("repository_url")
             newest = max(newest, epoch(one.get("updated_at")) or 0.0)
         return newest
 
     def _look_without_label(self) -> None:
-        """Look for issues of ours whose label is gone: the list with our label is empty, and was never read."""
+        """Look for issues of ours whose label is gone, once in a ledger's life."""
         if login := self.login():
             for one in self._paced(self._client.issues(creator=login)):
                 self.note(one)  # distrusts labels if it finds one
@@ -116,20 +122,24 @@ class Lookup:
 
     def login(self) -> str:
         """Return whom the token belongs to; empty if that cannot be said, as of an App."""
-        from loghub.github.client import ForbiddenError, NotFoundError
+        from loghub.github.client import BadTokenError, ForbiddenError, NotFoundError, RateLimitedError
 
-        if "login" not in self._memory:
+        if not isinstance(self._memory.get("login"), str):
             try:
-                self._memory["login"] = str(self._client.user().get("login") or "")
+                login = str(self._client.user().get("login") or "")
+            except (BadTokenError, RateLimitedError):
+                raise
             except (ForbiddenError, NotFoundError):
-                self._memory["login"] = ""
-        login: str = self._memory["login"]
-        return login
+                login = ""
+            except DeliveryError:  # nobody needs it more than the issues
+                return ""
+            self._memory["login"] = login
+        return str(self._memory["login"])
 
     def note(self, found: dict[str, Any]) -> None:
         """Remember how an issue stands."""
         number = str(found["number"])
-        states = read_states(found["body"])
+        states = read_states(found.get("body"))
         told = {_key(state.fingerprint): _standing(found, state.duplicate_of) for state in states}
         if told and not self.is_ours(found):
             told = {}
@@ -144,10 +154,10 @@ class Lookup:
             if self.number(state.fingerprint) == found["number"]:
                 self.shown[state.fingerprint] = state.counts
 
-    def forget(self, number: int) -> None:
-        """Forget an issue that is gone."""
-        for fingerprint in set(self._whose.get(str(number), ())):
-            self._drop(fingerprint, str(number))
+    def forget(self, at: int | str) -> None:
+        """Forget an issue that is gone from this repository."""
+        for fingerprint in set(self._whose.get(str(at), ())):
+            self._drop(fingerprint, str(at))
 
     def _drop(self, fingerprint: str, number: str) -> None:
         self._whose[number].discard(fingerprint)
@@ -157,7 +167,7 @@ class Lookup:
             del self._issues[fingerprint]
 
     def _has_label(self, found: dict[str, Any]) -> bool:
-        return self._label is not None and self._label.lower() in map(str.lower, label_names(found))
+        return self._label is not None and self._label.lower() in map(str.lower, lifecycle.label_names(found))
 
     def is_ours(self, found: dict[str, Any]) -> bool:
         """Return whether blocks in an issue count: it has our label, or this token opened it; people quote ours."""
@@ -192,6 +202,8 @@ def _key(fingerprint: str) -> str:
 
 
 def _standing(found: dict[str, Any], duplicate_of: int | None) -> str:
-    if duplicate_of or (found["state"] == "closed" and found.get("state_reason") == "duplicate"):
+    if duplicate_of and not lifecycle.is_reopened(found):
         return "duplicate"
-    return "open" if found["state"] == "open" else "closed"
+    if found["state"] == "open":
+        return "open"
+    return "duplicate" if found.get("state_reason") == "duplicate" else "closed"

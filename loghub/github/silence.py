@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loghub.github.block import read_state, splice
+from loghub.github.client import ForbiddenError, InvalidError
 from loghub.github.visit import DAY_SECONDS, HOUR_SECONDS
 
 if TYPE_CHECKING:
@@ -25,7 +26,13 @@ def close_quiet(visit: Visit) -> None:
         return
     before = now - visit.policy.quiet_close_days * DAY_SECONDS
     told = visit.batch.told(before)
-    open_ones = [item for item in told if item.memory.get("number") and not item.memory.get("theirs")]
+    open_ones = [
+        item
+        for item in told
+        if item.memory.get("number")
+        and not item.memory.get("theirs")
+        and not now - DAY_SECONDS < float(item.memory.get("looked_at", 0.0)) <= now
+    ]
     for item in open_ones[:MOST_AT_ONCE]:
         visit.batch.renew()
         _close(visit, item, before)
@@ -33,16 +40,19 @@ def close_quiet(visit: Visit) -> None:
 
 
 def _close(visit: Visit, item: Item, before: float) -> None:
-    at = item.memory.get("at") or item.memory["number"]
-    found = visit.read(at)
+    found = visit.read(item.memory.get("at") or item.memory["number"])
     said = read_state(found.get("body"), item.group.fingerprint) if found else None
-    if found is None or said is None or found["state"] != "open":
+    item.memory["looked_at"] = visit.batch.now()
+    if found is None or found["state"] != "open":
         item.memory["status"] = "resolved"  # somebody was first
-    elif not visit.lookup.is_by_us(found):
+    elif said is None or not visit.lookup.is_by_us(found):
         item.memory["theirs"] = True  # a person's: it is his to close
     elif said.last_seen_at < before:  # else another ledger has seen it
         body = splice(found.get("body") or "", replace(said, quiet=True))
         fields = {"state": "closed", "state_reason": "completed"} | ({"body": body} if body else {})
-        visit.client.edit_issue(at, **fields)
-        item.memory["status"] = "resolved"
+        try:
+            visit.edit(found, **fields)
+            item.memory["status"] = "resolved"
+        except (ForbiddenError, InvalidError):
+            item.memory["theirs"] = True
     visit.batch.done(item)

@@ -84,10 +84,13 @@ def keep(visit: Visit) -> None:
     visit.lookup.refresh()
     number = visit.lookup.number(about.fingerprint)
     found = visit.read(number) if number else None
+    if found is not None and not visit.is_here(found):
+        found = None  # somebody has moved it away: it is his
     lasts = False
     if found is not None:
         lasts = _update(visit, found, about, new_block)
     elif waiting:
+        memory["storming"] = True
         visit.create(Draft(TITLE, body(new_block, visit.policy.issues_per_hour), visit.policy.labels))
     memory.pop("storm_at")
     if waiting:
@@ -98,8 +101,7 @@ def keep(visit: Visit) -> None:
 
 def _update(visit: Visit, found: dict[str, Any], about: State, new_block: str) -> bool:
     """Bring the storm issue up to date; True if the storm goes on, here or elsewhere."""
-    muted = not lifecycle.MUTE_LABELS.isdisjoint(lifecycle.label_names(found))
-    if muted or found.get("state_reason") in ("not_planned", "duplicate"):
+    if lifecycle.is_muted(found) or found.get("state_reason") in ("not_planned", "duplicate"):
         return False
     fields: dict[str, Any] = {}
     edited = put(found.get("body") or "", new_block)
@@ -108,10 +110,15 @@ def _update(visit: Visit, found: dict[str, Any], about: State, new_block: str) -
     gone_before = about.last_seen_at - DAY_SECONDS  # a ledger that has said nothing for a day is gone
     others = [one for one in read_states(found.get("body")) if one.fingerprint != about.fingerprint]
     lasts = bool(about.count or any(one.count and one.last_seen_at > gone_before for one in others))
-    if lasts and found["state"] == "closed":
-        fields |= {"state": "open", "state_reason": "reopened"}
+    memory = visit.batch.memory
+    if lasts and found["state"] == "closed" and not memory.get("storming"):
+        fields |= {
+            "state": "open",
+            "state_reason": "reopened",
+        }  # else a person has closed it in the midst of this storm
     elif not lasts and found["state"] == "open":
         fields |= {"state": "closed", "state_reason": "completed"}
     if fields:
-        visit.lookup.note(visit.client.edit_issue(found["number"], **fields))
+        visit.edit(found, **fields)
+    memory["storming"] = lasts
     return lasts

@@ -17,7 +17,7 @@ from loghub.event import epoch
 from loghub.github import issue as text
 from loghub.github import lifecycle, storm
 from loghub.github.block import read_state, splice
-from loghub.github.client import ForbiddenError, InvalidError, NotFoundError
+from loghub.github.client import BadTokenError, ForbiddenError, InvalidError, NotFoundError, RateLimitedError
 from loghub.github.doubles import end_doubles, merge
 from loghub.github.lifecycle import REGRESSION_LABEL, Step, state_of
 from loghub.github.silence import close_quiet
@@ -36,7 +36,11 @@ MAX_COMMENTS = 2_000
 
 _RACE_SECONDS = 5.0  # after which an edit is looked at again, where several ledgers edit one issue
 _MAX_FOLLOWED = 5
-_DUPLICATE = re.compile(r"^\s*duplicate of\s+(?:#|https?://\S+/issues/)(\d{1,9})\b", re.IGNORECASE | re.MULTILINE)
+_DATE_SECONDS = 5.0  # a reply's Date has whole seconds, and was under way
+_DUPLICATE = re.compile(
+    r"^[ \t]*duplicate of[ \t]+(?:#|(https?://\S{1,200}/issues)/)(\d{1,9})\b", re.IGNORECASE | re.MULTILINE
+)
+_PEOPLE = ("OWNER", "MEMBER", "COLLABORATOR")
 
 
 class Upkeep:
@@ -66,6 +70,8 @@ class Upkeep:
                 stays = self.lookup.number(item.group.fingerprint) == made["number"]
                 self._settle(item, (None if stays else self._listed(item)) or made, "open")
             close_quiet(self.visit)
+            for item in self.batch.unsettled:  # else it would count as told
+                self.batch.later(item, "it was passed over", HOUR_SECONDS)
         except InvalidError as error:  # of a question, not of an item: that is settled where it is told
             raise DeliveryError(str(error)) from error
         finally:
@@ -74,7 +80,7 @@ class Upkeep:
     # One bug
 
     def _keep(self, item: Item) -> None:
-        found = self._known(item)
+        found = self._linked(item, linked) if (linked := item.memory.get("link_to")) else self._known(item)
         if found is None:
             if self._wait_for_room(item):
                 return
@@ -86,21 +92,28 @@ class Upkeep:
             self._tell(item, found)
 
     def _known(self, item: Item) -> dict[str, Any] | None:
-        """Return the issue whose number is remembered, as it is now, unless it is gone."""
-        if linked := item.memory.get("link_to"):
-            return self._linked(item, linked)
+        """Return the issue that is remembered, as it is now, unless it is gone."""
         at = item.memory.get("at") or item.memory.get("number")
         found = self.visit.read(at) if at else None
-        if found is None:
+        if found is None or not self._is_it(item, found):
             item.memory.pop("at", None)
             item.memory.pop("number", None)
             return self._listed(item)
-        if found["number"] != item.memory.get("number"):  # transferred
-            self.lookup.forget(item.memory["number"])
-            item.memory["at"] = found["url"]
-        elif "at" not in item.memory:
-            self.lookup.note(found)
+        self._note(item, found)
         return found
+
+    def _is_it(self, item: Item, found: dict[str, Any]) -> bool:
+        """Return whether an issue is the one that was remembered, and no other one that got its number."""
+        return read_state(found.get("body"), item.group.fingerprint) is not None or self.lookup.is_ours(found)
+
+    def _note(self, item: Item, found: dict[str, Any]) -> None:
+        """Remember where the issue of a bug is."""
+        item.memory["number"] = found["number"]
+        item.memory.pop("at", None)
+        if self.visit.is_here(found):
+            self.lookup.note(found)
+        else:
+            item.memory["at"] = found["address"]
 
     def _listed(self, item: Item) -> dict[str, Any] | None:
         """Return the issue that the list showed for this bug."""
@@ -108,7 +121,7 @@ class Upkeep:
         if number is None:
             return None
         found = self.visit.read(number)
-        if found is None or found["number"] != number:
+        if found is None or not self.visit.is_here(found):
             self.lookup.forget(number)
             return self._listed(item)
         self.lookup.note(found)
@@ -122,28 +135,28 @@ class Upkeep:
             item.memory.pop("link_to")
             return self._known(item)
         fingerprint = item.group.fingerprint
-        old = item.memory.get("number") or self.lookup.number(fingerprint)
-        item.memory.pop("at", None)
-        item.memory |= {"number": number, "adopted": True}
+        old = item.memory.get("at") or item.memory.get("number") or self.lookup.number(fingerprint)
         state = replace(state_of(item.group, self.batch.ledger_id, found.get("body")), duplicate_of=None, quiet=False)
         body = splice(found.get("body") or "", state)
         fields = {} if body is None or body == found.get("body") else {"body": body}
         if found["state"] == "closed" and found.get("state_reason") == "duplicate":  # of ours, as was said before
             fields |= {"state": "open", "state_reason": "reopened"}
         if fields:
-            self.lookup.note(self.client.edit_issue(number, **fields))
+            self.visit.edit(found, **fields)
         if old and old != number:
             merge(self.visit, fingerprint, old, number, linked=True)
+        # Only now: until then another try has to know what was ours.
+        self._note(item, found)
+        item.memory["adopted"] = True
         item.memory.pop("link_to")
-        return self.visit.read(number)
+        return self.visit.read(found["address"])
 
     def _tell(self, item: Item, found: dict[str, Any]) -> None:
-        found, step = self._decide(item, found)
-        if step.kind == "create":
-            item.memory.pop("number", None)
-            self._open(item)
-            return
         try:
+            found, step = self._decide(item, found)
+            if step.kind == "create":
+                self._open_instead(item, found)
+                return
             if step.kind != "silent" and not self._update(item, step, found):
                 return
         except InvalidError as error:
@@ -156,6 +169,17 @@ class Upkeep:
             self.batch.later(item, str(error), HOUR_SECONDS, failed=False)  # this one issue is not ours to edit
             return
         self._settle(item, found, step.status)
+
+    def _open_instead(self, item: Item, gone: dict[str, Any]) -> None:
+        """Open an issue in place of one that leads nowhere, unless that was done already."""
+        item.memory.pop("number", None)
+        item.memory.pop("at", None)
+        self.lookup.refresh()
+        other = self._listed(item)
+        if other is None or other["address"] == gone["address"]:
+            self._open(item)
+        else:
+            self._tell(item, other)
 
     def _settle(self, item: Item, found: dict[str, Any], status: str) -> None:
         item.memory |= {
@@ -174,40 +198,63 @@ class Upkeep:
                 item.memory.setdefault("muted_at", min(now, epoch(found.get("updated_at")) or now))
             else:
                 item.memory.pop("muted_at", None)
-            step = lifecycle.next_step(item, found, self.batch.ledger_id, now, self.policy.rules)
+            ahead = self.client.ahead if abs(self.client.ahead) > _DATE_SECONDS else 0.0
+            rules = replace(self.policy.rules, ahead=ahead)
+            step = lifecycle.next_step(item, found, self.batch.ledger_id, now, rules)
             if step.kind != "follow":
                 return found, step
-            number = self._original(item, found)
-            if number is None:
+            at = self._original(item, found)
+            if at is None:
                 break
-            original = self.visit.read(number)
+            original = self.visit.read(at)
             if original is None:  # it was deleted, or moved to where this token may not look
                 return found, Step("create")
             found = original
-            item.memory.pop("at", None)
-            item.memory |= {"number": found["number"], "adopted": not self.lookup.is_ours(found)}
+            self._note(item, found)
+            item.memory["adopted"] = not self.lookup.is_ours(found)
         return found, Step("silent", "muted")
 
-    def _original(self, item: Item, found: dict[str, Any]) -> int | None:
-        """Return the number of the issue that `found` is a duplicate of, if that is said."""
+    def _original(self, item: Item, found: dict[str, Any]) -> int | str | None:
+        """Return where the issue is that `found` is a duplicate of, if that is said."""
         said = read_state(found.get("body"), item.group.fingerprint)
-        if said is not None and said.duplicate_of:
-            return said.duplicate_of
-        at = item.memory.get("at") or found["number"]
-        named = [read[-1] for one in self.client.comments(at) if (read := _DUPLICATE.findall(one.get("body") or ""))]
-        return int(named[-1]) if named else None
+        number = (said and said.duplicate_of) or self._named(found)
+        if not number or self.visit.is_here(found):
+            return number or None
+        return f"{found['repository_url']}/issues/{number}"
+
+    def _named(self, found: dict[str, Any]) -> int:
+        """Return the number in the last comment that says ``Duplicate of #n``; the repository's people count first."""
+        own = found["html_url"].rpartition("/")[0].lower()
+        closed_by = (found.get("closed_by") or {}).get("login")
+        named: dict[bool, int] = {}
+        for one in self.client.comments(found["address"]):
+            for url, number in _DUPLICATE.findall(one.get("body") or ""):
+                if not url or url.lower().rstrip("/") == own:
+                    trusted = (
+                        one.get("author_association") in _PEOPLE or (one.get("user") or {}).get("login") == closed_by
+                    )
+                    named[trusted] = int(number)
+        return named.get(True) or named.get(False) or 0
 
     def _update(self, item: Item, step: Step, found: dict[str, Any]) -> bool:
         """Bring an issue up to date; False if that has to wait."""
-        at = item.memory.get("at") or found["number"]
-        if step.comment and self._comment(item, step, found, at):
-            self.client.wait_to_write()
-            found = self.client.issue(at)  # somebody may have edited it meanwhile
+        at = found["address"]
+        if step.comment:
+            self._comment(item, step, found)
         if step.comment == "regression":
-            self.client.add_labels(at, [REGRESSION_LABEL])
+            with contextlib.suppress(ForbiddenError, NotFoundError):  # no right to set labels
+                self.client.add_labels(at, [REGRESSION_LABEL])
+        self.client.wait_to_write()
+        fresh = self.client.issue(at)  # git and GitHub were asked meanwhile: people may have been at it
+        if _standing(fresh) != _standing(found):
+            self._tell(item, fresh)
+            return False
+        return self._edit(item, step, fresh)
+
+    def _edit(self, item: Item, step: Step, found: dict[str, Any]) -> bool:
         state = state_of(item.group, self.batch.ledger_id, found.get("body"))
         if step.kind == "reopen" or found["state"] == "open":
-            state = replace(state, quiet=False)
+            state = replace(state, quiet=False, duplicate_of=None)
         fields: dict[str, Any] = {}
         body = splice(found.get("body") or "", state)
         if body is not None and body != found.get("body"):
@@ -218,31 +265,34 @@ class Upkeep:
             self.batch.later(item, f"more than {EDITS_PER_HOUR} edits of issues in an hour", wait, failed=False)
             return False
         if fields:
-            edited = self.client.edit_issue(at, **fields)
-            if isinstance(at, int):
-                self.lookup.note(edited)
+            self.visit.edit(found, **fields)
             if len(state.counts) > 1:  # another ledger may have written between our look and our edit
                 self.visit.look_by(_RACE_SECONDS)
         item.memory["said"] = state.counts[self.batch.ledger_id]
-        self._mark(item, step, at)
+        self._mark(item, step, found["address"])
         return True
 
     def _mark(self, item: Item, step: Step, at: int | str) -> None:
         """Set the label by which an issue of a person is found, and take away that of a silence that is over."""
         adopted = item.memory.get("adopted") and self.policy.label
-        with contextlib.suppress(ForbiddenError, NotFoundError):  # no right to set labels; it is gone already
+        try:
             if adopted:
                 self.client.add_labels(at, [adopted])
             if step.unlabel:
                 self.client.remove_label(at, step.unlabel)
                 item.memory.pop("muted_at", None)
+        except (BadTokenError, RateLimitedError):
+            raise
+        except DeliveryError:  # no right to set labels, or it is gone already: nothing depends on it
+            pass
         item.memory.pop("adopted", None)
 
-    def _comment(self, item: Item, step: Step, found: dict[str, Any], at: int | str) -> bool:
-        """Add the step's comment, unless it is there (its reply was lost) or there are too many; True if added."""
+    def _comment(self, item: Item, step: Step, found: dict[str, Any]) -> None:
+        """Add the step's comment, unless it is there (its reply was lost) or there are too many."""
+        at = found["address"]
         assert step.comment is not None
-        if found.get("locked") or not self._may_comment(found, at):
-            return False
+        if found.get("locked") or not self._may_comment(found):
+            return
         state = state_of(item.group, self.batch.ledger_id, found.get("body"))
         comment = text.comment(step.comment, state, item.event, step.release)
         marker = comment.rpartition("\n")[2]
@@ -250,22 +300,21 @@ class Upkeep:
         since = epoch(found.get("closed_at")) if step.kind == "reopen" else None
         there = self.client.comments(at, since) if found.get("comments") else ()
         if any((one.get("body") or "").endswith(marker) for one in there):
-            return False
+            return
         try:
             self.client.comment(at, comment)
         except ForbiddenError as error:
             if error.permission:
                 raise
-            return False
-        return True
 
-    def _may_comment(self, found: dict[str, Any], at: int | str) -> bool:
+    def _may_comment(self, found: dict[str, Any]) -> bool:
         total = found.get("comments", 0)
         if total < self.policy.comment_limit:
             return True
         if total >= MAX_COMMENTS or not self.policy.comment_limit:
             return False
-        ours = sum("\n<!-- loghub:comment " in (one.get("body") or "") for one in self.client.comments(at))
+        comments = self.client.comments(found["address"])
+        ours = sum("\n<!-- loghub:comment " in (one.get("body") or "") for one in comments)
         return ours < self.policy.comment_limit
 
     # New issues
@@ -273,38 +322,46 @@ class Upkeep:
     def _wait_for_room(self, item: Item) -> bool:
         """Put a new bug off while no issue may be opened, without asking GitHub anything."""
         wait = float(self.batch.memory.get("room_at", 0.0)) - self.batch.now()
-        if not 0 < wait <= HOUR_SECONDS:
+        if not 0 < wait <= HOUR_SECONDS or self._has_room(item):
             return False
         self.batch.later(item, str(self.batch.memory.get("room_why") or "no room"), wait, failed=False)
         return True
 
-    def _has_room(self) -> bool:
-        """Take room for one new issue from the budgets."""
+    def _has_room(self, item: Item) -> bool:
+        """Return whether room was taken for this bug already, and the attempt failed."""
+        return 0 <= self.batch.now() - float(item.memory.get("room_at", -HOUR_SECONDS)) < HOUR_SECONDS
+
+    def _take_room(self, item: Item) -> bool:
+        """Take room for one new issue from the budgets; where there is none, put it off."""
         memory, limit = self.batch.memory, self.policy.issues_per_hour
         wait = self.batch.spend("creations", CREATIONS_PER_MINUTE, 60)
         why = f"more than {CREATIONS_PER_MINUTE} new issues in a minute"
-        if not wait:
+        if not wait and not self._has_room(item):
             wait = self.batch.spend("issues", limit, HOUR_SECONDS)
             why = f"more than {limit} new issues in an hour (issues_per_hour)"
             if wait:
                 memory.setdefault("storm_at", self.batch.now())
         if wait:
             memory |= {"room_at": self.batch.now() + wait, "room_why": why}
-        return not wait
+            self.batch.later(item, why, min(wait, HOUR_SECONDS), failed=False)
+            return False
+        item.memory["room_at"] = self.batch.now()
+        return True
 
     def _open(self, item: Item) -> None:
-        if self._wait_for_room(item):
+        if self._wait_for_room(item) or not self._take_room(item):
             return
-        if not self._has_room():
-            self._wait_for_room(item)
-            return
-        draft = self.policy.draft(item)
         try:
-            made = self.visit.create(draft)
+            made = self.visit.create(self.policy.draft(item))
         except InvalidError as error:
             self.batch.dead(item, str(error))
             self.visit.say(logging.WARNING, f"{self.batch.destination} refused an issue: {error}")
             return
+        item.memory.pop("room_at", None)
         item.memory["said"] = item.group.count
         self._opened.append((item, made))
         self.visit.say(logging.INFO, f"{self.batch.destination}: opened {made['html_url']}")
+
+
+def _standing(found: dict[str, Any]) -> tuple[str, set[str]]:
+    return found["state"], set(lifecycle.label_names(found)) - {REGRESSION_LABEL}

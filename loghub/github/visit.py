@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loghub.github.client import GoneError, InvalidError, NotFoundError
+from loghub.github.client import GoneError, InvalidError, NotFoundError, number_of
 from loghub.github.lifecycle import Rules
 from loghub.github.lookup import Lookup
 
@@ -74,8 +74,18 @@ class Visit:
         self.lookup = Lookup(client, batch.memory, policy.label, batch.renew)
         self.has_created = False
         self._pace: dict[str, Any] = {}
+        self._mend()
         client.resume(batch.shared(policy.pace))
         client.before_write = self.remember
+
+    def _mend(self) -> None:
+        """Leave out what is damaged in the destination's memory, and times that only a wrong clock can have set."""
+        memory, now = self.batch.memory, self.batch.now()
+        for name in ("look_at", "quiet_at", "storm_at", "room_at", "since"):
+            if name in memory:
+                at = number_of(memory[name], -1.0)
+                if at < 0 or (at > now + 2 * DAY_SECONDS and name != "since"):  # that is GitHub's time
+                    del memory[name]
 
     def remember(self) -> None:
         """Write down what the next process must know, before this one can be killed."""
@@ -90,15 +100,33 @@ class Visit:
         self.batch.save_memory()
 
     def read(self, at: int | str) -> dict[str, Any] | None:
-        """Return an issue just before it may be edited; None if it is gone."""
+        """Return an issue just before it may be edited, at its ``address``; None if it is gone.
+
+        Args:
+            at: Its number, or its URL in the API.
+        """
         self.client.wait_to_write()
         try:
             found = self.client.issue(at)
         except (GoneError, NotFoundError):
-            if not isinstance(at, str):
-                self.lookup.forget(at)
-            return None
-        return None if "pull_request" in found else found
+            # A token that may not look any more gets the same answer as everybody who asks for what was deleted.
+            if self.client.repository().get("has_issues") is False:
+                raise
+            found = {}
+        if not found or not self.is_here(found):
+            self.lookup.forget(at)
+        return None if not found or "pull_request" in found else found
+
+    def is_here(self, found: dict[str, Any]) -> bool:
+        """Return whether an issue is in this repository, and was not transferred to another."""
+        here = self.batch.memory.get("repository")
+        return not isinstance(found["address"], str) or (here is not None and found.get("repository_url") == here)
+
+    def edit(self, found: dict[str, Any], **fields: Any) -> None:
+        """Edit an issue where it is."""
+        edited = self.client.edit_issue(found["address"], **fields)
+        if self.is_here(found):
+            self.lookup.note(edited)
 
     def create(self, draft: Draft) -> dict[str, Any]:
         """Open an issue; from before it is asked for until the list was read again, it may be there twice."""
@@ -117,6 +145,7 @@ class Visit:
             made = self.client.create_issue(draft.title, draft.body, draft.labels)
             memory["unassignable"] = people
         memory["login"] = str((made.get("user") or {}).get("login") or "")
+        memory["repository"] = made.get("repository_url")
         self.lookup.note(made)
         return made
 

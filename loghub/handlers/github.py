@@ -230,7 +230,7 @@ class GitHubIssueHandler(OutboxHandler):
         new = [item for item in waiting if not item.memory.get("number")]
         if any(item.due_at for item in new):
             new = new[:_MAX_IN_STORM]  # one batch would put them off again one by one
-        due = [item for item in known if closing or lifecycle.edit_due_at(item, len(known)) <= now]
+        due = [item for item in known if closing or lifecycle.edit_due_at(item, len(known), now) <= now]
         return [*new, *due][:_MAX_BATCH]
 
     def deliver(self, batch: Batch) -> None:

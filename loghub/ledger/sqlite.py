@@ -497,7 +497,8 @@ class SQLiteLedger:
     def spend(self, name: str, limit: int, seconds: float, now: float) -> float:
         """Take one from a budget of `limit` in any `seconds`; return 0.0, or the seconds until there is room."""
         with self._transaction() as db:
-            db.execute("DELETE FROM spent WHERE name = ? AND at <= ?", (name, now - seconds))
+            # What lies in the future was spent by a clock that was set back since.
+            db.execute("DELETE FROM spent WHERE name = ? AND (at <= ? OR at > ?)", (name, now - seconds, now + 60))
             times = [row[0] for row in db.execute("SELECT at FROM spent WHERE name = ? ORDER BY at", (name,))]
             if len(times) < limit:
                 db.execute("INSERT INTO spent VALUES (?, ?)", (name, now))
