@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from loghub.filters import EventFilter
 from loghub.github.block import State, block, read_state, read_states
 from loghub.github.issue import HEADING
 from loghub.github.upkeep import CREATIONS_PER_MINUTE
@@ -518,3 +519,209 @@ def test_one_token_two_repositories(bench):  # noqa: F811 - the fixture
     one.round()
     assert len(one.issues()) == len(one.fake.issues("acme/other")) == 1
     assert one.fake.impatient_reads == []
+
+
+# What went wrong once
+
+
+def linked(one, number, kind=0):
+    """Link the bug that was first seen first (or the next) to an issue, as the CLI does."""
+    ledger = one.handler.home.ledger()
+    groups = sorted(ledger.groups(), key=lambda group: group.first_seen_at)
+    ledger.entrust(one.handler.destination, groups[kind].fingerprint, {"link_to": number})
+
+
+@pytest.mark.parametrize("fault", range(3))
+def test_link_that_times_out(bench, fault):  # noqa: F811 - the fixture
+    """A link that fails halfway is finished by the next try: one issue is open in the end."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fake.add_issue(REPO, "Prices are wrong", "It hurts.")
+    match, when = [("PATCH */issues/2", "after"), ("PATCH */issues/1", "before"), ("PATCH */issues/2", "before")][fault]
+    one.fake.fault(match, 502, when=when)
+    linked(one, 2)
+    for _ in range(4):
+        one.round(closing=True)
+        one.clock.now += 60
+    assert standing(one.fake) == [(1, "closed", "duplicate"), (2, "open", None)]
+
+
+def test_link_of_a_shared_issue(bench):  # noqa: F811 - the fixture
+    """An issue that two bugs share stays open for the one when the other is linked elsewhere."""
+    one = bench()
+    one.fail(ValueError)
+    one.round()
+    one.clock.now += 60
+    one.fail(KeyError)
+    one.round()
+    one.fake.add_issue(REPO, "Prices are wrong", "It hurts.")
+    linked(one, 1, kind=1)
+    one.round(closing=True)
+    linked(one, 3, kind=0)
+    one.round(closing=True)
+    one.fail(KeyError, times=4)
+    one.fail(ValueError)
+    one.round(closing=True)
+    assert standing(one.fake) == [(1, "open", None), (2, "closed", "duplicate"), (3, "open", None)]
+    told = {state.fingerprint: state.count for n in (1, 3) for state in read_states(one.fake.issue(REPO, n)["body"])}
+    assert sorted(told.values()) == [2, 5]
+
+
+def test_transferred_original(bench):  # noqa: F811 - the fixture
+    """Where the issue that goes on was transferred, it is written to there, and to nobody who has its number here."""
+    one = bench()
+    one.fake.add_repo("acme/elsewhere")
+    for title in ("a", "b"):
+        one.fake.add_issue("acme/elsewhere", title)
+    one.fail()
+    one.round()
+    one.fake.add_issue(REPO, "original", "It hurts.")
+    one.fake.add_issue(REPO, "theirs", "precious")
+    one.fake.add_comment(REPO, 1, "Duplicate of #2")
+    one.fake.close(REPO, 1, "duplicate")
+    assert one.fake.transfer(REPO, 2, "acme/elsewhere") == 3
+    for _ in range(2):
+        one.fail()
+        one.round(closing=True)
+    assert one.fake.issue(REPO, 3)["body"] == "precious"
+    assert read_state(one.fake.issue("acme/elsewhere", 3)["body"]).count == 3
+
+
+def test_transferred_storm(bench):  # noqa: F811 - the fixture
+    """A storm issue that somebody has moved away is his; the next list stands in one of ours."""
+    one = bench(issues_per_hour=1)
+    one.fake.clock = one.clock
+    one.fake.add_repo("acme/elsewhere")
+    one.fake.add_issue(REPO, "theirs", "precious")
+    one.fail(ValueError)
+    one.fail(KeyError)
+    one.round()
+    assert one.fake.transfer(REPO, 3, "acme/elsewhere") == 1
+    one.fail(TypeError)
+    one.clock.now += 301
+    one.round()
+    assert one.fake.issue(REPO, 1)["body"] == "precious"
+    assert "1 bugs with" in one.fake.issue("acme/elsewhere", 1)["body"]
+    assert "2 bugs with" in one.fake.issue(REPO, 4)["body"]
+
+
+def test_duplicate_that_leads_nowhere(bench):  # noqa: F811 - the fixture
+    """A duplicate of what is not there is opened anew once, not at each occurrence."""
+    one = bench()
+    one.fake.add_repo("acme/elsewhere")
+    one.fail()
+    one.round()
+    number = one.fake.transfer(REPO, 1, "acme/elsewhere")
+    one.fake.add_comment("acme/elsewhere", number, "Duplicate of #77")
+    one.fake.close("acme/elsewhere", number, "duplicate")
+    for _ in range(4):
+        one.fail()
+        one.round(closing=True)
+    assert [issue["number"] for issue in one.issues()] == [2]
+    assert counts(one.fake, 2) == [5]
+
+
+def test_repository_out_of_sight(bench):  # noqa: F811 - the fixture
+    """A token that may not look for a while gets the answer of a deleted issue: nothing is opened twice for it."""
+    one = bench()
+    one.fake.clock = one.clock
+    one.fake.repo(REPO).private = True
+    one.fail()
+    one.round()
+    one.clock.now += 7200
+    token, one.fake.tokens[one.fake.token] = one.fake.tokens[one.fake.token], Token(repos=())
+    one.fail()
+    assert not one.round(closing=True)
+    one.fake.tokens[one.fake.token] = token
+    one.clock.now += 7200
+    assert one.round(closing=True)
+    assert len(one.issues()) == 1
+    assert counts(one.fake) == [2]
+
+
+@pytest.mark.parametrize("back", [60, 4000, 2 * DAY])
+def test_clock_set_back(bench, back):  # noqa: F811 - the fixture
+    """A bug that waits for room is not forgotten where the clock is set back."""
+    one = bench(issues_per_hour=1)
+    one.fail(ValueError)
+    one.round()
+    one.clock.now -= back
+    one.fail(KeyError)
+    one.round()
+    for _ in range(8):
+        one.clock.now += 1800
+        one.round()
+    assert len(one.issues()) == 2
+
+
+def test_person_who_prefers_the_other(two):
+    """A person who opens the double again and closes ours as its duplicate is followed."""
+    one, other = two
+    one.fake.list_lag_seconds = 120
+    one.fail()
+    other.fail()
+    one.round()
+    other.round()
+    one.clock.now += 1000
+    one.round()
+    assert standing(one.fake)[1] == (2, "closed", "duplicate")
+    one.fake.edit(REPO, 2, state="open", state_reason="reopened", closed_at=None)
+    one.fake.add_comment(REPO, 1, "Duplicate of #2")
+    one.fake.close(REPO, 1, "duplicate")
+    for _ in range(2):
+        one.clock.now += 1000
+        one.fail()
+        one.round(closing=True)
+        other.round(closing=True)
+    assert standing(one.fake) == [(1, "closed", "duplicate"), (2, "open", "reopened")]
+    assert counts(one.fake, 2) == [1, 3]
+    assert read_state(one.fake.issue(REPO, 2)["body"]).duplicate_of is None
+
+
+def test_regression_without_the_right_to_label(bench):  # noqa: F811 - the fixture
+    """A token that may not label opens a bug's issue again all the same."""
+    one = bench()
+    one.fake.clock = one.clock
+    one.fake.tokens[one.fake.token] = Token(push=False)
+    one.fail()
+    one.round()
+    one.fake.close(REPO, 1)
+    one.clock.now += 60
+    one.fail()
+    one.round(closing=True)
+    assert standing(one.fake) == [(1, "open", "reopened")]
+    assert counts(one.fake) == [2]
+
+
+def test_component_that_is_a_command(bench):  # noqa: F811 - the fixture
+    """What a component is called may come from outside: it sets no label that silences."""
+    one = bench()
+    for component in ("loghub:mute", "wontfix", "Loghub:mute-30d"):
+        one.handler.filters[:] = [EventFilter(component=component)]
+        one.fail(type(f"E{len(component)}", (ValueError,), {}))
+        one.round()
+    assert all({"bug", "automated-report"} == {label["name"] for label in one["labels"]} for one in one.issues())
+
+
+def test_failures_take_no_room(bench):  # noqa: F811 - the fixture
+    """However often opening one issue fails, it takes room for one in issues_per_hour."""
+    one = bench(issues_per_hour=2)
+    one.fake.fault("POST */issues", 502, times=6)
+    one.fail()
+    for _ in range(12):
+        one.round()
+        one.clock.now += 70
+    assert [issue["title"] for issue in one.fake.issues(REPO)] == ["[Auto] ValueError: shop"]
+
+
+def test_comment_of_many_lines(bench):  # noqa: F811 - the fixture
+    """A stranger's comment of nothing but a million line breaks is read through at once (it would have taken hours)."""
+    one = bench()
+    one.fail()
+    one.round()
+    one.fake.add_comment(REPO, 1, "\n" * 1_000_000)
+    one.fake.close(REPO, 1, "duplicate")
+    one.fail()
+    assert one.round(closing=True)
+    assert one.handler.home.ledger().groups()[0].status == "muted"
