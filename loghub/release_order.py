@@ -66,22 +66,6 @@ def order(one: str, other: str, root: str | None = None) -> Order | None:
     return _order_of_versions(one, other)
 
 
-def contains(release: str, commit: str, root: str | None = None) -> bool | None:
-    """Tell whether a release has a commit in its history; None where no clone knows both.
-
-    Args:
-        release: As in `order`.
-        commit: The same.
-        root: A folder in the clone; by default the working directory.
-    """
-    if _same_commit(release, commit):
-        return True
-    clone = git.clone_at(_absolute(root))
-    whole, part = (_commit(clone, release), _commit(clone, commit)) if clone else (None, None)
-    counts = git.apart(clone, part, whole) if clone and whole and part else None
-    return None if counts is None else counts[0] == 0
-
-
 # Commits
 
 

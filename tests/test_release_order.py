@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
 from loghub import clone
-from loghub.release_order import contains, order
+from loghub.release_order import order
 from tests.repositories import PLAIN, Repository
 
 BACK = {"older": "newer", "newer": "older", "same": "same", "diverged": "diverged", None: None}
@@ -198,7 +198,6 @@ def test_semver_example():
 def test_never_raises(one, other):
     """Any two texts have an order or none."""
     order(one, other, "/")
-    contains(one, other, "/")
     order(one, "1", other)
 
 
@@ -233,9 +232,6 @@ def test_ancestry(history):
         for length in (40, 7):
             assert order(commits[one][:length], commits[other].upper(), root) == relation
             assert order(commits[other], commits[one][:length], root) == BACK[relation]
-        assert contains(commits[other], commits[one], root) is (relation == "older")
-        assert contains(commits[one], commits[other], root) is False
-    assert contains(commits["left"], commits["left"], root) is True
 
 
 def test_tags(history):
@@ -247,8 +243,6 @@ def test_tags(history):
     assert order("v1.1", commits["right"], root) == "newer"
     assert order("1.1", commits["merged"], root) == "same"
     assert order(f"v1.0-1-g{commits['left'][:9]}", "v1.0", root) == "newer"
-    assert contains("v1.1", commits["left"][:10], root) is True
-    assert contains("1.0", commits["left"], root) is False
 
 
 def test_git_before_versions(history):
@@ -294,7 +288,6 @@ def test_no_expressions(name, history):
     repository, commits = history
 
     assert order(name, commits["merged"], str(repository.root)) is None
-    assert contains(commits["merged"], name, str(repository.root)) is None
 
 
 def test_shallow_clone(history, tmp_path):
@@ -304,10 +297,7 @@ def test_shallow_clone(history, tmp_path):
     repository.git("clone", "-q", "--depth=2", f"file://{repository.root}", cut)
 
     assert order(commits["right"], commits["merged"], cut) == "older"
-    assert contains(commits["merged"], commits["right"], cut) is True
     assert order(commits["left"], commits["right"], cut) is None
-    assert contains(commits["left"], commits["right"], cut) is None
-    assert contains(commits["left"], commits["merged"], cut) is False
     assert order(commits["base"], commits["merged"], cut) is None
 
 
@@ -318,18 +308,6 @@ def test_unrelated(history):
     fresh = repository.commit()
 
     assert order(fresh, commits["base"], str(repository.root)) == "diverged"
-    assert contains(fresh, commits["base"], str(repository.root)) is False
-
-
-def test_contains_unknown(history, tmp_path):
-    """Without a clone that knows both there is no answer."""
-    repository, commits = history
-
-    assert contains("v1.0", "f" * 40, str(repository.root)) is None
-    assert contains("v9", commits["base"], str(repository.root)) is None
-    assert contains("1.1", "1.0", str(tmp_path)) is None
-    assert contains("", "", str(repository.root)) is None
-    assert contains("f" * 40, "F" * 9, str(tmp_path)) is True
 
 
 def test_replaced_commits(history):
