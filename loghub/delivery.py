@@ -494,14 +494,18 @@ class Home:
             if handler is not None and handler.destination is not None:
                 look, again = self._try_to_deliver(handler, handler.destination, closing=closing)
                 look_at, again_at = min(look_at, look), min(again_at, again)
-                wake_at = min(wake_at, self._wake_at(self.ledger(), handler.destination))
+                wake_at = min(wake_at, self._times(self.ledger(), handler.destination)[0])
         self.look_at, self.again_at, self.wake_at = look_at, again_at, wake_at
         return look_at == float("inf")
 
-    def _wake_at(self, ledger: Ledger, destination: str) -> float:
-        """Return when the handler of a destination wants a batch, whatever waits; it gets none while it rests."""
+    def _times(self, ledger: Ledger, destination: str) -> tuple[float, float]:
+        """Return when the handler of a destination wants a batch, whatever waits, and until when it rests.
+
+        While it rests it gets none.
+        """
         memory = ledger.memory(destination)
-        return max(self._kept(memory, "wake_at", float("inf")), self._kept(memory, "rest_until", 0.0))
+        rest_until = self._kept(memory, "rest_until", 0.0)
+        return max(self._kept(memory, "wake_at", float("inf")), rest_until), rest_until
 
     def _kept(self, memory: Mapping[str, Any], name: str, default: float) -> float:
         """Return a time from a destination's memory; what is damaged, or set by a clock that was ahead, is over."""
@@ -526,10 +530,10 @@ class Home:
         """
         ledger = self.ledger()
         waiting = self._waiting(ledger, destination)
-        woken = self._wake_at(ledger, destination) <= self.now()
+        wake_at, rest_until = self._times(ledger, destination)
+        woken = wake_at <= self.now()
         if not (waiting or woken):
             return float("inf"), float("inf")
-        rest_until = self._kept(ledger.memory(destination), "rest_until", 0.0)
         if rest_until > self.now():
             return rest_until, rest_until
         if woken or self._due(handler, waiting, closing=closing):
@@ -578,7 +582,7 @@ class Home:
         ledger = self.ledger()
         # Whoever had the lease before may have delivered meanwhile.
         chosen = self._due(handler, self._waiting(ledger, destination), closing=closing)
-        if chosen or self._wake_at(ledger, destination) <= self.now():
+        if chosen or self._times(ledger, destination)[0] <= self.now():
             items = ledger.load(chosen)
             self._attempt(handler, Batch(ledger, self.owner, items, destination, now=self.now, closing=closing))
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _WRITE_GAP_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 86_400.0
+_LIMIT_WINDOW_SECONDS = 3600.0  # of the primary limit
 _LONGEST_GAP_SECONDS = 3600.0  # a next write that is further ahead comes from a clock that was set back
 _LIMIT_PAUSE_SECONDS = 60.0
 _MAX_REDIRECTS = 3
@@ -411,7 +412,7 @@ class GitHubClient:
             now = self._clock()
             reset = _until_reset(response, now)
             if reset is not None and reset > 0:
-                self._keep_quiet(now, min(reset, _LONGEST_GAP_SECONDS))
+                self._keep_quiet(now, min(reset, _LIMIT_WINDOW_SECONDS))
 
     def _follow(self, call: _Call) -> requests.Response:
         """Send, and follow redirects with the same method and body: requests would make a GET of a POST."""

@@ -52,6 +52,7 @@ class Lookup:
     ) -> None:
         self._client = client
         self._memory = memory
+        self._issues = _issues_in(memory)
         self._label = label
         self._renew = renew
         self.shown: dict[str, dict[str, int]] = {}
@@ -62,15 +63,6 @@ class Lookup:
                 self._whose.setdefault(number, set()).add(fingerprint)
         self.fresh = False
         """Whether the list was read since somebody said that it may have changed."""
-
-    @property
-    def _issues(self) -> dict[str, dict[str, str]]:
-        issues = self._memory.get("issues")
-        if not isinstance(issues, dict) or not all(isinstance(numbers, dict) for numbers in issues.values()):
-            issues = self._memory["issues"] = {}  # never read, or damaged: the whole list is to be read
-            self._memory.pop("since", None)
-            self._memory.pop("etag", None)
-        return issues
 
     def refresh(self) -> None:
         """Read what has changed in the list, unless it is fresh."""
@@ -195,6 +187,16 @@ class Lookup:
             alive = sorted(int(number) for number, standing in numbers.items() if standing != "duplicate")
             if len(alive) > 1:
                 yield fingerprint, alive[0], alive[1:]
+
+
+def _issues_in(memory: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what is known of the issues, to be changed in place."""
+    issues = memory.get("issues")
+    if not isinstance(issues, dict) or not all(isinstance(numbers, dict) for numbers in issues.values()):
+        issues = memory["issues"] = {}  # never read, or damaged: the whole list is to be read
+        memory.pop("since", None)
+        memory.pop("etag", None)
+    return issues
 
 
 def _key(fingerprint: str) -> str:

@@ -90,9 +90,9 @@ def keep(visit: Visit) -> None:
     if found is not None:
         lasts = _update(visit, found, about, new_block)
     elif waiting:
-        memory["storming"] = True
         visit.create(Draft(TITLE, body(new_block, visit.policy.issues_per_hour), visit.policy.labels))
     memory.pop("storm_at")
+    memory["storming"] = bool(waiting)
     if waiting:
         memory["storm_at"] = now + EDIT_SECONDS
     elif lasts:
@@ -110,15 +110,11 @@ def _update(visit: Visit, found: dict[str, Any], about: State, new_block: str) -
     gone_before = about.last_seen_at - DAY_SECONDS  # a ledger that has said nothing for a day is gone
     others = [one for one in read_states(found.get("body")) if one.fingerprint != about.fingerprint]
     lasts = bool(about.count or any(one.count and one.last_seen_at > gone_before for one in others))
-    memory = visit.batch.memory
-    if lasts and found["state"] == "closed" and not memory.get("storming"):
-        fields |= {
-            "state": "open",
-            "state_reason": "reopened",
-        }  # else a person has closed it in the midst of this storm
+    begins = about.count and not visit.batch.memory.get("storming")
+    if begins and found["state"] == "closed":  # in the midst of a storm it was a person who closed it
+        fields |= {"state": "open", "state_reason": "reopened"}
     elif not lasts and found["state"] == "open":
         fields |= {"state": "closed", "state_reason": "completed"}
     if fields:
         visit.edit(found, **fields)
-    memory["storming"] = lasts
     return lasts

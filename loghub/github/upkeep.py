@@ -246,7 +246,7 @@ class Upkeep:
                 self.client.add_labels(at, [REGRESSION_LABEL])
         self.client.wait_to_write()
         fresh = self.client.issue(at)  # git and GitHub were asked meanwhile: people may have been at it
-        if _standing(fresh) != _standing(found):
+        if _state_and_labels(fresh) != _state_and_labels(found):
             self._tell(item, fresh)
             return False
         return self._edit(item, step, fresh)
@@ -339,8 +339,8 @@ class Upkeep:
         if not wait and not self._has_room(item):
             wait = self.batch.spend("issues", limit, HOUR_SECONDS)
             why = f"more than {limit} new issues in an hour (issues_per_hour)"
-            if wait:
-                memory.setdefault("storm_at", self.batch.now())
+            if wait and not memory.get("storming"):
+                memory["storm_at"] = self.batch.now()
         if wait:
             memory |= {"room_at": self.batch.now() + wait, "room_why": why}
             self.batch.later(item, why, min(wait, HOUR_SECONDS), failed=False)
@@ -363,5 +363,5 @@ class Upkeep:
         self.visit.say(logging.INFO, f"{self.batch.destination}: opened {made['html_url']}")
 
 
-def _standing(found: dict[str, Any]) -> tuple[str, set[str]]:
+def _state_and_labels(found: dict[str, Any]) -> tuple[str, set[str]]:
     return found["state"], set(lifecycle.label_names(found)) - {REGRESSION_LABEL}

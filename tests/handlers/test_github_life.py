@@ -483,6 +483,29 @@ def test_storm_of_a_ledger_that_is_gone(bench):  # noqa: F811 - the fixture
     assert states[-1] == "closed"
 
 
+def test_second_storm(two):
+    """A storm that begins while another ledger's lasts, or after it, is listed at once, and opens the issue again."""
+    one = two[0]
+    for each in two:
+        each.handler.issues_per_hour = 1
+        each.fail(type(f"A{id(each)}", (ValueError,), {}))
+        each.fail(type(f"B{id(each)}", (ValueError,), {}))
+        each.round()
+    storm = next(issue["number"] for issue in one.fake.issues(REPO) if "Storm" in issue["title"])
+    for each in two:  # the first ends, then the second
+        one.clock.now += 3700
+        each.round()
+        each.round()
+    assert one.fake.issue(REPO, storm)["state"] == "closed"
+    for kind in "CD":
+        one.fail(type(f"{kind}{id(one)}", (ValueError,), {}))
+    one.clock.now += 60
+    one.round()
+    issue = one.fake.issue(REPO, storm)
+    assert issue["state"] == "open"
+    assert max(state.count for state in read_states(issue["body"])) >= 1
+
+
 def test_two_ledgers_one_storm(two):
     """Ledgers that share nothing list what waits in one storm issue, which ends with the last of them."""
     for one in two:
