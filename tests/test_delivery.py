@@ -20,19 +20,10 @@ from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.journal import Journal
 from loghub.ledger.sqlite import SCHEMA_VERSION, CorruptLedgerError, SQLiteLedger
 from tests.channels import Told
+from tests.clock import Clock
 from tests.sightings import kind, note
 
 LIST = "list:told"
-
-
-class Clock:
-    """Time that passes only when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -12,19 +12,7 @@ from loghub import delivery
 from loghub.cli import outbox
 from loghub.errors import DeliveryError
 from tests.channels import Told
-
-
-class Clock:
-    """A time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -15,17 +15,10 @@ import requests
 from githubkit import GitHub, TokenAuthStrategy
 from githubkit_schemas.v2022_11_28 import models as m
 
+from tests.clock import Clock
 from tests.fakes.github import FakeGitHub, Token
 
 REPO = "example/app"
-
-
-class Clock:
-    def __init__(self, now: float = 1_790_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from loghub.github.block import read_state
-from tests.handlers.test_github import REPO, bench  # noqa: F401 - a fixture
+from tests.github_bench import REPO
 
 
 class Row(NamedTuple):
@@ -178,7 +178,7 @@ HISTORY = [
 
 
 @pytest.fixture
-def story(bench):  # noqa: F811 - the fixture
+def story(bench):
     """Return a story with an issue of its own in the other repository, so that numbers tell the two apart."""
     made = Story(bench())
     made.fake.add_issue("acme/elsewhere", "theirs")

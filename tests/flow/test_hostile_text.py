@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from loghub import EventFilter, GitHubIssueHandler, delivery
 from loghub.github.block import read_state
 from loghub.github.client import GitHubClient
+from tests.clock import Clock
 from tests.fakes.github import FakeGitHub
 from tests.github.rendered import FRAGMENTS, LIVE, OURS, Page, hostile, hostile_json
 
@@ -49,24 +50,11 @@ PAYLOADS = {
 PAYLOADS = {name: f"Sencha {payload}" for name, payload in PAYLOADS.items()}
 
 
-class Clock:
-    """A time that passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 class Desk:
     """The real handler at the stand-in, in a time of its own; rounds are gone by hand."""
 
     def __init__(self, fake: FakeGitHub, folder) -> None:
-        self.clock = fake.clock = Clock()
+        self.clock = fake.clock = Clock(1_800_000_000.0)
         self.fake = fake
         given = {"repo": REPO, "token": fake.token, "api_url": fake.url, "issues_per_hour": 1_000_000, "title": TITLE}
         self.handler = GitHubIssueHandler(**given, home=str(folder))

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from loghub.github.block import read_state
-from tests.handlers.test_github import REPO, bench  # noqa: F401 - a fixture
+from tests.github_bench import REPO
 
 BUGS, OCCURRENCES, HOUR, STEP = 500, 1_000_000, 3600, 10
 
@@ -38,7 +38,7 @@ def in_an_hour(requests, started):
 
 
 @pytest.mark.slow
-def test_a_million(bench):  # noqa: F811 - the fixture
+def test_a_million(bench):
     """Requests stay within what the meanest token may; in the end each bug has its issue, and all is counted."""
     one = bench()
     one.fake.clock = one.clock

@@ -12,23 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from loghub.errors import DeliveryError, MissingExtraError, RefusedError
 from loghub.github.app import AppToken
 from loghub.github.client import BadTokenError, GitHubClient, RateLimitedError
+from tests.clock import Clock
 from tests.fakes.github_app import APP_ID, INSTALLATION_ID, FakeGitHubApp, key_pair, only_hides_the_secret, pem
 
 REPO = "example/app"
 ASKING = f"POST /app/installations/{INSTALLATION_ID}/access_tokens"
-
-
-class Clock:
-    """Time that only passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from loghub.github.client import (
     RateLimitedError,
     UnknownOutcomeError,
 )
+from tests.clock import Clock
 from tests.fakes.github import FakeGitHub, Token
 
 REPO = "example/app"
@@ -39,25 +40,10 @@ SECRET = "ghp_secretsecretsecret"
 NOW = 1_790_000_000.0
 
 
-class Clock:
-    """Time that only passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture
 def clock():
     """Return a clock that client and server share."""
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
@@ -850,7 +836,7 @@ BODY = st.one_of(
 )
 def test_any_reply_is_a_result_or_a_delivery_error(status, body, headers):
     """No status, header or body makes another error, a silly pause, or shows the token."""
-    clock = Clock()
+    clock = Clock(NOW)
     client = GitHubClient(REPO, lambda: SECRET, clock=clock, sleep=clock.sleep)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         mock.post(ISSUES, body=body, status=status, headers=headers)

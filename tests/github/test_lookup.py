@@ -15,6 +15,7 @@ from loghub.github.block import State, block
 from loghub.github.client import GitHubClient
 from loghub.github.issue import HEADING
 from loghub.github.lookup import LAG_SECONDS, STORM, Lookup
+from tests.clock import Clock
 from tests.fakes.github import FakeGitHub
 
 REPO = "example/app"
@@ -28,15 +29,6 @@ def fingerprint(number):
 
 
 ONE, TWO, THREE, MANY = map(fingerprint, (1, 2, 3, 10**6))
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    now = NOW
-
-    def __call__(self):
-        return self.now
 
 
 def block_of(fingerprint, **changed):
@@ -87,7 +79,7 @@ def question(request):
 @pytest.fixture
 def desk():
     """Return a desk; nothing that was asked may have broken GitHub's rules."""
-    clock = Clock()
+    clock = Clock(NOW)
     with FakeGitHub(REPO, clock=clock) as fake:
         made = Desk(fake, clock)
         yield made

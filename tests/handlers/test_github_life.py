@@ -11,7 +11,7 @@ from loghub.github.block import State, block, read_state, read_states
 from loghub.github.issue import HEADING
 from loghub.github.upkeep import CREATIONS_PER_MINUTE
 from tests.fakes.github import Token
-from tests.handlers.test_github import REPO, bench, writes  # noqa: F401 - a fixture
+from tests.github_bench import REPO, writes
 
 DAY = 86_400
 
@@ -27,7 +27,7 @@ def counts(fake, number=1):
 
 
 @pytest.fixture
-def two(bench):  # noqa: F811 - the fixture
+def two(bench):
     """Return two benches whose ledgers share nothing but the repository."""
     one, other = bench("one"), bench("other")
     other.clock = other.handler.home.now = one.clock
@@ -99,7 +99,7 @@ def test_killed_after_opening(two, monkeypatch):
     assert standing(one.fake) == [(1, "open", None), (2, "closed", "duplicate")]
 
 
-def test_quoted_marker(bench):  # noqa: F811 - the fixture
+def test_quoted_marker(bench):
     """An issue in which a person quotes ours, as raw text even, is neither taken for it nor closed."""
     one = bench()
     one.fail(times=2)
@@ -116,7 +116,7 @@ def test_quoted_marker(bench):  # noqa: F811 - the fixture
     assert [one.fake.issue(REPO, number)["body"] for number in (2, 3)] == [f"Look:\n\n{body}", quoted]
 
 
-def test_many_pages(bench):  # noqa: F811 - the fixture
+def test_many_pages(bench):
     """The issue of a bug is found among many, on whatever page it stands."""
     one = bench()
     for number in range(120):
@@ -130,7 +130,7 @@ def test_many_pages(bench):  # noqa: F811 - the fixture
     assert counts(one.fake, 121) == [1, 1]
 
 
-def test_list_is_read_once(bench):  # noqa: F811 - the fixture
+def test_list_is_read_once(bench):
     """The whole list is read once in a ledger's life; later looks ask for what has changed, by ETag."""
     one = bench()
     for kind in (ValueError, KeyError, TypeError, OSError):
@@ -147,7 +147,7 @@ def test_list_is_read_once(bench):  # noqa: F811 - the fixture
     assert [request for request in lists if "since=" not in request.path] == whole
 
 
-def test_merged_into_a_fixed_one(bench):  # noqa: F811 - the fixture
+def test_merged_into_a_fixed_one(bench):
     """Where a double is merged into an issue that was closed meanwhile, a newer release in it opens that one again."""
     one = bench()
     one.fake.clock = one.clock
@@ -188,7 +188,7 @@ def test_overwritten_count(two):
 # What people do
 
 
-def test_follows_a_duplicate(bench):  # noqa: F811 - the fixture
+def test_follows_a_duplicate(bench):
     """Closed as a duplicate of #n: what is counted goes on there, with our label, beside what people wrote."""
     one = bench()
     one.fail()
@@ -209,7 +209,7 @@ def test_follows_a_duplicate(bench):  # noqa: F811 - the fixture
     assert len(one.issues()) == 2
 
 
-def test_duplicate_of_nothing(bench):  # noqa: F811 - the fixture
+def test_duplicate_of_nothing(bench):
     """Closed as a duplicate without saying of what: counted, silent."""
     one = bench()
     one.fail()
@@ -221,7 +221,7 @@ def test_duplicate_of_nothing(bench):  # noqa: F811 - the fixture
     assert writes(one.fake) == before
 
 
-def test_transferred(bench):  # noqa: F811 - the fixture
+def test_transferred(bench):
     """An issue that was moved to another repository is kept up to date there."""
     one = bench()
     one.fake.add_repo("acme/other")
@@ -236,7 +236,7 @@ def test_transferred(bench):  # noqa: F811 - the fixture
     assert one.issues() == []
 
 
-def test_transferred_out_of_sight(bench):  # noqa: F811 - the fixture
+def test_transferred_out_of_sight(bench):
     """An issue that was moved to where the token may not look is opened anew."""
     one = bench()
     one.fake.add_repo("acme/secret", private=True)
@@ -250,7 +250,7 @@ def test_transferred_out_of_sight(bench):  # noqa: F811 - the fixture
     assert counts(one.fake, 2) == [2]
 
 
-def test_locked(bench):  # noqa: F811 - the fixture
+def test_locked(bench):
     """A locked issue gets no comment; its count goes on."""
     one = bench()
     one.fail()
@@ -262,7 +262,7 @@ def test_locked(bench):  # noqa: F811 - the fixture
     assert counts(one.fake) == [11]
 
 
-def test_renamed_label(bench):  # noqa: F811 - the fixture
+def test_renamed_label(bench):
     """Where our label was renamed, ledgers that know nothing find the issue all the same."""
     one = bench()
     one.fail()
@@ -285,7 +285,7 @@ def test_renamed_label(bench):  # noqa: F811 - the fixture
     assert counts(one.fake) == [1, 1, 1]
 
 
-def test_mute_for_days(bench):  # noqa: F811 - the fixture
+def test_mute_for_days(bench):
     """loghub:mute-30d silences for thirty days, then the label goes and the whole count is told."""
     one = bench()
     one.fake.clock = one.clock
@@ -306,7 +306,7 @@ def test_mute_for_days(bench):  # noqa: F811 - the fixture
     assert [label["name"] for label in one.fake.issue(REPO, 1)["labels"]] == ["automated-report"]
 
 
-def test_muted_by_hand(bench):  # noqa: F811 - the fixture
+def test_muted_by_hand(bench):
     """A group muted in the ledger is counted and told to nobody, until it is unmuted."""
     one = bench()
     one.fail()
@@ -325,7 +325,7 @@ def test_muted_by_hand(bench):  # noqa: F811 - the fixture
     assert counts(one.fake) == [22]
 
 
-def test_quiet(bench):  # noqa: F811 - the fixture
+def test_quiet(bench):
     """An issue that was silent for quiet_close_days is closed; seen again, it is open again, and no regression."""
     one = bench(quiet_close_days=14)
     one.fake.clock = one.clock
@@ -349,7 +349,7 @@ def test_quiet(bench):  # noqa: F811 - the fixture
     assert not read_state(issue["body"]).quiet
 
 
-def test_quiet_needs_nothing_to_wait(bench):  # noqa: F811 - the fixture
+def test_quiet_needs_nothing_to_wait(bench):
     """A silent issue is closed although nothing waits for delivery, and nobody else's is."""
     one = bench(quiet_close_days=2)
     one.fake.clock = one.clock
@@ -363,7 +363,7 @@ def test_quiet_needs_nothing_to_wait(bench):  # noqa: F811 - the fixture
     assert standing(one.fake) == [(1, "closed", "completed")]
 
 
-def test_linked_back(bench):  # noqa: F811 - the fixture
+def test_linked_back(bench):
     """A link can be taken back: what was closed as a duplicate is open again, and the other one is its duplicate."""
     one = bench()
     one.fail(times=3)
@@ -380,7 +380,7 @@ def test_linked_back(bench):  # noqa: F811 - the fixture
     assert read_state(one.fake.issue(REPO, 2)["body"]).duplicate_of == 1
 
 
-def test_link_to_nothing(bench):  # noqa: F811 - the fixture
+def test_link_to_nothing(bench):
     """A link to an issue that is not there changes nothing, and is said."""
     one = bench()
     one.fail(times=3)
@@ -393,7 +393,7 @@ def test_link_to_nothing(bench):  # noqa: F811 - the fixture
     assert one.outbox() == []
 
 
-def test_linked(bench):  # noqa: F811 - the fixture
+def test_linked(bench):
     """An issue that a person has linked gets the block; ours is closed as its duplicate, and the counts stay."""
     one = bench()
     one.fail(times=3)
@@ -416,7 +416,7 @@ def test_linked(bench):  # noqa: F811 - the fixture
 # The storm
 
 
-def test_storm(bench):  # noqa: F811 - the fixture
+def test_storm(bench):
     """Beyond issues_per_hour one issue lists what waits, is kept up to date, and closed when all have their own."""
     one = bench(issues_per_hour=5)
     one.fake.clock = one.clock
@@ -448,7 +448,7 @@ def test_storm(bench):  # noqa: F811 - the fixture
     assert sum(read_state(issue["body"]).count for issue in one.issues()) == sum(range(13)) + 8
 
 
-def test_new_issues_in_a_minute(bench):  # noqa: F811 - the fixture
+def test_new_issues_in_a_minute(bench):
     """No more than twenty issues are opened in a minute, whatever issues_per_hour says."""
     one = bench(issues_per_hour=100)
     one.fake.clock = one.clock
@@ -464,7 +464,7 @@ def test_new_issues_in_a_minute(bench):  # noqa: F811 - the fixture
     assert not [issue for issue in one.fake.issues(REPO) if "Storm" in issue["title"]]
 
 
-def test_storm_of_a_ledger_that_is_gone(bench):  # noqa: F811 - the fixture
+def test_storm_of_a_ledger_that_is_gone(bench):
     """What a ledger has left in the storm issue keeps it open for a day, not for ever."""
     one = bench(issues_per_hour=1)
     one.fake.clock = one.clock
@@ -520,7 +520,7 @@ def test_two_ledgers_one_storm(two):
     assert json.dumps(two[0].handler.home.ledger().memory(two[0].handler.destination))
 
 
-def test_one_token_two_repositories(bench):  # noqa: F811 - the fixture
+def test_one_token_two_repositories(bench):
     """Two repositories that one token is used for keep its limits together, in whichever process."""
     one = bench("home")
     one.fake.clock = one.clock
@@ -555,7 +555,7 @@ def linked(one, number, kind=0):
 
 
 @pytest.mark.parametrize("fault", range(3))
-def test_link_that_times_out(bench, fault):  # noqa: F811 - the fixture
+def test_link_that_times_out(bench, fault):
     """A link that fails halfway is finished by the next try: one issue is open in the end."""
     one = bench()
     one.fail()
@@ -570,7 +570,7 @@ def test_link_that_times_out(bench, fault):  # noqa: F811 - the fixture
     assert standing(one.fake) == [(1, "closed", "duplicate"), (2, "open", None)]
 
 
-def test_link_of_a_shared_issue(bench):  # noqa: F811 - the fixture
+def test_link_of_a_shared_issue(bench):
     """An issue that two bugs share stays open for the one when the other is linked elsewhere."""
     one = bench()
     one.fail(ValueError)
@@ -591,7 +591,7 @@ def test_link_of_a_shared_issue(bench):  # noqa: F811 - the fixture
     assert sorted(told.values()) == [2, 5]
 
 
-def test_transferred_original(bench):  # noqa: F811 - the fixture
+def test_transferred_original(bench):
     """Where the issue that goes on was transferred, it is written to there, and to nobody who has its number here."""
     one = bench()
     one.fake.add_repo("acme/elsewhere")
@@ -611,7 +611,7 @@ def test_transferred_original(bench):  # noqa: F811 - the fixture
     assert read_state(one.fake.issue("acme/elsewhere", 3)["body"]).count == 3
 
 
-def test_transferred_storm(bench):  # noqa: F811 - the fixture
+def test_transferred_storm(bench):
     """A storm issue that somebody has moved away is his; the next list stands in one of ours."""
     one = bench(issues_per_hour=1)
     one.fake.clock = one.clock
@@ -629,7 +629,7 @@ def test_transferred_storm(bench):  # noqa: F811 - the fixture
     assert "2 bugs with" in one.fake.issue(REPO, 4)["body"]
 
 
-def test_duplicate_that_leads_nowhere(bench):  # noqa: F811 - the fixture
+def test_duplicate_that_leads_nowhere(bench):
     """A duplicate of what is not there is opened anew once, not at each occurrence."""
     one = bench()
     one.fake.add_repo("acme/elsewhere")
@@ -645,7 +645,7 @@ def test_duplicate_that_leads_nowhere(bench):  # noqa: F811 - the fixture
     assert counts(one.fake, 2) == [5]
 
 
-def test_repository_out_of_sight(bench):  # noqa: F811 - the fixture
+def test_repository_out_of_sight(bench):
     """A token that may not look for a while gets the answer of a deleted issue: nothing is opened twice for it."""
     one = bench()
     one.fake.clock = one.clock
@@ -664,7 +664,7 @@ def test_repository_out_of_sight(bench):  # noqa: F811 - the fixture
 
 
 @pytest.mark.parametrize("back", [60, 4000, 2 * DAY])
-def test_clock_set_back(bench, back):  # noqa: F811 - the fixture
+def test_clock_set_back(bench, back):
     """A bug that waits for room is not forgotten where the clock is set back."""
     one = bench(issues_per_hour=1)
     one.fail(ValueError)
@@ -702,7 +702,7 @@ def test_person_who_prefers_the_other(two):
     assert read_state(one.fake.issue(REPO, 2)["body"]).duplicate_of is None
 
 
-def test_regression_without_the_right_to_label(bench):  # noqa: F811 - the fixture
+def test_regression_without_the_right_to_label(bench):
     """A token that may not label opens a bug's issue again all the same."""
     one = bench()
     one.fake.clock = one.clock
@@ -717,7 +717,7 @@ def test_regression_without_the_right_to_label(bench):  # noqa: F811 - the fixtu
     assert counts(one.fake) == [2]
 
 
-def test_component_that_is_a_command(bench):  # noqa: F811 - the fixture
+def test_component_that_is_a_command(bench):
     """What a component is called may come from outside: it sets no label that silences."""
     one = bench()
     for component in ("loghub:mute", "wontfix", "Loghub:mute-30d"):
@@ -727,7 +727,7 @@ def test_component_that_is_a_command(bench):  # noqa: F811 - the fixture
     assert all({"bug", "automated-report"} == {label["name"] for label in one["labels"]} for one in one.issues())
 
 
-def test_failures_take_no_room(bench):  # noqa: F811 - the fixture
+def test_failures_take_no_room(bench):
     """However often opening one issue fails, it takes room for one in issues_per_hour."""
     one = bench(issues_per_hour=2)
     one.fake.fault("POST */issues", 502, times=6)
@@ -738,7 +738,7 @@ def test_failures_take_no_room(bench):  # noqa: F811 - the fixture
     assert [issue["title"] for issue in one.fake.issues(REPO)] == ["[Auto] ValueError: shop"]
 
 
-def test_comment_of_many_lines(bench):  # noqa: F811 - the fixture
+def test_comment_of_many_lines(bench):
     """A stranger's comment of nothing but a million line breaks is read through at once (it would have taken hours)."""
     one = bench()
     one.fail()

@@ -14,7 +14,7 @@ from loghub.github import origin
 from tests.cli.test_cli import run
 from tests.fakes.github import Token
 from tests.github.rendered import LIVE, OURS, Page
-from tests.handlers.test_github import REPO, bench, writes  # noqa: F401 - a fixture
+from tests.github_bench import REPO, writes
 from tests.repositories import PLAIN, Repository
 
 WEB = f"https://github.com/{REPO}"
@@ -59,7 +59,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(bench, tmp_path, monkeypatch):  # noqa: F811 - the fixture
+def shop(bench, tmp_path, monkeypatch):
     """Return a shop; git knows no settings but its own."""
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
         monkeypatch.setenv(name, PLAIN[name])
