@@ -34,7 +34,7 @@ EDITS_PER_HOUR = 240
 MAX_COMMENTS = 2_000
 """On one issue, by anybody: at 2,500 GitHub ends commenting for ever, and a person may have something to say."""
 
-_RACE_SECONDS = 5.0  # after which an edit is looked at again, where several ledgers edit one issue
+_RACE_SECONDS = 5.0  # after which an edit is looked at again
 _MAX_FOLLOWED = 5
 _DATE_SECONDS = 5.0  # a reply's Date has whole seconds, and was under way
 _DUPLICATE = re.compile(
@@ -266,8 +266,7 @@ class Upkeep:
             return False
         if fields:
             self.visit.edit(found, **fields)
-            if len(state.counts) > 1:  # another ledger may have written between our look and our edit
-                self.visit.look_by(_RACE_SECONDS)
+            self.visit.look_by(_RACE_SECONDS)  # another ledger may have read before our edit, and write after it
         item.memory["said"] = state.counts[self.batch.ledger_id]
         self._mark(item, step, found["address"])
         return True

@@ -185,6 +185,29 @@ def test_overwritten_count(two):
     assert counts(one.fake) == [3, 7]
 
 
+def test_overwritten_by_a_newcomer(two):
+    """A ledger that was alone on an issue also sees that its edit was overwritten, by one that came meanwhile."""
+    one, other = two
+    one.fail(times=5)
+    one.round()
+    one.clock.now += 1000
+    one.round()  # looks once more for a double of what it has opened
+    other.fail(times=3)
+    other.round(closing=True)
+    newcomer = one.fake.issue(REPO, 1)["body"]
+    state = read_state(newcomer)
+    alone = block(State(state.fingerprint, dict([*state.counts.items()][:1]), state.first_seen_at, state.last_seen_at))
+    one.fake.edit(REPO, 1, body=newcomer.replace(newcomer[newcomer.index("<!-- loghub:begin") :], alone))
+    one.fail(times=2)
+    one.round(closing=True)
+    assert counts(one.fake) == [7]
+    one.fake.edit(REPO, 1, body=newcomer)  # it had read the issue before that edit
+    for _ in range(3):
+        one.clock.now += 6
+        one.round(closing=True)
+    assert counts(one.fake) == [3, 7]
+
+
 # What people do
 
 
