@@ -1,0 +1,65 @@
+"""Files of a stack: whose they are, and what of their paths is the same on every machine."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class File(NamedTuple):
+    """A source file.
+
+    Attributes:
+        folders: Around it; of an installed one only those within its package.
+        name: Without its suffix; of a package's ``__init__`` the package's.
+        anchored: Whether the folders begin below site-packages or the like.
+    """
+
+    folders: tuple[str, ...]
+    name: str
+    anchored: bool
+
+
+_LIBRARY = re.compile(
+    r"(?:^|/)(?:site-packages|dist-packages|node_modules|lib(?:64)?/python\d[\d.]*t?|python[\d.]+\.zip"
+    r"|python\d+(?:-\d\d)?/lib|PythonSoftwareFoundation[^/]*/lib"
+    r"|(?:anaconda|miniconda|miniforge|mambaforge)\d?/(?:envs/[^/]+/)?lib)/",
+    re.IGNORECASE,
+)
+_LAUNCHER = re.compile(r"(?:^|[/.])(?:usr|local|v?env[^/]*|conda[^/]*)/(?:s?bin|scripts)/[^/.]+(?:\.exe/.*)?$")
+_TYPED_IN = (
+    "<stdin>",
+    "<string>",
+    "<console>",
+    "<input>",
+    "<python-input",
+    "<ipython",
+    "<unknown>",
+    "<doctest",
+)
+
+
+@lru_cache(4096)
+def is_library_path(path: str) -> bool:
+    """Return whether a file belongs to an installed package, the standard library or a launcher.
+
+    Pseudo-files are library code (``<frozen importlib._bootstrap>``), unless a person typed them (``<stdin>``).
+    """
+    path = path.replace("\\", "/")
+    if path.startswith("<"):
+        return not path.startswith(_TYPED_IN)
+    return bool(_LIBRARY.search(path) or _LAUNCHER.search(path.lower()))
+
+
+@lru_cache(4096)
+def folders(path: str) -> File:
+    """Return a path as folders and name; of an installed file only the folders within its package."""
+    path = path.replace("\\", "/")
+    anchors = list(_LIBRARY.finditer(path))
+    *folders, name = path[anchors[-1].end() if anchors else 0 :].split("/")
+    folders = [folder for folder in folders if folder not in ("", ".")]
+    stem = name.removesuffix(".pyc").removesuffix(".py")
+    if stem in ("__init__", "__main__") and folders:
+        stem = folders.pop()
+    return File(tuple(folders), stem, bool(anchors))

@@ -1,0 +1,210 @@
+"""An event of any origin, read as errors with frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from loghub.event import Shared
+from loghub.fingerprint.files import File, folders, is_library_path
+from loghub.fingerprint.messages import MAX_TEXT
+from loghub.traceback_text import parse_javascript, parse_traceback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_FRAMES = 500
+
+
+class Frame(NamedTuple):
+    """A line of a stack.
+
+    Attributes:
+        file: Where.
+        function: The bare name, as a traceback prints it.
+        owner: The class around it, if the event says so.
+        code: The source line without blanks.
+        in_app: Whether it is the application's.
+    """
+
+    file: File
+    function: str
+    owner: str
+    code: str
+    in_app: bool
+
+
+class Error(NamedTuple):
+    """An exception: the event's own, a cause, or the member of a group.
+
+    Attributes:
+        kind: Its class, with its module unless that is builtins or the program itself.
+        message: Not only its first line.
+        frames: Outermost first.
+        relation: Of a cause: ``cause`` or ``context``.
+    """
+
+    kind: str
+    message: str
+    frames: list[Frame]
+    relation: str
+
+
+def text_in(source: Mapping[str, Any], key: str) -> str:
+    """Return a text of an event; empty if it has none."""
+    value = source.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def name_in(source: Mapping[str, Any], key: str) -> str:
+    """Return as much of a text as can be a name."""
+    return text_in(source, key)[:MAX_TEXT]
+
+
+def dicts_in(value: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects in a list."""
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, _SEQUENCES) else iter(())
+
+
+_SEQUENCES = (list, tuple)
+
+
+def last_name(dotted: str) -> str:
+    """Return what stands behind the last dot."""
+    return dotted.rpartition(".")[2]
+
+
+def first_line(text: str) -> str:
+    """Return the first line that has words, of a bounded text."""
+    return text[:MAX_TEXT].strip().partition("\n")[0]
+
+
+def with_stack(event: object) -> Mapping[str, Any]:
+    """Return `event`, with what the text of its traceback says if it has no frames."""
+    if not isinstance(event, Mapping):
+        return {}
+    text = text_in(event, "traceback")
+    if not text or next(dicts_in(event.get("frames")), None) is not None:
+        return event
+    script = _is_script_text(event, text)
+    read = parse_javascript(text[:_MAX_STACK]) if script else parse_traceback(text[-_MAX_STACK:])
+    if not (read["frames"] or read["exceptions"] or read["causes"]) and (script or _HEAD not in text):
+        return event
+    if not read["error_type"]:
+        read |= {key: text_in(event, key) for key in ("error_type", "error_module", "error_message")}
+    if any(BUNDLE.search(text_in(frame, "file")) for frame in read["frames"]):
+        read["platform"] = "javascript"
+    return {**event, **read, "traceback": ""}
+
+
+def _is_script_text(event: Mapping[str, Any], text: str) -> bool:
+    if text_in(event, "platform") == "javascript":
+        return True
+    return 'File "' not in text and _SCRIPT_LINE.search(text) is not None
+
+
+_HEAD = "Traceback (most recent call last):"
+_MAX_STACK = 200_000
+BUNDLE = re.compile(r"\.(?:[mc]?js|jsx|tsx?|vue)(?:[?#:]|$)")
+"""How the name of a script ends."""
+
+_SCRIPT_LINE = re.compile(r"^[ \t]*at \S|^[^@\s]*@\S+:\d+:\d+$", re.MULTILINE)
+
+
+def is_record(event: Mapping[str, Any]) -> bool:
+    """Return whether an event is about a log record without an exception."""
+    kind = text_in(event, "error_type")
+    if event.get("frames") or text_in(event, "error_module") or text_in(event, "traceback"):
+        return False
+    return kind in _LEVELS or kind.startswith("Level ") or kind == text_in(event, "level")
+
+
+_LEVELS = frozenset({"CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "DEBUG", "NOTSET"})
+
+
+def read_error(source: Mapping[str, Any]) -> Error:
+    """Read an event, or a part of one."""
+    return read_head(source)._replace(frames=_frames(source.get("frames"), name_in(source, "function")))
+
+
+def read_head(source: Mapping[str, Any]) -> Error:
+    """Read all but the frames."""
+    module, kind = name_in(source, "error_module"), name_in(source, "error_type").rpartition("<locals>.")[2]
+    full = kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
+    message = text_in(source, "error_message") or text_in(source, "message")
+    return Error(
+        full.removeprefix("builtins.").removeprefix("__main__."),
+        message[: 2 * MAX_TEXT].strip(),
+        [],
+        "cause" if source.get("relation") == "cause" else "context",
+    )
+
+
+def _frames(value: object, function: str) -> list[Frame]:
+    """Read frames; comprehensions, which are no frames of their own from 3.12 on, become their function's."""
+    listed = list(islice(dicts_in(value), 100_000))
+    if len(listed) > MAX_FRAMES:
+        listed = listed[: MAX_FRAMES // 2] + listed[-MAX_FRAMES // 2 :]
+    frames = [_frame(source) for source in listed]
+    if any(frame.function in _COMPREHENSIONS for frame in frames):
+        _name_comprehensions(frames)
+    return _with_hint(frames, function)
+
+
+def _name_comprehensions(frames: list[Frame]) -> None:
+    around: dict[File, Frame] = {}
+    for at, frame in enumerate(frames):
+        if frame.function in _COMPREHENSIONS and frame.file in around:
+            outer = around[frame.file]
+            frames[at] = frame._replace(function=outer.function, owner=outer.owner)
+        around[frame.file] = frames[at]
+
+
+_COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
+
+
+def _with_hint(frames: list[Frame], function: str) -> list[Frame]:
+    """Give the culprit the class that the event's own ``function`` names, if its frame does not."""
+    at = next((at for at in reversed(range(len(frames))) if frames[at].in_app), None)
+    if at is None or frames[at].owner:
+        return frames
+    owner, bare = _split_function(function)
+    if bare == frames[at].function:
+        frames[at] = frames[at]._replace(owner=owner)
+    return frames
+
+
+def _frame(source: Mapping[str, Any]) -> Frame:
+    if type(source) is not Shared:
+        return _read_frame(source)
+    if source.read is None:
+        source.read = _read_frame(source)
+    return cast("Frame", source.read)
+
+
+def _read_frame(source: Mapping[str, Any]) -> Frame:
+    path, flag = name_in(source, "file"), source.get("in_app")
+    owner, function = _split_function(name_in(source, "function"))
+    file = folders(path) if path else folders(name_in(source, "module").replace(".", "/"))
+    in_app = flag if isinstance(flag, bool) else not is_library_path(path)
+    return Frame(file, function, owner, without_blanks(text_in(source, "code")), in_app)
+
+
+@lru_cache(4096)
+def _split_function(name: str) -> tuple[str, str]:
+    """Split a qualified name into class and function; what is around a local function does not count."""
+    while name.endswith(_LOCAL_COMPREHENSIONS):
+        name = name.rpartition(".<locals>.")[0]
+    owner, _, bare = name.rpartition(".<locals>.")[2].rpartition(".")
+    return owner, bare
+
+
+_LOCAL_COMPREHENSIONS = tuple(f".<locals>.{name}" for name in _COMPREHENSIONS)
+
+
+def without_blanks(line: str) -> str:
+    """Return a source line as it is compared."""
+    return "".join(line[:MAX_TEXT].split())
