@@ -49,7 +49,7 @@ MAX_KEYS = 2048
 """Code paths and messages remembered per Capture; the older half goes when there are more."""
 
 _LONG = 256  # longer texts in a key are kept as their hash
-_CARRIED = re.compile(rf"({NOT_REPORTED}|{fingerprint.VERSION}:[0-9a-f]{{16}})(?: ([0-9a-f ]+))?")
+_CARRIED = re.compile(rf"({NOT_REPORTED}|v\d{{1,3}}:[0-9a-f]{{16}})(?: ([0-9a-f ]+))?")
 
 muted_threads: set[int] = set()
 """Idents of threads that deliver: what they log is never reported."""
@@ -98,6 +98,7 @@ class Capture:
         sample: Draws whether an occurrence is taken; None takes all.
         system: What is said about the machine, or None.
         include_locals: Whether frames carry their local variables.
+        grouping: Which version of `loghub.fingerprint` says what is the same bug.
     """
 
     def __init__(
@@ -113,7 +114,9 @@ class Capture:
         sample: Callable[[], bool] | None = None,
         system: dict[str, Any] | None = None,
         include_locals: bool = False,
+        grouping: str = fingerprint.VERSION,
     ) -> None:
+        self.grouping = grouping
         self.describer = Describer(
             component,
             environment,
@@ -200,7 +203,7 @@ class Capture:
         seen = record.__dict__.get(FIELD)
         if type(seen) is Sighting and seen.kind is not None:
             return seen.kind.fingerprint
-        return _asked_for(record, fingerprint.of_event(self._described(record)))
+        return _asked_for(record, fingerprint.of_event(self._described(record), self.grouping))
 
     def _first_look(self, seen: object) -> Sighting:
         sighting = make(self)
@@ -233,7 +236,7 @@ class Capture:
         known = self._by_key.get(key)
         by_message = _tells_traceback(record.args) if exc is None else _may_tell(exc)
         if known is not None and (known.kind is _BY_MESSAGE or by_message):
-            key = (key, _words(record, exc))
+            key = (key, self._words(record, exc))
             known = self._by_key.get(key)
         return known.kind if known is not None else self._learn(key, record, exc, sighting)
 
@@ -257,13 +260,33 @@ class Capture:
         if not self._ignores(record, exc):
             sighting.outline = event = self.describer.outline(record)
             if exc is not None or not self._ignores(record, None, _class_name(event)):
-                default, by_message = fingerprint.judge(event)
+                default, by_message = fingerprint.judge(event, self.grouping)
                 found = self._kind(_asked_for(record, default), record)
-                if type(key[0]) is not tuple and _needs_words(event, record, exc, by_message=by_message):
+                if type(key[0]) is not tuple and self._needs_words(event, record, exc, by_message=by_message):
                     self._remember(key, Known(self, _BY_MESSAGE, sighting.path))
-                    key = (key, _words(record, exc))
+                    key = (key, self._words(record, exc))
         self._remember(key, Known(self, found, sighting.path))
         return found
+
+    def _words(self, record: logging.LogRecord, exc: BaseException | None) -> tuple[Any, ...]:
+        """Return what messages may add to a fingerprint, so that other messages on one code path are told apart."""
+        if exc is None:
+            message = message_of(record)
+            if TRACEBACK_HEAD in message:
+                return (_short(message),)
+            said = {"error_type": record.levelname, "level": record.levelname, "logger": record.name}
+            return (fingerprint.of_event(said | {"message": message}, self.grouping),)
+        return tuple(fingerprint.message_key(text_of(part), self.grouping) for part in (exc, *reachable(exc)))
+
+    def _needs_words(
+        self, event: Event, record: logging.LogRecord, exc: BaseException | None, *, by_message: bool
+    ) -> bool:
+        """Whether another message on the code path of `event` could be another bug."""
+        if exc is None and not record.args:
+            return False  # the message is in the key
+        if event.get("traceback"):
+            return True  # it stood in an argument
+        return by_message or any(fingerprint.judge(part, self.grouping)[1] for part in _deep_parts(event))
 
     def _remember(self, key: Any, known: Known) -> None:
         make_room(self._by_key, MAX_KEYS)
@@ -275,7 +298,7 @@ class Capture:
     def _find_bare(self, record: logging.LogRecord, sighting: Sighting) -> Kind:
         """Find the kind of a record that cannot be looked at: it is reported with what can be said."""
         event = self.describer.bare(record)
-        mark = fingerprint.of_event(event)
+        mark = fingerprint.of_event(event, self.grouping)
         sighting.event = self._clean(_withhold(event) if self.before_send is not None else event, mark)
         return self._kind(mark, record)
 
@@ -309,7 +332,7 @@ class Capture:
         event = self._described(record)
         if self._ignores(record, None, _class_name(event)):
             return None
-        default = sighting.carried or _asked_for(record, fingerprint.of_event(event))
+        default = sighting.carried or _asked_for(record, fingerprint.of_event(event, self.grouping))
         event = self._clean(event, default)
         answer = self._answer(event, record)
         if answer is None:
@@ -386,26 +409,6 @@ def _tells_traceback(args: Any) -> bool:
 
 def _short(text: str) -> Any:
     return text if len(text) <= _LONG else (len(text), hash(text))
-
-
-def _words(record: logging.LogRecord, exc: BaseException | None) -> tuple[Any, ...]:
-    """Return what messages may add to a fingerprint, so that other messages on one code path are told apart."""
-    if exc is None:
-        message = message_of(record)
-        if TRACEBACK_HEAD in message:
-            return (_short(message),)
-        return (fingerprint.of_event({"error_type": record.levelname, "level": record.levelname,
-                                      "logger": record.name, "message": message}),)  # fmt: skip
-    return tuple(fingerprint.message_key(text_of(part)) for part in (exc, *reachable(exc)))
-
-
-def _needs_words(event: Event, record: logging.LogRecord, exc: BaseException | None, *, by_message: bool) -> bool:
-    """Whether another message on the code path of `event` could be another bug."""
-    if exc is None and not record.args:
-        return False  # the message is in the key
-    if event.get("traceback"):
-        return True  # it stood in an argument
-    return by_message or any(fingerprint.judge(part)[1] for part in _deep_parts(event))
 
 
 def _deep_parts(event: Any) -> Iterator[Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from loghub import env, options
 from loghub.capture import Capture, in_app_rule
 from loghub.errors import OptionValueError
+from loghub.fingerprint import VERSION, VERSIONS
 from loghub.release import find_release
 from loghub.scrub import Scrubber
 
@@ -40,6 +41,8 @@ class EventFilter(logging.Filter):
             ERROR_REPORTING_INCLUDE_SYSTEM_INFO).
         include_locals: Whether frames carry their local variables.
         sample_rate: The share of records to report, 0.0 to 1.0.
+        grouping: Which rules say what is the same bug: ``v1``, or ``v0`` (class, message and first frames, as
+            simple reporters do it); see `loghub.fingerprint`. Groups of another version stay as they are.
 
     Raises:
         UnknownOptionError: There is no such option.
@@ -62,6 +65,7 @@ class EventFilter(logging.Filter):
         include_system_info: bool | None = None,
         include_locals: bool = False,
         sample_rate: float = 1.0,
+        grouping: str = VERSION,
         **unknown: object,
     ) -> None:
         super().__init__(name)
@@ -85,6 +89,7 @@ class EventFilter(logging.Filter):
             sample=_sampler(self, sample_rate),
             system=system_info() if options.flag(self, "include_system_info", include_system_info) else None,
             include_locals=options.flag(self, "include_locals", include_locals),
+            grouping=options.choice(self, "grouping", grouping, VERSIONS),
         )
 
     def filter(self, record: logging.LogRecord) -> bool:

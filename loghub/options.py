@@ -14,7 +14,7 @@ from loghub import env
 from loghub.errors import OptionValueError, UnknownOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -108,6 +108,13 @@ def names(owner: object, name: str, value: object) -> list[str]:
     if not isinstance(read, list) or not all(isinstance(part, str) and part.strip() for part in read):
         refuse(owner, name, value, "a list of texts")
     return [part.strip() for part in read]
+
+
+def choice(owner: object, name: str, value: object, among: Collection[str]) -> str:
+    """Return one of a few words."""
+    if not isinstance(value, str) or value not in among:
+        refuse(owner, name, value, " or ".join(among))
+    return value
 
 
 def variable_flag(name: str, *, default: bool) -> bool:

@@ -63,9 +63,9 @@ def computed(monkeypatch):
     events = []
     honest = fingerprint.judge
 
-    def judge(event):
+    def judge(event, *version):
         events.append(event)
-        return honest(event)
+        return honest(event, *version)
 
     monkeypatch.setattr(fingerprint, "judge", judge)
     return events

@@ -350,6 +350,7 @@ WRONG = {
     "include_system_info": ["perhaps"],
     "include_locals": ["perhaps", None],
     "sample_rate": [1.1, -0.1, "half", None, True],
+    "grouping": ["v9", None, ["v1"]],
 }
 
 

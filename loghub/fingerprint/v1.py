@@ -1,4 +1,28 @@
-"""The rules of ``v1``: see `loghub.fingerprint`."""
+"""The rules of ``v1``. They are never edited once released: another rule is a new version.
+
+==================  ==================================================================================
+the stack tells     with frames of the application: the exception's class; the application's frames, each
+                    function once (so recursion folds), as file and function; of the innermost one, the
+                    culprit, also the class around it and its source line; causes by class and culprit; the
+                    members of a group as a set, each by these same rules
+codes               what tells two errors on one stack apart: errno, SQLSTATE, missing module or table ...
+library only        class, innermost library function, message
+no stack            class, place and logger if known, message
+SyntaxError         file and message: it is the same whoever imports the file
+RecursionError      the functions of the cycle, wherever it was entered and left
+plain record        logger, place, template; a template of nothing but placeholders counts as its message
+warning             category, file, message, source line
+browser             class, named functions with their bundles; messages only where no function has a name
+==================  ==================================================================================
+
+Never: line numbers, folders above the one that all frames of the application share, notes, values. A message
+counts where the stack cannot tell, and only its first line, with values taken out (`normalize`).
+
+An event that has only the text of a traceback gets the fingerprint of the live one. So a rule may only use
+what both know: file names and bare function names. The one exception is the class around the culprit, which
+keeps ``Card.charge`` and ``Voucher.charge`` apart: a text tells it only through the event's ``function``, or
+after `loghub.traceback_text.qualify`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +31,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from loghub.fingerprint.codes import CODE_NAME, HAVE_CODES, codes_of
+from loghub.fingerprint.codes import CODE_NAME, CODES, ERRNO, HAVE_CODES, codes_of
 from loghub.fingerprint.files import folders
 from loghub.fingerprint.messages import shape
 from loghub.fingerprint.reading import (
@@ -28,19 +52,36 @@ if TYPE_CHECKING:
 
     from loghub.fingerprint.reading import Error, Frame
 
+WHY = {
+    "type": "another class of error is another bug",
+    "code": "what tells errors on one stack apart: errno, SQLSTATE, missing module or table",
+    "frame": "the way through the application's own functions, each once",
+    "class": "the class around the innermost function of the application",
+    "line": "the source line in it, so that two raises in one function are two bugs",
+    "cause": "what led to the error, and where in the application",
+    "member": "one kind of error in the group; their order and number do not count",
+    "library": "no frame is the application's: the innermost library function",
+    "place": "where it was logged",
+    "logger": "there is no stack: the logger stands for the place",
+    "name": "the name in the message belongs to the code, not to the data",
+    "message": "the stack cannot tell, so the message counts, without values",
+    "template": "the log message without values: %s and an f-string come out alike",
+    "file": "the file that is broken, whoever loads it",
+    "text": "nothing could be read from the stack's text but its words",
+}
+_FROM_MESSAGE = frozenset({"code", "name", "message", "text"})
 _MAX_MEMBERS = 100
-MAX_CAUSES = 50
+_MAX_CAUSES = 50
 
 
-def found_in(event: Mapping[str, Any]) -> Collection[tuple[str, str]]:
-    """Return what counts of an event, each as what it is and its value, in the order in which it is hashed."""
+def found_in(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what counts of an event, each as what it is and its value, in the order in which it is hashed."""
     if text_in(event, "platform") == "javascript":
-        found = script_parts(event)
+        yield from script_parts(event)
     elif is_record(event):
-        found = _record(event)
+        yield from _record(event)
     else:
-        found = _exception(event)
-    return dict.fromkeys(found)
+        yield from _exception(event)
 
 
 def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -51,7 +92,7 @@ def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         # A framework wrapped the application's error into a group of its own.
         yield from members[0]
         return
-    broken = BROKEN_FILE.search(error.message) if last_name(error.kind) in _SYNTAX_ERRORS else None
+    broken = _BROKEN_FILE.search(error.message) if last_name(error.kind) in _SYNTAX_ERRORS else None
     if broken and not broken["file"].startswith("<"):
         yield "type", error.kind
         yield "file", broken["file"]
@@ -127,7 +168,7 @@ def _member_key(member: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _causes(event: Mapping[str, Any]) -> Iterator[Error]:
-    return (read_error(cause) for cause in islice(dicts_in(event.get("causes")), MAX_CAUSES))
+    return (read_error(cause) for cause in islice(dicts_in(event.get("causes")), _MAX_CAUSES))
 
 
 def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -141,10 +182,10 @@ def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "line", without_blanks(warning["code"] or "")
         return
     yield from _place(event)
-    yield "template", shape(template_of(event) or message)
+    yield "template", shape(_template(event) or message)
 
 
-def template_of(event: Mapping[str, Any]) -> str:
+def _template(event: Mapping[str, Any]) -> str:
     """Return the template with sample values in it; nothing if it has no words or is the message itself."""
     template = text_in(event, "template")
     if template == (text_in(event, "message") or text_in(event, "error_message")):
@@ -162,7 +203,7 @@ def _place(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 _SYNTAX_ERRORS = frozenset({"SyntaxError", "IndentationError", "TabError"})
-BROKEN_FILE = re.compile(r"\s?\((?P<file>[^()]{1,255}), line \d+\)$")
+_BROKEN_FILE = re.compile(r"\s?\((?P<file>[^()]{1,255}), line \d+\)$")
 _WARNING = re.compile(r"(?P<file>[^\n]{1,400}?):\d+: (?P<category>\w+): (?P<message>[^\n]*)(?:\n\s*(?P<code>[^\n]*))?")
 _CONVERSION = re.compile(r"%(?:\(\w{0,99}\))?[#0 +-]{0,5}[\d*]{0,5}(?:\.[\d*]{0,5})?[hlL]?[diouxXeEfFgGcrsa%]")
 _WORD = re.compile(r"[^\W\d_]{2}")
@@ -173,9 +214,24 @@ def _sample(conversion: re.Match[str]) -> str:
     return "%" if conversion[0] == "%%" else "0"
 
 
-def may_have_code(event: Mapping[str, Any]) -> bool:
-    """Return whether another message on the way of an event could carry a code."""
+def is_by_message(event: Mapping[str, Any], found: Collection[tuple[str, str]]) -> bool:
+    """Return whether another message on the same way through the code could be another bug."""
+    if is_record(event):
+        return not _template(event)
+    return any(what in _FROM_MESSAGE for what, _ in found) or _may_have_code(event)
+
+
+def _may_have_code(event: Mapping[str, Any]) -> bool:
     errors = [event]
     if event.get("causes") or event.get("exceptions"):
-        errors += (*islice(dicts_in(event.get("causes")), MAX_CAUSES), *members(event))
+        errors += (*islice(dicts_in(event.get("causes")), _MAX_CAUSES), *members(event))
     return any(last_name(error.kind) in HAVE_CODES or codes_of(error) for error in map(read_head, errors))
+
+
+def message_key(message: str) -> str:
+    """Return all that `found_in` can take from an exception's message: equal keys, equal fingerprints."""
+    line = first_line(message)
+    found = [shape(line), *ERRNO.findall(line)]
+    patterns = [*(pattern for _, pattern in CODES), CODE_NAME, _BROKEN_FILE]
+    found += [match[0] for pattern in patterns if (match := pattern.search(line))]
+    return "\0".join(found)
