@@ -34,6 +34,7 @@ from loghub.description import (
 )
 from loghub.scrub import Scrubber
 from loghub.sighting import FIELD, NOT_REPORTED, Kind, Sighting, make, path_of
+from loghub.written import template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +154,7 @@ class Capture:
             return None
         info = record.exc_info
         if not info:
-            told = record.exc_text is not None or _tells_traceback(record.args)
+            told = record.exc_text is not None or _tells_traceback(record)
             return None if told else self._by_key.get(_place_key(record))
         exc, tb = info[1], info[2]
         if exc is None or tb is None:
@@ -234,7 +235,7 @@ class Capture:
             return None if self._ignores(record, exc) else self._kind(sighting.carried, record)
         key = self._key(record, fields, exc, sighting)
         known = self._by_key.get(key)
-        by_message = _tells_traceback(record.args) if exc is None else _may_tell(exc)
+        by_message = _tells_traceback(record) if exc is None else _may_tell(exc)
         if known is not None and (known.kind is _BY_MESSAGE or by_message):
             key = (key, self._words(record, exc))
             known = self._by_key.get(key)
@@ -282,7 +283,7 @@ class Capture:
         self, event: Event, record: logging.LogRecord, exc: BaseException | None, *, by_message: bool
     ) -> bool:
         """Whether another message on the code path of `event` could be another bug."""
-        if exc is None and not record.args:
+        if exc is None and not record.args and template_of(record) is None:
             return False  # the message is in the key
         if event.get("traceback"):
             return True  # it stood in an argument
@@ -389,7 +390,7 @@ def _is_delivery(record: logging.LogRecord) -> bool:
 def _place_key(record: logging.LogRecord, extra: Any = None) -> tuple[Any, ...]:
     """Return the key of a record without an exception."""
     told = record.exc_text and _short(text_of(record.exc_text))  # left by a QueueHandler
-    message = record.msg if type(record.msg) is str else text_of(record.msg)
+    message = template_of(record) or (record.msg if type(record.msg) is str else text_of(record.msg))
     return (record.name, record.levelno, extra, record.pathname, record.lineno, record.funcName, _short(message), told)
 
 
@@ -402,9 +403,12 @@ def _may_tell(exc: BaseException) -> bool:
     return any(fingerprint.may_have_code(text_of(part)) for part in reachable(exc))
 
 
-def _tells_traceback(args: Any) -> bool:
-    """Whether an argument is the text of a traceback."""
-    return bool(args) and type(args) is tuple and any(type(arg) is str and TRACEBACK_HEAD in arg for arg in args)
+def _tells_traceback(record: logging.LogRecord) -> bool:
+    """Whether the message of a record holds the text of a traceback."""
+    args = record.args
+    if not args:
+        return type(record.msg) is str and TRACEBACK_HEAD in record.msg
+    return type(args) is tuple and any(type(arg) is str and TRACEBACK_HEAD in arg for arg in args)
 
 
 def _short(text: str) -> Any:

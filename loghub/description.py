@@ -24,6 +24,7 @@ from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, 
 from loghub.event import KEYS, Event, Shared, iso
 from loghub.sighting import FIELD
 from loghub.traceback_text import parse_traceback, qualify
+from loghub.written import template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,7 +139,7 @@ class Describer:
             "level": record.levelname,
             "logger": record.name,
             "message": message_of(record),
-            "template": text_of(record.msg),
+            "template": template_of(record) or text_of(record.msg),
             "component": self.component_of(record),
             "platform": "python",
         }

@@ -16,7 +16,7 @@ LAYERS = [
     ["env"],
     ["options", "backoff"],
     ["event", "codepath"],
-    ["sighting"],
+    ["sighting", "written"],
     ["scrub", "traceback_text", "release", "clone", "release_order", "copies", "rendering", "rollover"],
     ["fingerprint"],
     ["description"],

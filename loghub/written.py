@@ -1,0 +1,174 @@
+"""The template of a log message that was built before logging saw it, as it is written in the source.
+
+``logger.error("user %s not found", name)`` tells its template; ``logger.error(f"user {name} not found")`` does not, and
+a name is a word like any other. But the line of the call says it. So the call's statement is read, and what builds the
+message there (an f-string, ``+``, ``%``, ``.format``, also one line above, in a variable) is taken if the message can
+have come of it: a source that was changed meanwhile is not believed.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import string
+from typing import TYPE_CHECKING
+
+from loghub.codepath import make_room
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Sequence
+
+MAX_PLACES = 2048
+"""Places of calls that are remembered; the older half goes when there are more."""
+
+_MAX_LINES = 20  # of a statement
+_MAX_ABOVE = 40  # lines between a variable and its use
+_MAX_MESSAGE = 4000
+_WORD = re.compile(r"[^\W\d_]{2}")
+_CONVERSION = re.compile(r"%(?:\(\w+\))?[#0 +-]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%]")
+_ODD_ESCAPE = re.compile(r"\\[^\n\\'\"abfnrtvxuUN0-7]")
+_ONLY_AFTER = {
+    "else": "if 1:\n pass\n",
+    "elif": "if 1:\n pass\n",
+    "except": "try:\n pass\n",
+    "finally": "try:\n pass\n",
+}
+
+Texts = tuple[str, ...]
+"""What is written before, between and behind the values of a message."""
+
+_known: dict[tuple[str, int], list[Texts]] = {}
+
+
+def template_of(record: logging.LogRecord) -> str | None:
+    """Return the template of a record's message, its values as ``%s``; None where it is the record's own `msg`."""
+    message = record.msg
+    if record.args or type(message) is not str or len(message) > _MAX_MESSAGE:
+        return None
+    place = record.pathname, record.lineno
+    known = _known.get(place)
+    if known is None:
+        make_room(_known, MAX_PLACES)
+        known = _known[place] = _read(*place)
+    for texts in known:
+        if _fits(texts, message):
+            return "%s".join([text.replace("%", "%%") for text in texts])
+    return None
+
+
+def _fits(texts: Texts, message: str) -> bool:
+    """Return whether `message` is `texts` with anything in between."""
+    first, *middle, last = texts
+    if not (message.startswith(first) and message.endswith(last)):
+        return False
+    at, end = len(first), len(message) - len(last)
+    for text in middle:
+        found = message.find(text, at, end)
+        if found < 0:
+            return False
+        at = found + len(text)
+    return at <= end
+
+
+def _read(path: str, line: int) -> list[Texts]:
+    """Return what may build messages at a line of a file; nothing if it cannot be read."""
+    try:
+        lines = linecache.getlines(path)
+        found = list(dict.fromkeys(_templates(lines, line - 1)))
+    except Exception:  # a file of a strange kind, a name that is no file's, a source nested too deeply
+        return []
+    return [texts for texts in found if len(texts) > 1 and any(map(_WORD.search, texts))]
+
+
+def _templates(lines: Sequence[str], at: int) -> Iterator[Texts]:
+    statement = _statement(lines, at)
+    if statement is None:
+        return
+    for call in ast.walk(statement):
+        if isinstance(call, ast.Call):
+            for argument in call.args[:2]:  # log(level, message) has it second
+                yield from _built(argument)
+                if isinstance(argument, ast.Name):
+                    yield from _assigned(lines, at, argument.id)
+
+
+def _assigned(lines: Sequence[str], at: int, name: str) -> Iterator[Texts]:
+    """Yield what builds the text of a variable above its use."""
+    begins = re.compile(rf"\s*{re.escape(name)}\s*(?::[^=]*)?=(?!=)")
+    for above in range(at - 1, max(-1, at - _MAX_ABOVE), -1):
+        if begins.match(lines[above]):
+            statement = _statement(lines, above)
+            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+                yield from _built(statement.value)
+            return
+
+
+def _statement(lines: Sequence[str], at: int) -> ast.stmt | None:
+    """Parse the statement that begins at a line."""
+    if not 0 <= at < len(lines):
+        return None
+    head = lines[at].strip()
+    before = _ONLY_AFTER.get(re.split(r"\W", head, maxsplit=1)[0], "")
+    for end in range(at + 1, min(at + _MAX_LINES, len(lines)) + 1):
+        source = before + "".join([head + "\n", *lines[at + 1 : end]])
+        if _ODD_ESCAPE.search(lines[end - 1]):  # the parser would warn, on the application's stderr
+            return None
+        try:
+            return ast.parse(source).body[0]
+        except SyntaxError:
+            continue
+    return None
+
+
+def _built(node: ast.expr) -> Iterator[Texts]:
+    """Yield what an expression may build its text of: the outermost first, and both ways of a condition."""
+    if isinstance(node, ast.IfExp):
+        yield from _built(node.body)
+        yield from _built(node.orelse)
+        return
+    texts = _texts(node)
+    if texts is not None:
+        yield texts
+
+
+def _texts(node: ast.expr) -> Texts | None:
+    """Return the texts of an expression that builds one; None if it is not seen what it builds."""
+    if (text := _literal(node)) is not None:
+        return (text,)
+    if isinstance(node, ast.JoinedStr):
+        return _joined([_texts(part) for part in node.values])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        sides = [_texts(node.left), _texts(node.right)]
+        return None if sides == [None, None] else _joined(sides)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and (text := _literal(node.left)) is not None:
+        pieces = _CONVERSION.split(text.replace("%%", "\0"))
+        return tuple(piece.replace("\0", "%") for piece in pieces)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        text = _literal(node.func.value)
+        return None if text is None else _formatted(text)
+    return None
+
+
+def _joined(parts: Sequence[Texts | None]) -> Texts:
+    """Return texts one behind the other; what is not known is a value."""
+    whole = [""]
+    for part in parts:
+        first, *rest = ("", "") if part is None else part
+        whole[-1] += first
+        whole += rest
+    return tuple(whole)
+
+
+def _formatted(template: str) -> Texts:
+    whole = [""]
+    for text, field, _, _ in string.Formatter().parse(template):
+        whole[-1] += text
+        if field is not None:
+            whole.append("")
+    return tuple(whole)
+
+
+def _literal(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
