@@ -20,6 +20,7 @@ import json
 import linecache
 import logging
 import logging.handlers
+import ntpath
 import os
 import queue
 import re
@@ -242,6 +243,9 @@ def play(case: Case, number: int) -> dict[str, Any]:
     Raises:
         LookupError: Nothing failed.
     """
+    if LAYOUTS[case.layout].windows:
+        # What logging and loghub find in a path there; ntpath takes both kinds of separators.
+        os.path.basename, os.path.dirname = ntpath.basename, ntpath.dirname
     finder = _Sources(case)
     sys.meta_path.insert(0, finder)
     catcher = _Catcher(case)
@@ -441,6 +445,8 @@ def _renamed(value: str, case: Case, number: int, seen: dict[str, str]) -> str:
                 lambda found, root=root: _fill(root) + (found[1].replace("/", "\\") if layout.windows else found[1]),
                 value,
             )
+    if layout.windows:  # a SyntaxError says the base name of its file, which is C's business
+        value = re.sub(r"\((?:[A-Z]:\\[^()]*\\)([\w]+\.py), line", r"(\1, line", value)
     value = re.sub(r"timed out after [\d.]+", f"timed out after 0.00{number}", value)
     value = value.replace(tempfile.gettempdir() + "/grouping-", "/tmp/job-")
 
