@@ -144,6 +144,16 @@ def epoch(timestamp: object) -> float | None:
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
+def escaped(text: str) -> str:
+    """Return `text` with control characters and lone surrogates as in a repr, but for line breaks and tabs."""
+    return text.translate(_ESCAPES)
+
+
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)} | {
+    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
+
+
 def culprit(event: Event) -> str:
     """Return ``module in function`` of the place where it happened."""
     module, function = event.get("module") or "", event.get("function") or ""

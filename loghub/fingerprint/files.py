@@ -14,20 +14,26 @@ class File(NamedTuple):
         folders: Around it; of an installed one only those within its package.
         name: Without its suffix; of a package's ``__init__`` the package's.
         anchored: Whether the folders begin below site-packages or the like.
+        absolute: Whether the path told where the file is.
     """
 
     folders: tuple[str, ...]
     name: str
     anchored: bool
+    absolute: bool
 
 
 _LIBRARY = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules|lib(?:64)?/python\d[\d.]*t?|python[\d.]+\.zip"
-    r"|python\d+(?:-\d\d)?/lib|PythonSoftwareFoundation[^/]*/lib"
-    r"|(?:anaconda|miniconda|miniforge|mambaforge)\d?/(?:envs/[^/]+/)?lib)/",
+    r"|python\d+(?:-\d\d)?/lib|python/\d[\d.]+/x\d\d/lib|PythonSoftwareFoundation[^/]*/lib"
+    r"|(?:anaconda|miniconda|miniforge|mambaforge)\d?/(?:envs/[^/]+/)?lib)(?=/)",
     re.IGNORECASE,
 )
 _LAUNCHER = re.compile(r"(?:^|[/.])(?:usr|local|v?env[^/]*|conda[^/]*)/(?:s?bin|scripts)/[^/.]+(?:\.exe/.*)?$")
+# What is typed into a notebook is a file for each cell, and for each time that it runs.
+_CELL = re.compile(
+    r"<ipython-input-[^>]*>$|(?:.*/)?(?:ipykernel|xpython)_\d+/\d+\.py$|(?P<console><python-input)-\d+>$"
+)
 _TYPED_IN = (
     "<stdin>",
     "<string>",
@@ -56,10 +62,13 @@ def is_library_path(path: str) -> bool:
 def folders(path: str) -> File:
     """Return a path as folders and name; of an installed file only the folders within its package."""
     path = path.replace("\\", "/")
+    if cell := _CELL.match(path):
+        return File((), cell["console"] or "<ipython-input>", anchored=False, absolute=False)
     anchors = list(_LIBRARY.finditer(path))
     *folders, name = path[anchors[-1].end() if anchors else 0 :].split("/")
     folders = [folder for folder in folders if folder not in ("", ".")]
     stem = name.removesuffix(".pyc").removesuffix(".py")
     if stem in ("__init__", "__main__") and folders:
         stem = folders.pop()
-    return File(tuple(folders), stem, bool(anchors))
+    absolute = path.startswith("/") or path[1:2] == ":"
+    return File(tuple(folders), stem, bool(anchors), absolute)

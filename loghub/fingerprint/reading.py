@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from loghub.event import Shared
+from loghub.event import Shared, escaped
 from loghub.fingerprint.files import File, folders, is_library_path
 from loghub.fingerprint.messages import MAX_TEXT
 from loghub.traceback_text import parse_javascript, parse_traceback
@@ -78,8 +78,9 @@ def last_name(dotted: str) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line that has words, of a bounded text."""
-    return text[:MAX_TEXT].strip().partition("\n")[0]
+    """Return the first line that has words, of a bounded text, as a scrubbed event would have it."""
+    line = text[:MAX_TEXT].strip(" \n\t").partition("\n")[0]
+    return line if line.isprintable() else escaped(line)
 
 
 def with_stack(event: object) -> Mapping[str, Any]:
@@ -136,11 +137,14 @@ def read_head(source: Mapping[str, Any]) -> Error:
     full = kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
     message = text_in(source, "error_message") or text_in(source, "message")
     return Error(
-        full.removeprefix("builtins.").removeprefix("__main__."),
+        _RENAMED.get(full, full).removeprefix("builtins.").removeprefix("__main__."),
         message[: 2 * MAX_TEXT].strip(),
         [],
         "cause" if source.get("relation") == "cause" else "context",
     )
+
+
+_RENAMED = {"re.PatternError": "re.error"}  # classes that got another name in some Python
 
 
 def _frames(value: object, function: str) -> list[Frame]:
@@ -207,4 +211,8 @@ _LOCAL_COMPREHENSIONS = tuple(f".<locals>.{name}" for name in _COMPREHENSIONS)
 
 def without_blanks(line: str) -> str:
     """Return a source line as it is compared."""
-    return "".join(line[:MAX_TEXT].split())
+    line = line[:MAX_TEXT]
+    return "".join((_COMMENT.sub("", line) if "#" in line else line).split())
+
+
+_COMMENT = re.compile(r"(?:^|\s)#[^'\"]*$")

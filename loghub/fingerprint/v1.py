@@ -31,9 +31,10 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from loghub.fingerprint.codes import CODE_NAME, CODES, ERRNO, HAVE_CODES, codes_of
+from loghub.event import escaped
+from loghub.fingerprint.codes import CODE_NAME, CODES, ERRNO, HAVE_CODES, before_code, code_text, codes_of
 from loghub.fingerprint.files import folders
-from loghub.fingerprint.messages import shape
+from loghub.fingerprint.messages import MAX_TEXT, shape
 from loghub.fingerprint.reading import (
     dicts_in,
     first_line,
@@ -45,7 +46,7 @@ from loghub.fingerprint.reading import (
     without_blanks,
 )
 from loghub.fingerprint.scripts import script_parts
-from loghub.fingerprint.stacks import library_place, own_stack, tails
+from loghub.fingerprint.stacks import callers_of, library_place, own_stack, tails
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -55,7 +56,9 @@ if TYPE_CHECKING:
 WHY = {
     "type": "another class of error is another bug",
     "code": "what tells errors on one stack apart: errno, SQLSTATE, missing module or table",
-    "frame": "the way through the application's own functions, each once",
+    "frame": "the application's innermost function; of a recursion, all that take part",
+    "caller": "who called it: an error that is raised on purpose, or in a library, is as much the caller's",
+    "attribute": "the name in the message belongs to the code, not to the data",
     "class": "the class around the innermost function of the application",
     "line": "the source line in it, so that two raises in one function are two bugs",
     "cause": "what led to the error, and where in the application",
@@ -69,6 +72,9 @@ WHY = {
     "file": "the file that is broken, whoever loads it",
     "text": "nothing could be read from the stack's text but its words",
 }
+_RAISES = ("raise", "assert")
+_GOES_ON = ("", "(", "[", "{", "\\")  # how a line ends that does not say what is raised
+_NAMES_CODE = frozenset({"AttributeError", "NameError", "UnboundLocalError"})
 _FROM_MESSAGE = frozenset({"code", "name", "message", "text"})
 _MAX_MEMBERS = 100
 _MAX_CAUSES = 50
@@ -95,7 +101,7 @@ def _exception(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     broken = _BROKEN_FILE.search(error.message) if last_name(error.kind) in _SYNTAX_ERRORS else None
     if broken and not broken["file"].startswith("<"):
         yield "type", error.kind
-        yield "file", broken["file"]
+        yield "file", folders(broken["file"]).name
         yield "message", shape(error.message[: broken.start()])
         return
     causes = list(_causes(event)) if event.get("causes") else []
@@ -113,14 +119,23 @@ def _of_error(error: Error, stack: list[Frame]) -> Iterator[tuple[str, str]]:
     yield from (("code", code) for code in codes_of(error))
     if not stack:
         return
-    yield from (("frame", tail) for tail in dict.fromkeys(tails(stack)))
+    places = tails(stack)
     if last_name(error.kind) == "RecursionError":
+        yield from (("frame", place) for place in dict.fromkeys(places))
         return
     culprit = stack[-1]
+    on_purpose = not culprit.code or culprit.code.startswith(_RAISES)
+    if on_purpose or not error.frames[-1].in_app:
+        yield from (("caller", caller) for caller in callers_of(stack, places, raised=on_purpose))
+    yield "frame", places[-1]
     if culprit.owner:
         yield "class", culprit.owner
     if culprit.code:
         yield "line", culprit.code
+    if last_name(error.kind) in _NAMES_CODE and (named := CODE_NAME.search(first_line(error.message))):
+        yield "attribute", next(filter(None, named.groups()))
+    if on_purpose and culprit.code[-1:] in _GOES_ON:
+        yield "message", shape(first_line(error.message))
 
 
 def _of_cause(cause: Error) -> Iterator[tuple[str, str]]:
@@ -137,10 +152,12 @@ def _by_message(event: Mapping[str, Any], error: Error) -> Iterator[tuple[str, s
         yield "library", library_place(error.frames)
     else:
         yield from _place(event)
-        yield from (("text", shape(text)) for text in [text_in(event, "traceback")] if text)
+        text = text_in(event, "traceback")
+        if text and not (error.message in text and text_in(event, "platform") == "python"):  # else it was never raised
+            yield "text", shape(text)
     if name := CODE_NAME.search(first_line(error.message)):
         yield "name", next(filter(None, name.groups()))
-    yield "message", shape(first_line(error.message))
+    yield "message", shape(_ERRNO_WORDS.sub("", first_line(error.message)))
 
 
 def _member_keys(event: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
@@ -174,6 +191,7 @@ def _causes(event: Mapping[str, Any]) -> Iterator[Error]:
 def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What counts of a log record without an exception."""
     message = text_in(event, "message") or text_in(event, "error_message")
+    message = message if message.isprintable() else escaped(message[: 2 * MAX_TEXT])
     warning = _WARNING.match(message) if text_in(event, "logger") == "py.warnings" else None
     if warning:
         yield "type", warning["category"]
@@ -182,7 +200,11 @@ def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "line", without_blanks(warning["code"] or "")
         return
     yield from _place(event)
-    yield "template", shape(_template(event) or message)
+    if codes := codes_of(read_head({"error_message": message})):
+        yield from (("code", code) for code in codes)
+        yield "template", shape(before_code(message))
+    else:
+        yield "template", shape(_template(event) or message)
 
 
 def _template(event: Mapping[str, Any]) -> str:
@@ -195,13 +217,15 @@ def _template(event: Mapping[str, Any]) -> str:
 
 
 def _place(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    module, function = last_name(text_in(event, "module")), last_name(text_in(event, "function"))
+    module = last_name(text_in(event, "module").replace("\\", ".").replace("/", "."))
+    function = last_name(text_in(event, "function"))
     if module or function:
         yield "place", f"{module} in {function}"
     if logger := text_in(event, "logger"):
         yield "logger", logger
 
 
+_ERRNO_WORDS = re.compile(r"\[(?:Errno|WinError) -?\d+\] [^:'\"(]*")  # each system has its own
 _SYNTAX_ERRORS = frozenset({"SyntaxError", "IndentationError", "TabError"})
 _BROKEN_FILE = re.compile(r"\s?\((?P<file>[^()]{1,255}), line \d+\)$")
 _WARNING = re.compile(r"(?P<file>[^\n]{1,400}?):\d+: (?P<category>\w+): (?P<message>[^\n]*)(?:\n\s*(?P<code>[^\n]*))?")
@@ -217,7 +241,7 @@ def _sample(conversion: re.Match[str]) -> str:
 def is_by_message(event: Mapping[str, Any], found: Collection[tuple[str, str]]) -> bool:
     """Return whether another message on the same way through the code could be another bug."""
     if is_record(event):
-        return not _template(event)
+        return not _template(event) or "code" in dict(found)
     return any(what in _FROM_MESSAGE for what, _ in found) or _may_have_code(event)
 
 
@@ -230,7 +254,7 @@ def _may_have_code(event: Mapping[str, Any]) -> bool:
 
 def message_key(message: str) -> str:
     """Return all that `found_in` can take from an exception's message: equal keys, equal fingerprints."""
-    line = first_line(message)
+    line = code_text(message)
     found = [shape(line), *ERRNO.findall(line)]
     patterns = [*(pattern for _, pattern in CODES), CODE_NAME, _BROKEN_FILE]
     found += [match[0] for pattern in patterns if (match := pattern.search(line))]
