@@ -154,7 +154,7 @@ class Capture:
             return None
         info = record.exc_info
         if not info:
-            told = record.exc_text is not None or _tells_traceback(record)
+            told = record.exc_text is not None or _may_tell_more(record)
             return None if told else self._by_key.get(_place_key(record))
         exc, tb = info[1], info[2]
         if exc is None or tb is None:
@@ -235,7 +235,7 @@ class Capture:
             return None if self._ignores(record, exc) else self._kind(sighting.carried, record)
         key = self._key(record, fields, exc, sighting)
         known = self._by_key.get(key)
-        by_message = _tells_traceback(record) if exc is None else _may_tell(exc)
+        by_message = _may_tell_more(record) if exc is None else _may_tell(exc)
         if known is not None and (known.kind is _BY_MESSAGE or by_message):
             key = (key, self._words(record, exc))
             known = self._by_key.get(key)
@@ -403,12 +403,18 @@ def _may_tell(exc: BaseException) -> bool:
     return any(fingerprint.may_have_code(text_of(part)) for part in reachable(exc))
 
 
-def _tells_traceback(record: logging.LogRecord) -> bool:
-    """Whether the message of a record holds the text of a traceback."""
-    args = record.args
-    if not args:
-        return type(record.msg) is str and TRACEBACK_HEAD in record.msg
-    return type(args) is tuple and any(type(arg) is str and TRACEBACK_HEAD in arg for arg in args)
+def _may_tell_more(record: logging.LogRecord) -> bool:
+    """Whether what is put into a record's message may be a traceback, or have a code that tells bugs apart."""
+    args: Any = record.args
+    values = args.values() if isinstance(args, dict) else args if type(args) is tuple else ()
+    if not args and template_of(record) is not None:
+        values = (record.msg,)
+    for value in values:
+        if type(value) is str or isinstance(value, BaseException):
+            text = text_of(value)
+            if fingerprint.may_have_code(text) or TRACEBACK_HEAD in text:
+                return True
+    return False
 
 
 def _short(text: str) -> Any:

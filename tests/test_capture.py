@@ -1282,3 +1282,16 @@ def test_before_send_changes_one_event(log):
     assert (first["process"]["name"], second["process"]["name"]) == ("mine", "MainProcess")
     assert "password" not in second["system"]
     assert second["frames"][-1]["code"] == "return 1 / by"
+
+
+def test_codes_in_log_messages(capture):
+    """At one place of the code a log message with another code is another bug, whichever came first."""
+    log = logging.Logger("shop")  # noqa: LOG001 - alone, without a root
+    told = ["timed out", "no such table: bills", OSError(28, "full"), "no such table: orders", "timed out", "gone"]
+    records = [log.makeRecord("shop", 40, __file__, 7, "query failed: %s", (one,), None) for one in told]
+    for order in (1, -1):
+        kinds = [mark(capture, record) for record in records[::order]][::order]
+        assert kinds[0] == kinds[4] == kinds[5]
+        assert len(set(kinds)) == 4
+    for record in records:
+        assert fingerprint.of_event(capture.sight(record).whole(record)) == mark(capture, record)

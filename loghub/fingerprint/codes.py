@@ -70,13 +70,14 @@ CODE_NAME = re.compile(
 )
 
 
-_SHORT = 600  # characters of a message that may be remembered
+SHORT = 600
+"""Characters of a message that may be remembered."""
 
 
 def codes_of(error: Error) -> tuple[str, ...]:
     """Return the codes that the message carries, each as ``kind value``."""
     said = code_text(error.message)
-    return (_codes_in if len(said) <= _SHORT else _codes_in.__wrapped__)(last_name(error.kind), said)
+    return (_codes_in if len(said) <= SHORT else _codes_in.__wrapped__)(last_name(error.kind), said)
 
 
 def code_text(message: str) -> str:

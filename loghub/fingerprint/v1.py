@@ -28,11 +28,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from loghub.event import escaped
-from loghub.fingerprint.codes import CODE_NAME, CODES, ERRNO, HAVE_CODES, before_code, code_text, codes_of
+from loghub.fingerprint.codes import CODE_NAME, CODES, ERRNO, HAVE_CODES, SHORT, before_code, code_text, codes_of
 from loghub.fingerprint.files import folders
 from loghub.fingerprint.messages import MAX_TEXT, shape
 from loghub.fingerprint.reading import (
@@ -254,7 +255,12 @@ def _may_have_code(event: Mapping[str, Any]) -> bool:
 
 def message_key(message: str) -> str:
     """Return all that `found_in` can take from an exception's message: equal keys, equal fingerprints."""
-    line = code_text(message)
+    said = code_text(message)
+    return (_message_key if len(said) <= SHORT else _message_key.__wrapped__)(said)
+
+
+@lru_cache(1024)
+def _message_key(line: str) -> str:
     found = [shape(line), *ERRNO.findall(line)]
     patterns = [*(pattern for _, pattern in CODES), CODE_NAME, _BROKEN_FILE]
     found += [match[0] for pattern in patterns if (match := pattern.search(line))]
