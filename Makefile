@@ -24,6 +24,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/hotpath.py $(BENCH)
 	$(BIN)/python benchmarks/storm.py $(BENCH)
 	$(BIN)/python benchmarks/fold.py
+	$(BIN)/python benchmarks/grouping.py $(BENCH)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loghub needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

@@ -51,6 +51,14 @@ def test_storm(tmp_path):
     assert distinct["issues"] <= 60
 
 
+def test_grouping():
+    """The comparison of grouping rules has every rule, and loghub's own is the best of them."""
+    rows = benchmark("grouping.py").split("\n\n")[0].splitlines()[1:]
+    scores = [float(row.split()[-1]) for row in rows]
+    assert len(scores) == 6
+    assert max(scores) == scores[0]
+
+
 def test_import_time(tmp_path):
     """The benchmark of the import says which of the packages that it compares are not installed."""
     said, kept = quick("import_time.py", tmp_path)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-REAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "real.jsonl")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+REAL = os.path.join(_HERE, "real.jsonl")
+"""Really raised, by `tests.grouping.generate`."""
+
+PUBLIC = os.path.join(_HERE, "public.jsonl")
+"""Shaped after public reports, whose address is the line's ``source``; a variation of one has none."""
 
 
 @dataclasses.dataclass(frozen=True)
