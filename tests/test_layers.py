@@ -17,7 +17,7 @@ LAYERS = [
     ["options", "backoff"],
     ["event", "codepath"],
     ["sighting", "written"],
-    ["scrub", "traceback_text", "release", "clone", "release_order", "copies", "rendering", "rollover"],
+    ["scrub", "traceback_text", "foreign_text", "release", "clone", "release_order", "copies", "rendering", "rollover"],
     ["fingerprint"],
     ["description"],
     ["capture"],
