@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
@@ -90,15 +91,68 @@ def with_stack(event: object) -> Mapping[str, Any]:
     text = text_in(event, "traceback")
     if not text or next(dicts_in(event.get("frames")), None) is not None:
         return event
+    if (foreign := _foreign(event, text)) is not None:
+        return foreign
     script = _is_script_text(event, text)
     read = parse_javascript(text[:_MAX_STACK]) if script else parse_traceback(text[-_MAX_STACK:])
     if not (read["frames"] or read["exceptions"] or read["causes"]) and (script or _HEAD not in text):
         return event
-    if not read["error_type"]:
-        read |= {key: text_in(event, key) for key in ("error_type", "error_module", "error_message")}
     if any(BUNDLE.search(text_in(frame, "file")) for frame in read["frames"]):
         read["platform"] = "javascript"
+    return _told(event, read)
+
+
+def _told(event: Mapping[str, Any], read: dict[str, Any]) -> Mapping[str, Any]:
+    if not read["error_type"]:
+        read |= {key: text_in(event, key) for key in ("error_type", "error_module", "error_message")}
     return {**event, **read, "traceback": ""}
+
+
+def _foreign(event: Mapping[str, Any], text: str) -> Mapping[str, Any] | None:
+    """Return the event with what a stack of another language says; None if its text is none."""
+    if text_in(event, "platform") == "javascript" or _PYTHON_LINE.search(text):
+        return None
+    from loghub.foreign_text import parse_foreign  # its patterns are compiled where such a text comes
+
+    read = parse_foreign(text)
+    if read is None:
+        return None
+    for error in (read, *read["causes"]):
+        endless = error["error_type"] in _OVERFLOWS or _OVERFLOW.search(error["error_message"]) is not None
+        error["frames"] = _placed(_cycle(error["frames"]) if endless else error["frames"])
+    return _told(event, read | {"platform": "native"})
+
+
+def _placed(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return frames whose places are the same in every build of the program."""
+    # A place without a function says too little to be a stack: then the message counts, too.
+    bare = not any(frame["in_app"] and frame["function"] for frame in frames)
+    placed = []
+    for frame in frames:
+        more = {}
+        if not frame["function"]:
+            more = {"function": frame["module"]}
+        elif frame["module"]:
+            # Builds without debugging information have no files; class files are named after classes, anyhow.
+            path = f"{frame['module']}.{frame['function'].partition('.')[0]}"
+            more = {"file": path.replace(".", "/")}
+        placed.append({**frame, **more, "in_app": frame["in_app"] and not bare})
+    return placed
+
+
+def _cycle(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the frames of endless recursion from the same function on, wherever it was entered, left and cut."""
+    names = [(frame["file"], frame["function"]) if frame["in_app"] else ("", "") for frame in frames]
+    again = [name for name, count in Counter(names).items() if count > 1 and name != ("", "")]
+    if not again:
+        return frames
+    first = names.index(min(again))
+    last = len(names) - names[::-1].index(min(again))
+    return frames[first:last]
+
+
+_OVERFLOWS = frozenset({"StackOverflowError", "SystemStackError", "StackOverflowException"})
+_OVERFLOW = re.compile(r"^stack overflow|^goroutine stack exceeds")
 
 
 def _is_script_text(event: Mapping[str, Any], text: str) -> bool:
@@ -112,6 +166,7 @@ _MAX_STACK = 200_000
 BUNDLE = re.compile(r"\.(?:[mc]?js|jsx|tsx?|vue)(?:[?#:]|$)")
 """How the name of a script ends."""
 
+_PYTHON_LINE = re.compile(r'^[ \t|]*File "[^"\n]{1,1000}", line \d', re.MULTILINE)
 _SCRIPT_LINE = re.compile(r"^[ \t]*at \S|^[^@\s]*@\S+:\d+:\d+$", re.MULTILINE)
 
 
