@@ -184,6 +184,30 @@ def _split_class(name: str) -> tuple[str, str]:
     return ".".join(names[:first]), ".".join(names[first:]) + name[len(before) :]
 
 
+def undressed(text: str) -> str:
+    """Return a stack's text without colours, and without what a log collector puts before each line.
+
+    Such a prefix is known by the line of the head: the others have the same, but for digits.
+    """
+    if "\x1b" in text or "\\x1b" in text:
+        text = _COLOUR.sub("", text)
+    head = _DRESSED.search(text)
+    if head is None or not head["prefix"].strip(" |+"):
+        return text
+    width, prefix = len(head["prefix"]), _DIGIT.sub("0", head["prefix"])
+    lines = text[head.start() :].replace("\r\n", "\n").split("\n")
+    return "\n".join([line[width:] for line in lines if _DIGIT.sub("0", line[:width]) == prefix]) or text
+
+
+_COLOUR = re.compile(r"(?:\x1b|\\x1b)\[[0-9;]*m")
+_DIGIT = re.compile(r"\d")
+_DRESSED = re.compile(
+    r"^(?P<prefix>(?:(?! *\+ Exception Group )[^\n]){1,220}?[ |\]:])(?: *\+ Exception Group )?"
+    rf"{re.escape(_HEAD)}\n(?=[^\n]{{0,240}}File \")",
+    re.MULTILINE,
+)
+
+
 def parse_javascript(text: str) -> dict[str, Any]:
     """Read the stack of a browser's error; the same keys as `parse_traceback`, frames outermost first."""
     lines = text.split("\n")

@@ -482,9 +482,63 @@ SAME = {
     "a cell that ran again": lambda: tuple(
         live(calling(PAY, "pay(-1)"), file) for file in ("<ipython-input-3-0a1b2c>", "/tmp/ipykernel_77/123.py")
     ),
+    "the folder of a package, alone or among others": lambda: (
+        live("x = [][1]", "/srv/app/shop/cart.py"),
+        through(("/srv/app/shop/cart.py", "def f(): return [][1]"), ("/srv/app/main.py", "f()"))
+        | {"frames": [{"file": "/home/al/shop/cart.py", "function": "<module>", "code": "x = [][1]"}]},
+    ),
+    "a text in colours": lambda: (
+        printed((APP, calling(CHAIN, "load('a')"))),
+        {
+            "traceback": re.sub(
+                "(line|in|Error)", "\x1b[35m\\1\x1b[0m", printed((APP, calling(CHAIN, "load('a')")))["traceback"]
+            )
+        },
+    ),
+    "a text with a prefix in each line": lambda: tuple(
+        {"traceback": re.sub("(?m)^", prefix, printed((APP, calling(CHAIN, "load('a')")))["traceback"])}
+        for prefix in ("", "web-1  | ", "2026-11-27T10:20:30.123Z ", "    ")
+    ),
+    "a group in a text with a prefix in each line": lambda: tuple(
+        {"traceback": re.sub("(?m)^", prefix, printed((APP, calling(GROUP, "gather(one, two)")))["traceback"])}
+        for prefix in ("", "web-1  | ")
+    ),
+    "a log line that was made JSON before": lambda: (
+        record('{"event": "charge refused", "card": 7, "level": "error"}'),
+        record('{"card": 99, "event": "charge refused", "level": "error"}'),
+        record("charge refused"),
+    ),
+    "a logger for each worker": lambda: (
+        record("gone", logger="shop.worker.1"),
+        record("gone", logger="shop.worker.17"),
+    ),
 }
 
 APART = {
+    "one file name in two packages": lambda: (
+        live("x = [][1]") | {"frames": [{"file": "/srv/app/shop/views.py", "module": "shop.views", "function": "f"}]},
+        live("x = [][1]") | {"frames": [{"file": "/srv/app/mail/views.py", "module": "mail.views", "function": "f"}]},
+    ),
+    "a child's stack that came as a text": lambda: tuple(
+        live("x = 1 / 0")
+        | {
+            "causes": [
+                {
+                    "error_type": "_RemoteTraceback",
+                    "relation": "cause",
+                    "frames": [],
+                    "error_message": '\n"""\n'
+                    + printed((APP, f"def {name}(): return int('')\n{name}()"))["traceback"]
+                    + '"""',
+                }
+            ]
+        }
+        for name in ("shrink", "crop")
+    ),
+    "other JSON lines": lambda: (record('{"event": "charge refused"}'), record('{"event": "charge repeated"}')),
+    "an object beside a database's code": lambda: tuple(
+        raising(f'RuntimeError(\'ORA-00942: table or view "X"."{name}" does not exist\')') for name in ("LEAD", "DEAL")
+    ),
     "another caller of a helper that only raises": lambda: (
         live(calling(HELPERS, "save_user({})")),
         live(calling(HELPERS, "save_order({})")),
@@ -693,18 +747,18 @@ def test_comprehensions_really_raised():
     """On every Python version a comprehension counts as the function that it stands in."""
     source = "def prices(items):\n    return [\n        int(item)\n        for item in items\n    ]\nprices('x')\n"
     rows = explain(live(source))
-    assert [row["value"] for row in rows if row["what"] == "frame"] == ["cart in prices"]
+    assert [row["value"] for row in rows if row["what"] == "frame"] == ["shop/cart in prices"]
     assert rows[-1]["value"] == "int(item)"
 
 
 # ------------------------------------------------------------------------------------ golden hashes
 
 GOLDEN = {
-    "v1:b161185c50b4f23e": lambda: live(calling(PAY, "pay(-1)")),
-    "v1:5ca107425e138642": lambda: live(calling(METHODS, "pay(Card)")),
-    "v1:3525d85bb6216e29": lambda: live(calling(CHAIN, "load('a')")),
-    "v1:1cfc1dfa564eb1ac": lambda: live(calling(GROUP, "gather(one, two)")),
-    "v1:b8a7051f12741acd": lambda: raising("OSError(28, 'full', '/a')"),
+    "v1:5a8e9a8c696334aa": lambda: live(calling(PAY, "pay(-1)")),
+    "v1:7b540e245be8784d": lambda: live(calling(METHODS, "pay(Card)")),
+    "v1:d58b89912622ddb8": lambda: live(calling(CHAIN, "load('a')")),
+    "v1:8bb9d8d9b6496715": lambda: live(calling(GROUP, "gather(one, two)")),
+    "v1:847166b4bef93234": lambda: raising("OSError(28, 'full', '/a')"),
     "v1:1ba778e362074bde": lambda: called_by_library("ValueError('bad id 7')"),
     "v1:66b5d2314a6c2be6": lambda: record("card 1 refused", "card %d refused"),
     "v1:fcd4942511e03e90": lambda: browser(JS_CHROME, "x"),
@@ -916,8 +970,8 @@ def test_explain_says_what_was_hashed():
     rows = explain(live(calling(PAY, "pay(-1)")))
     assert [(row["what"], row["value"]) for row in rows] == [
         ("type", "ValueError"),
-        ("caller", "cart in pay: check(amount)"),
-        ("frame", "cart in check"),
+        ("caller", "shop/cart in pay: check(amount)"),
+        ("frame", "shop/cart in check"),
         ("line", 'raiseValueError(f"badamount{amount}")'),
     ]
     assert all(row["why"] for row in rows)

@@ -48,11 +48,12 @@ CODES = tuple(
         ("module", r"No module named '?([\w.]+)|([\w.+-]+\.so[.\d]*): cannot open shared object"),
         ("name", r"cannot import name '(\w+' from [\w ]*'[\w.]+)'"),
         ("table", r"no such (?:table|column|function|index): ([\w.]+)|Invalid object name '([\w.]+)'"),
-        ("table", r"\b(?:relation|table|column|schema) \"?([\w.]+)\"? (?:of .{1,99} )?does not exist"),
+        ("table", r"\b(?:table or view|relation|table|column|schema) \"?([\w.\"]+?)\"? (?:of .{1,99} )?does not exist"),
         ("table", r"Table '(?:[^'.]*\.)?([^']+)' doesn't exist|Unknown column '([^']+)'"),
         ("table", r"\btable (\w+ has no column named \w+)"),
         ("constraint", r"constraint failed: ([\w., ]+)|violates [\w -]+ constraint \"([^\"]+)\""),
         ("aws", r"An error occurred (\(\w+\) when calling the \w+) operation"),
+        ("windows", r"\[WinError (32|33)\]"),  # somebody else has it open: a PermissionError like others
         ("grpc", r"StatusCode\.([A-Z_]+)"),
         ("coroutine", r"\bcoro=<([\w.<>]+)\("),
         (

@@ -14,13 +14,11 @@ class File(NamedTuple):
         folders: Around it; of an installed one only those within its package.
         name: Without its suffix; of a package's ``__init__`` the package's.
         anchored: Whether the folders begin below site-packages or the like.
-        absolute: Whether the path told where the file is.
     """
 
     folders: tuple[str, ...]
     name: str
     anchored: bool
-    absolute: bool
 
 
 _LIBRARY = re.compile(
@@ -63,12 +61,36 @@ def folders(path: str) -> File:
     """Return a path as folders and name; of an installed file only the folders within its package."""
     path = path.replace("\\", "/")
     if cell := _CELL.match(path):
-        return File((), cell["console"] or "<ipython-input>", anchored=False, absolute=False)
+        return File((), cell["console"] or "<ipython-input>", anchored=False)
     anchors = list(_LIBRARY.finditer(path))
     *folders, name = path[anchors[-1].end() if anchors else 0 :].split("/")
     folders = [folder for folder in folders if folder not in ("", ".")]
     stem = name.removesuffix(".pyc").removesuffix(".py")
     if stem in ("__init__", "__main__") and folders:
         stem = folders.pop()
-    absolute = path.startswith("/") or path[1:2] == ":"
-    return File(tuple(folders), stem, bool(anchors), absolute)
+    return File(tuple(folders), stem, bool(anchors))
+
+
+@lru_cache(4096)
+def place_of(file: File, module: str) -> str:
+    """Return a file of the application as ``package/name``, alike wherever it is installed.
+
+    The package is what the module says. A text has no modules: there the folder is it, unless it looks like one into
+    which applications are put.
+    """
+    *packages, name = module.split(".")
+    package = (packages if name == file.name else file.folders)[-1:]
+    if not package or not package[0].isidentifier() or package[0].lower() in _INSTALLED_IN or len(package[0]) == 1:
+        return file.name
+    return f"{package[0]}/{file.name}"
+
+
+_INSTALLED_IN = frozenset(
+    re.findall(
+        r"\w+",
+        """app apps application applications backend bin build checkout code current deploy dist function functions home
+        htdocs html layer lib libs local opt out package packages prod production project projects python release
+        releases repo repos root runner script scripts server site sites source sources src srv staging task temp tmp
+        usr var www work workdir workspace""",
+    )
+)

@@ -46,7 +46,7 @@ _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[ap]m\b)?"
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?"
 _UNIT = (
     r"(?:%|°[CF]?|[nuµm]?s|sec(?:ond)?s?|min(?:ute)?s?|h(?:ou)?rs?|h|d|days?|weeks?|months?|years?"
-    r"|milliseconds?|microseconds?|bytes?|[kmgt]i?b(?:ytes?|/s|ps)?|b|[kmg]?hz|px)"
+    r"|eur(?:os?)?|usd|gbp|chf|dollars?|€|\$|£|¥|milliseconds?|microseconds?|bytes?|[kmgt]i?b(?:ytes?|/s|ps)?|b|[kmg]?hz|px)"
 )
 # One alternative per kind of value; at each place of the text the first that fits is taken. Alternatives that
 # run over words begin only where a word begins, and none has a repeat within a repeat over the same
@@ -77,10 +77,10 @@ _KINDS = {
         r"|(?:[0-9a-f]{1,4}:){1,7}:|::(?:[0-9a-f]{1,4}:){0,5}[0-9a-f]{1,4})(?![\w:])(?:%\w+)?(?:\]:\d{1,5})?"
     ),
     "path": (
-        r"(?<!\w)[a-z]:[\\/](?:[^\\/:*?\"<>|]{1,99}[\\/])*[^\s\\/:*?\"<>|',;)\]]*|\\\\[\w.$-]+(?:\\[\w.$ -]+)+"
+        r"(?<!\w)[a-z]:[\\/](?:[^\\/:*?\"<>|]{1,99}[\\/])*[^\s\\/:*?\"<>|',;)\]]*|\\\\[\w.$-]+(?:\\[\w.$-]+)+"
         r"|(?<![\w<>/.~])(?:~\w*|\.\.?)?/[\w.@%+~-]+(?:/[\w.@%+~-]*)*(?:\?[\w.%+~=&;:/-]+)?"
         r"|(?<![\w.@%+/-])(?:[\w.@%+-]+/)+[\w@%+-]+\.[a-z]\w{0,4}\b"
-        r"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:SUFFIXES)\b"
+        r"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:SUFFIXES)\b(?!\.\w)"
     ),
     "host": (
         r"(?<![\w.-])(?:localhost|(?:[a-z0-9-]+\.)+(?:com|net|org|edu|gov|local|localdomain|internal|lan|intra|corp|cloud"
@@ -89,12 +89,17 @@ _KINDS = {
     "hex": r"(?<![0-9a-z])(?:0x[0-9a-f]+|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,})(?![0-9a-z])",
     "token": (
         r"\[Filtered\]|(?<![\w-])(?:(?-i:[A-Z]{1,6}(?:[/_-]\d{1,9})+(?![\w/-])|[A-Z]{20,}+(?!\w))"
-        r"|(?=(?:[a-z]{0,64}\d){4})[a-z0-9]{16,}+(?!\w)={0,2}|eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?=[a-z_-]*\d+[a-z_-]+\d)[\w-]{8,}={0,2}"
+        r"|(?=(?:[a-z-]{0,64}\d){4})(?=[\d-]{0,64}[a-z])(?:[a-z0-9]{16,}+|[a-z0-9]++(?:-[a-z0-9]++)+(?<=[\w-]{16}))(?![\w-])={0,2}"
+        r"|(?-i:(?=[A-Z]{0,64}\d)[A-Z0-9]{16,}+(?!\w))|eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?=[a-z_-]*\d+[a-z_-]+\d)[\w-]{8,}={0,2}"
         r"|(?=[a-z+/_-]*\d)(?=\d*[a-z])[\w+/-]{32,}={0,2})"
     ),
     "value": r"(?<=\w=)[^\s,;&)\]}'\"<>=][^\s,;&)\]}'\"<>]*",
-    "duration": r"(?:(?<![\w.-])[+-])?\d+(?:[.,_]\d+)*\s?" + _UNIT + r"(?![\w])",
-    "num": r"(?:(?<![\w.-])[+-]|(?<!\w)#|(?<![\w.-])v(?=\d+\.))?\d+(?:[.,_]\d+)*(?:e[+-]?\d+)?",
+    "duration": (
+        r"(?<!\w)\d+h(?:\s?\d+m(?:in)?)?(?:\s?\d+s)?(?!\w)|(?<!\w)\d+m(?:in)?\s?\d+s(?!\w)"
+        r"|(?:(?<![\w.-])[+-])?\d+(?:[.,_]\d+)*\s?" + _UNIT + r"(?![\w])"
+    ),
+    "num": r"(?:(?<![\w.-])[+-]|(?<!\w)#|(?<![\w.-])v(?=\d+\.)|[€$£¥]\s?)?\d+(?:[.,_]\d+)*"
+    r"(?:e[+-]?\d+|-?(?:rc|alpha|beta|dev|post|[ab])[.-]?\d+)?",
 }  # fmt: skip
 _SUFFIXES = (
     "py|pyc|so|dll|exe|sh|js|ts|css|html?|xml|json|ya?ml|toml|ini|cfg|conf|env|sql|db|sqlite3?|csv|tsv|xlsx?|docx?"

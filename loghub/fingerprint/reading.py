@@ -10,9 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from loghub.event import Shared, escaped
-from loghub.fingerprint.files import File, folders, is_library_path
+from loghub.fingerprint.files import File, folders, is_library_path, place_of
 from loghub.fingerprint.messages import MAX_TEXT
-from loghub.traceback_text import parse_javascript, parse_traceback
+from loghub.traceback_text import parse_javascript, parse_traceback, undressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ class Frame(NamedTuple):
 
     Attributes:
         file: Where.
+        place: The same as ``package/name``, if it is the application's.
         function: The bare name, as a traceback prints it.
         owner: The class around it, if the event says so.
         code: The source line without blanks.
@@ -32,6 +33,7 @@ class Frame(NamedTuple):
     """
 
     file: File
+    place: str
     function: str
     owner: str
     code: str
@@ -88,13 +90,14 @@ def with_stack(event: object) -> Mapping[str, Any]:
     """Return `event`, with what the text of its traceback says if it has no frames."""
     if not isinstance(event, Mapping):
         return {}
-    text = text_in(event, "traceback")
+    text = text_in(event, "traceback")[-_MAX_STACK:]
     if not text or next(dicts_in(event.get("frames")), None) is not None:
         return event
+    text = undressed(text)
     if (foreign := _foreign(event, text)) is not None:
         return foreign
     script = _is_script_text(event, text)
-    read = parse_javascript(text[:_MAX_STACK]) if script else parse_traceback(text[-_MAX_STACK:])
+    read = parse_javascript(text) if script else parse_traceback(text)
     if not (read["frames"] or read["exceptions"] or read["causes"]) and (script or _HEAD not in text):
         return event
     if any(BUNDLE.search(text_in(frame, "file")) for frame in read["frames"]):
@@ -132,10 +135,13 @@ def _placed(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
         more = {}
         if not frame["function"]:
             more = {"function": frame["module"]}
+        elif frame["file"].endswith(".go"):
+            name = frame["file"].rpartition("/")[2]
+            more = {"file": f"{frame['module'].rpartition('/')[2]}/{name}", "module": ""}
         elif frame["module"]:
             # Builds without debugging information have no files; class files are named after classes, anyhow.
             path = f"{frame['module']}.{frame['function'].partition('.')[0]}"
-            more = {"file": path.replace(".", "/")}
+            more = {"file": path.replace(".", "/"), "module": ""}
         placed.append({**frame, **more, "in_app": frame["in_app"] and not bare})
     return placed
 
@@ -183,7 +189,12 @@ _LEVELS = frozenset({"CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "D
 
 def read_error(source: Mapping[str, Any]) -> Error:
     """Read an event, or a part of one."""
-    return read_head(source)._replace(frames=_frames(source.get("frames"), name_in(source, "function")))
+    error = read_head(source)
+    if _HEAD in error.message and not source.get("frames"):  # the stack of a child process, sent as a text
+        read = parse_traceback(undressed(text_in(source, "error_message")[-_MAX_STACK:]))
+        if read["frames"]:
+            return read_head(read)._replace(frames=_frames(read["frames"], ""), relation=error.relation)
+    return error._replace(frames=_frames(source.get("frames"), name_in(source, "function")))
 
 
 def read_head(source: Mapping[str, Any]) -> Error:
@@ -249,7 +260,14 @@ def _read_frame(source: Mapping[str, Any]) -> Frame:
     owner, function = _split_function(name_in(source, "function"))
     file = folders(path) if path else folders(name_in(source, "module").replace(".", "/"))
     in_app = flag if isinstance(flag, bool) else not is_library_path(path)
-    return Frame(file, function, owner, without_blanks(text_in(source, "code")), in_app)
+    return Frame(
+        file,
+        place_of(file, name_in(source, "module")),
+        function,
+        owner,
+        without_blanks(text_in(source, "code")),
+        in_app,
+    )
 
 
 @lru_cache(4096)

@@ -31,7 +31,7 @@ def script_parts(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     kind = text_in(event, "error_type")
     yield "type", "RangeError" if kind == "InternalError" else kind
-    codes = codes_of(read_head(event))
+    codes = codes_of(read_head({"error_message": message}))  # of no class: InternalError is a database's, too
     yield from (("code", code) for code in codes)
     said = _condition(message)
     frames = list(islice(dicts_in(event.get("frames")), MAX_FRAMES))

@@ -26,6 +26,7 @@ after `loghub.traceback_text.qualify`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from functools import lru_cache
@@ -47,7 +48,7 @@ from loghub.fingerprint.reading import (
     without_blanks,
 )
 from loghub.fingerprint.scripts import script_parts
-from loghub.fingerprint.stacks import callers_of, library_place, own_stack, tails
+from loghub.fingerprint.stacks import callers_of, library_place, own_stack, place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -120,15 +121,14 @@ def _of_error(error: Error, stack: list[Frame]) -> Iterator[tuple[str, str]]:
     yield from (("code", code) for code in codes_of(error))
     if not stack:
         return
-    places = tails(stack)
     if last_name(error.kind) == "RecursionError":
-        yield from (("frame", place) for place in dict.fromkeys(places))
+        yield from (("frame", one) for one in dict.fromkeys(map(place, stack)))
         return
     culprit = stack[-1]
     on_purpose = not culprit.code or culprit.code.startswith(_RAISES)
     if on_purpose or not error.frames[-1].in_app:
-        yield from (("caller", caller) for caller in callers_of(stack, places, raised=on_purpose))
-    yield "frame", places[-1]
+        yield from (("caller", caller) for caller in callers_of(stack, raised=on_purpose))
+    yield "frame", place(culprit)
     if culprit.owner:
         yield "class", culprit.owner
     if culprit.code:
@@ -142,8 +142,8 @@ def _of_error(error: Error, stack: list[Frame]) -> Iterator[tuple[str, str]]:
 def _of_cause(cause: Error) -> Iterator[tuple[str, str]]:
     stack = own_stack(cause)
     if stack or cause.relation == "cause":
-        place = f" at {tails(stack)[-1]}: {stack[-1].code}" if stack else ""
-        yield "cause", f"{cause.relation} {cause.kind}{place}"
+        at = f" at {place(stack[-1])}: {stack[-1].code}" if stack else ""
+        yield "cause", f"{cause.relation} {cause.kind}{at}"
         yield from (("code", f"{cause.relation} {code}") for code in codes_of(cause))
 
 
@@ -192,6 +192,7 @@ def _causes(event: Mapping[str, Any]) -> Iterator[Error]:
 def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What counts of a log record without an exception."""
     message = text_in(event, "message") or text_in(event, "error_message")
+    message = _said_in_json(message) or message
     message = message if message.isprintable() else escaped(message[: 2 * MAX_TEXT])
     warning = _WARNING.match(message) if text_in(event, "logger") == "py.warnings" else None
     if warning:
@@ -208,10 +209,22 @@ def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "template", shape(_template(event) or message)
 
 
+def _said_in_json(message: str) -> str:
+    """Return the message in a record that was made JSON before logging saw it; empty where it is none."""
+    if message[:1] != "{" or message[-1:] != "}":
+        return ""
+    try:
+        read = json.loads(message)
+    except (ValueError, RecursionError):
+        return ""
+    said = next((read[key] for key in ("event", "message", "msg") if isinstance(read.get(key), str)), "")
+    return str(said)
+
+
 def _template(event: Mapping[str, Any]) -> str:
     """Return the template with sample values in it; nothing if it has no words or is the message itself."""
     template = text_in(event, "template")
-    if template == (text_in(event, "message") or text_in(event, "error_message")):
+    if template == (text_in(event, "message") or text_in(event, "error_message")) or template[:1] == "{":
         return ""
     words = _WORD.search(_CONVERSION.sub("", template))
     return _CONVERSION.sub(_sample, template) if words else ""
@@ -223,10 +236,11 @@ def _place(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if module or function:
         yield "place", f"{module} in {function}"
     if logger := text_in(event, "logger"):
-        yield "logger", logger
+        yield "logger", _NUMBER.sub("0", logger)  # some are named after a worker or a connection
 
 
 _ERRNO_WORDS = re.compile(r"\[(?:Errno|WinError) -?\d+\] [^:'\"(]*")  # each system has its own
+_NUMBER = re.compile(r"\d+")
 _SYNTAX_ERRORS = frozenset({"SyntaxError", "IndentationError", "TabError"})
 _BROKEN_FILE = re.compile(r"\s?\((?P<file>[^()]{1,255}), line \d+\)$")
 _WARNING = re.compile(r"(?P<file>[^\n]{1,400}?):\d+: (?P<category>\w+): (?P<message>[^\n]*)(?:\n\s*(?P<code>[^\n]*))?")

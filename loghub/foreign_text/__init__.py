@@ -43,9 +43,9 @@ def parse_foreign(text: str) -> dict[str, Any] | None:
     Returns:
         ``error_type``, ``error_module``, ``error_message``, ``frames`` (outermost first, each with ``file``,
         ``module``, ``function``, ``in_app``, and ``line`` and ``code`` if known), ``causes`` (nearest first),
-        ``exceptions`` and ``notes`` (always empty). ``module`` is the package or namespace on the JVM and in .NET;
-        of a Rust frame that is only a place, its crate. ``function`` is ``Class.method`` where the text tells a
-        class, and empty where it tells only a place.
+        ``exceptions`` and ``notes`` (always empty). ``module`` is the package or namespace in Go, on the JVM and
+        in .NET; of a Rust frame that is only a place, its crate. ``function`` is ``Class.method`` where the text
+        tells a class, and empty where it tells only a place.
     """
     lines = lines_of(text[:MAX_TEXT])
     bare = "\n".join(lines)

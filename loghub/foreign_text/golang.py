@@ -110,4 +110,4 @@ def _frame(call: str, file: str, line: str, own: str) -> dict[str, Any]:
         or "/vendor/" in file
         or bool(own and host and host[1] != own)
     )
-    return frame(file, function or package, line, in_app=not library)
+    return frame(file, function or package, line, in_app=not library, module=package)
