@@ -1,0 +1,212 @@
+"""A name and its value in a text: ``password=x``, ``"token": "x"``, ``--secret x``, headers, code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from loghub.scrub.size import MAX_VALUE_CHARS
+from loghub.scrub.texts import MARK, any_of, listed, lower
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_COLOUR = r"(?:(?:\x1b|\\x1b|\\033|\\u001b)\[[0-9;]{0,9}m)*"
+_COLOUR_END = re.compile(r"[0-9]{0,3}m")
+_AFTER_NAME = (
+    r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|(?:%5b)?%5d)" + _COLOUR + r"(?P<op>[ \t]{0,8}(?:"
+    # a name with its type
+    r":[ \t]{0,4}[\w.]{1,40}+(?:\[[\w., |]{0,40}\])?(?:[ \t]?\|[ \t]?none)?[ \t]{0,4}=(?=[ \t]{0,4}[\"'])"
+    r"|:[ \t]{0,4}(?:str|bytes|int|any)[ \t]{0,4}=(?!=)"
+    r"|=>|:=|[=!]=|=|:(?!//)|%3d|%3a)|,|>|[ \t]{1,4}(?=[\"']))[ \t]{0,8}(?:%22)?" + _COLOUR
+)
+_QUOTED = re.compile(
+    r"[bBrRuUfF]{0,2}(?:(\"\"\"|''')(?P<triple>.*?)(?:\1|\Z)"
+    r"|(\\{1,3}[\"'])(?P<escaped>(?:(?!\3)[^\n])*+)"
+    r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n]|(?<=\\\\)\5(?=\w))*+))",
+    re.DOTALL,
+)
+# Closing and parting characters belong to a bare value only where it goes on behind them.
+_BARE = re.compile(
+    r"(?:(?!%2[26])[^\s,;&\"'<>()\[\]{}|\\\x1b]"
+    rf"|(?<!{MARK})(?!\\[nrt])"
+    r"[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=))++"
+)
+_SCHEME = re.compile(
+    r"(?:(?P<whole>digest|oauth|hawk|signature|aws4-hmac-sha256)"
+    r"|bearer|basic|token|negotiate|ntlm|api-?key|key|bot|jwt|googlelogin)(?:[ \t]{1,4}|%20)",
+    re.IGNORECASE,
+)
+_TO_LINE_END = re.compile(r"[^\n\r\\]+")
+_COOKIES = re.compile(r"[\w.%-]{1,128}(?:=\"[^\"\n\r\\]*\"|[^\n\r\"'\\])*+")
+_OPTION = re.compile(
+    r"(?P<before>--(?P<name>[A-Za-z][\w-]{0,62}+)(?:[ \t]{1,4}|[\"'],[ \t]{0,4}[bu]?(?=[\"']))[\"']?)"
+    r"(?P<value>(?<=\")[^\"\n]+|(?<=')[^'\n]+|[^\s\"',\]-][^\s\"',\]]*)"
+)
+# Masked already, or a place where a value will be put.
+MASKED = re.compile(
+    r"[*•.#_-]+|[xX]{3,}|<[A-Za-z _-]{0,40}>|\{[\w.!:\[\]]{0,80}\}|\$\{?\w{1,64}\}?"
+    rf"|%(?:\(\w{{1,64}}\))?[sdr]|\?|:\w{{1,64}}|{MARK}+"
+)
+_NO_VALUE = listed("none null true false undefined nil nan [] {} () str bytes secretstr")
+_PROSE = listed(
+    """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
+    found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
+    rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your"""
+)
+_STRONG = re.compile(r"passw|passph|passc|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE)
+_FILE_LINE = re.compile(r"[ |+]*File \"")
+KEY_OF = re.compile(r"(?:access|account|api|auth|encryption|master|private|secret|signing)[ _-]?\Z")
+_CODE_OPS = listed("= == != : :=")
+
+
+def _name_start(low: str, last: int) -> int:
+    """Return where the name begins of which a part begins at `last`; the end of a colour is no part of it."""
+    at, least = last, max(0, last - 64)
+    while at > least and (low[at - 1].isalnum() or low[at - 1] in "_-"):
+        at -= 1
+    colour = _COLOUR_END.match(low, at, last) if low[at - 1 : at] in {"[", ";"} else None
+    return colour.end() if colour else at
+
+
+def _is_code(text: str, at: int) -> bool:
+    """Tell whether `at` is in the source line of a frame in a traceback."""
+    start = text.rfind("\n", max(0, at - MAX_VALUE_CHARS), at)
+    before = text.rfind("\n", max(0, start - MAX_VALUE_CHARS), max(0, start)) + 1
+    return start > 0 and bool(_FILE_LINE.match(text, before))
+
+
+def _outside_quotes(text: str, at: int, *, name_is_quoted: bool) -> bool:
+    """Tell whether the name at `at` of a source line is outside of any string literal but its own."""
+    left = text[text.rfind("\n", 0, at) + 1 : at - name_is_quoted]
+    return not (left.count('"') % 2 or left.count("'") % 2)
+
+
+def _container_end(text: str, at: int) -> int | None:
+    """Return where the bracket at `at` closes, or None where it does not close soon."""
+    depth = 0
+    for place in range(at, min(len(text), at + MAX_VALUE_CHARS)):
+        depth += (text[place] in "[{(") - (text[place] in ")}]")
+        if not depth:
+            return place + 1
+    return None
+
+
+class _Named:
+    """The name of a secret in a text: where its value is, and whether it has one."""
+
+    def __init__(self, text: str, found: re.Match[str], start: int) -> None:
+        self.text = text
+        self.found = found
+        self.start = start
+        self.name = text[start : found.end("rest")].lower()
+        self.op = found["op"].strip()
+        self.before = text[start - 1 : start]
+
+    def value(self, *, code: bool) -> tuple[int, int] | None:
+        """Return the place of the secret, or None; in `code` a bare value is an expression, not a secret."""
+        if not self._joined():
+            return None
+        at = self.found.end()
+        quoted = _QUOTED.match(self.text, at)
+        if quoted:
+            start, end = self._without_scheme(*quoted.span(str(quoted.lastgroup)), quoted=True)
+        elif code and self.op in _CODE_OPS and not self.text[at : at + 1].isdigit():
+            return None
+        else:
+            start, end = self._bare(at)
+        loose = not quoted and self.op == ":"
+        return None if self._innocent(self.text[start:end], loose=loose, scheme=start > at + 1) else (start, end)
+
+    def _joined(self) -> bool:
+        """Tell whether what stands between name and value joins them."""
+        if self.op == "":  # password 'hunter2'
+            return "passw" in self.name
+        if self.op == ",":  # ("password", "hunter2")
+            return bool(self.found["end"]) and self.text[: self.start].rstrip("b\"'")[-1:] == "("
+        if self.op == ">":  # <password>hunter2</password>
+            return self.before == "<"
+        if self.op == ":" and self.before in {"/", ".", ":"}:  # a path, or the name of a logger
+            return self.before == "." and bool(_STRONG.search(self.name))
+        return True
+
+    def _bare(self, at: int) -> tuple[int, int]:
+        opener = self.text[at : at + 1]
+        if opener in {"[", "{"} or (self.op == "=" and opener == "("):
+            return at, self._bare_end(_container_end(self.text, at) or at + MAX_VALUE_CHARS)
+        cookies = _COOKIES.match(self.text, at) if "cookie" in self.name else None
+        if cookies and "=" in cookies[0]:
+            return at, self._bare_end(cookies.end())
+        start, end = self._without_scheme(at, self._bare_end(at), quoted=False)
+        if end > start and self.text[end : end + 1] in {"(", "[", "{"}:  # Basic('bob', 'hunter2')
+            end = self._bare_end(_container_end(self.text, end) or end)
+        return start, end
+
+    def _bare_end(self, at: int) -> int:
+        more = _BARE.match(self.text, at)
+        return more.end() if more else at
+
+    def _without_scheme(self, start: int, end: int, *, quoted: bool) -> tuple[int, int]:
+        """Leave ``Bearer`` and its kind readable."""
+        scheme = _SCHEME.match(self.text, start)
+        if not scheme or (quoted and scheme.end() > end):
+            return start, end
+        if quoted:
+            return scheme.end(), end
+        rest = (_TO_LINE_END if scheme["whole"] else _BARE).match(self.text, scheme.end())
+        return rest.span() if rest else (end, end)
+
+    def _innocent(self, value: str, *, loose: bool, scheme: bool) -> bool:
+        """Tell whether `value` is no secret; after a `loose` colon, and no `scheme`, prose may stand."""
+        low = value.strip().lower()
+        if not low or low in _NO_VALUE or low.rstrip("):,") in _NO_VALUE or MASKED.fullmatch(value):
+            return True
+        strong = bool(_STRONG.search(self.name))
+        if low.isdigit() and len(low) <= 5 and not strong and "pin" not in self.name:
+            return True  # a count or a place
+        if not loose:
+            return False
+        return low.rstrip(".,!") in _PROSE or not (strong or scheme or len(low) > 12 or not low.isalpha())
+
+
+def names_pattern(stems: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern, for small letters, of a name with one of `stems` and of what joins it to its value."""
+    return re.compile(any_of(dict.fromkeys(stems, "")) + _AFTER_NAME)
+
+
+def replace_named(
+    text: str, pattern: re.Pattern[str], is_secret: Callable[[str], bool], found: list[str], *, code: bool
+) -> str:
+    """Replace the values beside secret names, and add them to `found`; `code` says that `text` is a source line."""
+    low = lower(text)
+    kept: list[str] = []
+    done = 0
+    for match in pattern.finditer(low):
+        start = _name_start(low, match.start())
+        filtered = match.start() < done or text.startswith(MARK, match.end())
+        if filtered or not (is_secret(text[start : match.end("rest")]) or _is_key_of(low, start, match.end("rest"))):
+            continue
+        in_code = (code or _is_code(text, start)) and _outside_quotes(
+            text, start, name_is_quoted=match["end"][:1] in {"'", '"'}
+        )
+        span = _Named(text, match, start).value(code=in_code)
+        if span:
+            kept += [text[done : span[0]], MARK]
+            done = span[1]
+            found.append(text[span[0] : span[1]])
+    return "".join(kept) + text[done:] if kept else text
+
+
+def _is_key_of(low: str, start: int, end: int) -> bool:
+    """Tell whether the name is `key`, and what stands before it says of what: ``API key: ...``."""
+    return low[start:end] == "key" and bool(KEY_OF.search(low, max(0, start - 12), start))
+
+
+def replace_options(text: str, is_secret: Callable[[str], bool]) -> str:
+    """Replace the values of secret options in command lines: ``--password x``, ``['--password', 'x']``."""
+
+    def replaced(found: re.Match[str]) -> str:
+        hidden = is_secret(found["name"]) and not MASKED.fullmatch(found["value"])
+        return found["before"] + MARK if hidden else found[0]
+
+    return _OPTION.sub(replaced, text)
