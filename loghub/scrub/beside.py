@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from loghub.scrub.masked import MASKED, stands_for
 from loghub.scrub.size import MAX_VALUE_CHARS
 from loghub.scrub.texts import MARK, any_of, listed, lower
 
@@ -39,15 +40,6 @@ _SCHEME = re.compile(
 )
 _TO_LINE_END = re.compile(r"[^\n\r\\]+")
 _COOKIES = re.compile(r"[\w.%-]{1,128}(?:=\"[^\"\n\r\\]*\"|[^\n\r\"'\\])*+")
-_OPTION = re.compile(
-    r"(?P<before>--(?P<name>[A-Za-z][\w-]{0,62}+)(?:[ \t]{1,4}|[\"'],[ \t]{0,4}[bu]?(?=[\"']))[\"']?)"
-    r"(?P<value>(?<=\")[^\"\n]+|(?<=')[^'\n]+|[^\s\"',\]-][^\s\"',\]]*)"
-)
-# Masked already, or a place where a value will be put.
-MASKED = re.compile(
-    r"[*•.#_-]+|[xX]{3,}|<[A-Za-z _-]{0,40}>|\{[\w.!:\[\]]{0,80}\}|\$\{?\w{1,64}\}?"
-    rf"|%(?:\(\w{{1,64}}\))?[sdr]|\?|:\w{{1,64}}|{MARK}+"
-)
 _NO_VALUE = listed("none null true false undefined nil nan [] {} () str bytes secretstr")
 _PROSE = listed(
     """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
@@ -57,6 +49,7 @@ _PROSE = listed(
 _STRONG = re.compile(r"passw|passph|passc|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE)
 _FILE_LINE = re.compile(r"[ |+]*File \"")
 KEY_OF = re.compile(r"(?:access|account|api|auth|encryption|master|private|secret|signing)[ _-]?\Z")
+_QUOTE = re.compile(r"[\"']")
 _CODE_OPS = listed("= == != : :=")
 
 
@@ -76,10 +69,13 @@ def _is_code(text: str, at: int) -> bool:
     return start > 0 and bool(_FILE_LINE.match(text, before))
 
 
-def _outside_quotes(text: str, at: int, *, name_is_quoted: bool) -> bool:
-    """Tell whether the name at `at` of a source line is outside of any string literal but its own."""
-    left = text[text.rfind("\n", 0, at) + 1 : at - name_is_quoted]
-    return not (left.count('"') % 2 or left.count("'") % 2)
+def _open_quote(text: str, at: int) -> str:
+    """Return the quote of the string literal that `at` of a source line is in, or nothing."""
+    quote = ""
+    for found in _QUOTE.finditer(text, max(text.rfind("\n", 0, at) + 1, at - MAX_VALUE_CHARS), at):
+        if not quote or found[0] == quote:
+            quote = "" if quote else found[0]
+    return quote
 
 
 def _container_end(text: str, at: int) -> int | None:
@@ -159,7 +155,13 @@ class _Named:
     def _innocent(self, value: str, *, loose: bool, scheme: bool) -> bool:
         """Tell whether `value` is no secret; after a `loose` colon, and no `scheme`, prose may stand."""
         low = value.strip().lower()
-        if not low or low in _NO_VALUE or low.rstrip("):,") in _NO_VALUE or MASKED.fullmatch(value):
+        if (
+            not low
+            or low in _NO_VALUE
+            or low.rstrip("):,") in _NO_VALUE
+            or MASKED.fullmatch(value)
+            or stands_for(value, self.name)
+        ):
             return True
         strong = bool(_STRONG.search(self.name))
         if low.isdigit() and len(low) <= 5 and not strong and "pin" not in self.name:
@@ -186,10 +188,11 @@ def replace_named(
         filtered = match.start() < done or text.startswith(MARK, match.end())
         if filtered or not (is_secret(text[start : match.end("rest")]) or _is_key_of(low, start, match.end("rest"))):
             continue
-        in_code = (code or _is_code(text, start)) and _outside_quotes(
-            text, start, name_is_quoted=match["end"][:1] in {"'", '"'}
-        )
-        span = _Named(text, match, start).value(code=in_code)
+        in_code = code or _is_code(text, start)
+        quote = _open_quote(text, start - (match["end"][:1] in {"'", '"'})) if in_code else ""
+        if quote and text.startswith(quote, match.end()):
+            continue  # "password=" + password: the literal ends here
+        span = _Named(text, match, start).value(code=in_code and not quote)
         if span:
             kept += [text[done : span[0]], MARK]
             done = span[1]
@@ -200,13 +203,3 @@ def replace_named(
 def _is_key_of(low: str, start: int, end: int) -> bool:
     """Tell whether the name is `key`, and what stands before it says of what: ``API key: ...``."""
     return low[start:end] == "key" and bool(KEY_OF.search(low, max(0, start - 12), start))
-
-
-def replace_options(text: str, is_secret: Callable[[str], bool]) -> str:
-    """Replace the values of secret options in command lines: ``--password x``, ``['--password', 'x']``."""
-
-    def replaced(found: re.Match[str]) -> str:
-        hidden = is_secret(found["name"]) and not MASKED.fullmatch(found["value"])
-        return found["before"] + MARK if hidden else found[0]
-
-    return _OPTION.sub(replaced, text)

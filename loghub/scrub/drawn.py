@@ -18,7 +18,7 @@ _NEAR = re.compile(
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def _looks_random(value: str, *, strict: bool) -> bool:
+def looks_random(value: str, *, strict: bool) -> bool:
     """Tell whether `value` was drawn, not written; `strict` leaves hashes and UUIDs alone."""
     digits = sum(map(str.isdigit, value))
     if not digits or digits == len(value) or value.startswith("/"):
@@ -53,7 +53,7 @@ def replace_random(text: str) -> str:
         start, end = near.span("value")
         before = low[max(0, near.start() - 12) : near.start()]
         strict = near["word"] == "key" and not KEY_OF.search(before)
-        if start >= done and _looks_random(text[start:end], strict=strict):
+        if start >= done and looks_random(text[start:end], strict=strict):
             kept += [text[done:start], MARK]
             done = end
     return "".join(kept) + text[done:] if kept else text

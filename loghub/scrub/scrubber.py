@@ -7,16 +7,17 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from loghub.scrub.beside import names_pattern, replace_named, replace_options
+from loghub.scrub.beside import names_pattern, replace_named
+from loghub.scrub.commands import replace_in_commands, replace_options
 from loghub.scrub.copying import Copy, last_words
 from loghub.scrub.drawn import BEARER, basic_or_bearer, replace_random
 from loghub.scrub.hints import HINTS, kind_of
 from loghub.scrub.names import STEMS, is_secret_name, words_of
 from loghub.scrub.patterns import read_extra, replace_pattern
-from loghub.scrub.shapes import CARD, PEM, SHAPES, card
+from loghub.scrub.shapes import CARD, PEM, card, shapes
 from loghub.scrub.size import MAX_REMEMBERED
 from loghub.scrub.texts import MARK, PLACEHOLDER, SURROGATE, SURROGATES, any_of, lower
-from loghub.scrub.urls import DSN_PASSWORD, HOOKS, QUERY, URL_PASSWORD, replace_passwords
+from loghub.scrub.urls import DSN_PASSWORD, HOOKS, QUERY, URL_PASSWORD, replace_passwords, replace_users
 from loghub.scrub.values import Values, environment_secrets
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ MAX_PASSES = 8  # until nothing changes; two are the rule
 _RULES: tuple[tuple[str, Callable[[str, list[str]], str]], ...] = (
     ("pem", lambda text, _: PEM.sub(MARK, text)),
     ("url", lambda text, found: replace_passwords(URL_PASSWORD, text, found)),
+    ("url", lambda text, _: replace_users(text)),
     ("dsn", lambda text, found: replace_passwords(DSN_PASSWORD, text, found)),
     ("query", lambda text, found: replace_passwords(QUERY, text, found)),
     ("hook", lambda text, found: replace_passwords(HOOKS, text, found)),
-    ("shape", lambda text, _: SHAPES.sub(MARK, text)),
+    ("shape", lambda text, _: shapes().sub(MARK, text)),
+    ("command", replace_in_commands),
 )
 
 
@@ -162,5 +165,5 @@ class Scrubber:
             text = BEARER.sub(basic_or_bearer, text)
             text = replace_random(text)
         if "option" in kinds:
-            text = replace_options(text, self.is_secret)
+            text = replace_options(text, self.is_secret, found)
         return CARD.sub(card, text) if "card" in kinds else text

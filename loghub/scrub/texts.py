@@ -40,7 +40,8 @@ def any_of(words: Mapping[str, str]) -> str:
         if word:
             tails.setdefault(word[0], {})[word[1:]] = after
     branches = [re.escape(first) + any_of(rest) for first, rest in sorted(tails.items())]
-    return f"(?:{'|'.join(branches + ends)})"
+    alternatives = branches + ends
+    return alternatives[0] if len(alternatives) == 1 and not ends else f"(?:{'|'.join(alternatives)})"
 
 
 def lower(text: str) -> str:

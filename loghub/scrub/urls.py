@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import urllib.parse
 
-from loghub.scrub.beside import MASKED
+from loghub.scrub.drawn import looks_random
+from loghub.scrub.masked import MASKED
 from loghub.scrub.texts import MARK
 
 HOOKS = re.compile(
@@ -13,11 +14,17 @@ HOOKS = re.compile(
     r"|\.webhook\.office\.com/webhookb2/)([^\s\"'<>)\\]+)",
     re.IGNORECASE,
 )
+# An authority ends at / ? #; passwords in home-made DSNs do not know that, but do not look like a port.
 URL_PASSWORD = re.compile(
     r"(://[^\s/?#:@\"'<>\\\[]{0,256}:)"
     r"([^\s/?#\"'<>\\]{1,4096}(?=@)|(?!/|[0-9]{1,5}[/?#])[^\s\"'<>@\\]{1,64}(?=@))"
 )
-DSN_PASSWORD = re.compile(r"(?<![\w.-])([\w.-]{1,64}+:)([^\s:@/\"']{1,256}+)(?=@(?:tcp|unix|udp)\()")
+DSN_PASSWORD = re.compile(
+    r"(?<![\w.-])([\w.-]{1,64}+:)([^\s:@/\"']{1,256}+)(?=@(?:tcp|unix|udp)\()"
+    r"|(:thin:[\w.$#]{1,64}/)([^\s/@\"']{1,256}+)(?=@)"
+)
+# A token as the user: Sentry's DSN, a clone's address.
+_URL_USER = re.compile(r"(://)([\w%.~-]{20,512}+)(?=@|:[^\s/@\"'<>]{0,256}+@)")
 # Names that mean a secret only in the query of a URL, and only with a long value.
 QUERY = re.compile(
     r"([?&](?:sig|signature|code|key|auth|sid|x-amz-signature|x-goog-signature)=)([^\s&\"'<>#\\]{16,}+)", re.IGNORECASE
@@ -25,12 +32,18 @@ QUERY = re.compile(
 
 
 def replace_passwords(pattern: re.Pattern[str], text: str, found: list[str]) -> str:
-    """Replace the second group of `pattern`, unless it is masked already."""
+    """Replace the last group of `pattern`, unless it is masked already, and add it to `found`."""
 
     def replaced(match: re.Match[str]) -> str:
-        if MASKED.fullmatch(match[2]):
+        password = match[match.lastindex or 0]
+        if MASKED.fullmatch(password):
             return match[0]
-        found.extend((match[2], urllib.parse.unquote(match[2])))
-        return match[1] + MARK
+        found.extend((password, urllib.parse.unquote(password)))
+        return match[0].removesuffix(password) + MARK
 
     return pattern.sub(replaced, text)
+
+
+def replace_users(text: str) -> str:
+    """Replace tokens that stand where the user of a URL stands."""
+    return _URL_USER.sub(lambda match: match[1] + MARK if looks_random(match[2], strict=False) else match[0], text)
