@@ -49,6 +49,7 @@ _PROSE = listed(
 _STRONG = re.compile(r"passw|passph|passc|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE)
 _FILE_LINE = re.compile(r"[ |+]*File \"")
 KEY_OF = re.compile(r"(?:access|account|api|auth|encryption|master|private|secret|signing)[ _-]?\Z")
+_LETTER_AND_DIGIT = re.compile(r"[a-z][^\s/]{0,64}?[0-9]|[0-9][^\s/]{0,64}?[a-z]")
 _QUOTE = re.compile(r"[\"']")
 _CODE_OPS = listed("= == != : :=")
 
@@ -122,9 +123,14 @@ class _Named:
             return bool(self.found["end"]) and self.text[: self.start].rstrip("b\"'")[-1:] == "("
         if self.op == ">":  # <password>hunter2</password>
             return self.before == "<"
-        if self.op == ":" and self.before in {"/", ".", ":"}:  # a path, or the name of a logger
-            return self.before == "." and bool(_STRONG.search(self.name))
         return True
+
+    @property
+    def _ends_a_path(self) -> bool:
+        """Whether it may be the end of a path or of a logger's name, and what follows a sentence about it."""
+        if self.op != ":" or self.before not in {"/", ".", ":"}:
+            return False
+        return self.before != "." or not _STRONG.search(self.name)
 
     def _bare(self, at: int) -> tuple[int, int]:
         opener = self.text[at : at + 1]
@@ -166,6 +172,8 @@ class _Named:
         strong = bool(_STRONG.search(self.name))
         if low.isdigit() and len(low) <= 5 and not strong and "pin" not in self.name:
             return True  # a count or a place
+        if self._ends_a_path and not (_LETTER_AND_DIGIT.search(low) or "=" in low):
+            return True
         if not loose:
             return False
         return low.rstrip(".,!") in _PROSE or not (strong or scheme or len(low) > 12 or not low.isalpha())

@@ -56,7 +56,7 @@ _FAMILIES = {
     "keytool": ("keytool|jarsigner", _after("-storepass", "-keypass", "-srcstorepass", "-deststorepass")),
 }
 _COMMAND = re.compile(
-    rf"(?<![\w.-])(?:{'|'.join(f'(?P<_{family}>{names})' for family, (names, _) in _FAMILIES.items())})"
+    rf"(?<![\w-])(?:{'|'.join(f'(?P<_{family}>{names})' for family, (names, _) in _FAMILIES.items())})"
     r"(?:\.exe)?(?=[ \t\"'\x1e])"
 )
 
@@ -76,9 +76,9 @@ COMMAND_HINTS = (
     *(f"{word}{gap}-" for word in _COMMON for gap in _GAPS),
 )
 _LINE_END = re.compile(r"(?<!\\)\n")
-_OPTION = re.compile(
-    rf"--?(?P<name>[A-Za-z][\w-]{{0,62}}+){_GAP}"
-    r"(?:\"(?P<double>[^\"\n]+)|'(?P<single>[^'\n]+)|(?<=\x1e)(?P<whole>[^\x1e]+)|(?P<plain>[^\s\"',\]-][^\s\"',\]]*))"
+_OPTION = re.compile(rf"--?(?P<name>[A-Za-z][\w-]{{0,62}}+){_GAP}")
+_ARGUMENT = re.compile(
+    r"\"(?P<double>[^\"\n]+)|'(?P<single>[^'\n]+)|(?<=\x1e)(?P<whole>[^\x1e]+)|(?P<plain>[^\s\"',\]-][^\s\"',\]]*)"
 )
 
 
@@ -104,8 +104,12 @@ def replace_in_commands(text: str, found: list[str]) -> str:
 
 def replace_options(text: str, is_secret: Callable[[str], bool], found: list[str]) -> str:
     """Replace the values of options with secret names: ``--password x``, ``['--password', 'x']``."""
-    spans = {_span(one): one["name"] for one in _OPTION.finditer(text) if is_secret(one["name"])}
-    return _replaced(text, {span for span, name in spans.items() if not stands_for(text[slice(*span)], name)}, found)
+    spans: set[tuple[int, int]] = set()
+    for option in _OPTION.finditer(text):
+        argument = _ARGUMENT.match(text, option.end()) if is_secret(option["name"]) else None
+        if argument and not stands_for(text[slice(*_span(argument))], option["name"]):
+            spans.add(_span(argument))
+    return _replaced(text, spans, found)
 
 
 def _replaced(text: str, spans: set[tuple[int, int]], found: list[str]) -> str:

@@ -267,9 +267,17 @@ class Copy:
         if type(entries) is tuple and len(entries) == 2 and self.is_key(entries[0]):
             return [self.value(entries[0], depth), self.hidden(entries[1])]
         copied = [self.value(entry, depth) for entry in islice(iter(entries), MAX_ENTRIES)]
+        if len(copied) > 1 and any(type(entry) is str and entry[:1] == "-" for entry in copied):
+            copied = self.command(copied)
         if len(entries) > len(copied):
             copied.append(f"{CUT} ({len(entries) - len(copied)} more)")
         return copied
+
+    def command(self, copied: list[Any]) -> list[Any]:
+        """Hide what the arguments of a command are together: a password after its option."""
+        told = [entry if type(entry) is str else "" for entry in copied]
+        clean = self.scrubber.command(told, self.found)
+        return [new if old else entry for entry, old, new in zip(copied, told, clean, strict=True)]
 
     def is_key(self, value: Any) -> bool:
         """Tell whether the first of two is the name of a secret."""

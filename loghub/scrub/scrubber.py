@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from loghub.scrub.beside import names_pattern, replace_named
-from loghub.scrub.commands import replace_in_commands, replace_options
+from loghub.scrub.commands import SEPARATOR, replace_in_commands, replace_options
 from loghub.scrub.copying import Copy, last_words
 from loghub.scrub.drawn import BEARER, basic_or_bearer, replace_random
 from loghub.scrub.hints import HINTS, kind_of
@@ -143,6 +143,12 @@ class Scrubber:
             if after == before:
                 break
         return after.replace(MARK, PLACEHOLDER)
+
+    def command(self, arguments: list[str], found: list[str]) -> list[str]:
+        """Replace the secrets that the arguments of a command are together; alone they were looked at already."""
+        joined = replace_in_commands(SEPARATOR.join(arguments), found)
+        clean = replace_options(joined, self.is_secret, found).replace(MARK, PLACEHOLDER).split(SEPARATOR)
+        return clean if len(clean) == len(arguments) else [PLACEHOLDER] * len(arguments)
 
     def _once(self, text: str, values: Values, found: list[str], *, code: bool) -> str:
         low = lower(text)

@@ -14,8 +14,11 @@ import json
 import random
 import string
 import urllib.parse
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEED = 20_261_112
 EACH = 10
@@ -133,6 +136,11 @@ def low_entropy(rng):
     return f"{word(rng, 5)}{rng.randrange(10)}"
 
 
+def signature(rng):
+    """Return a signature as it stands in a query."""
+    return urllib.parse.quote(drawn(B64, 43)(rng) + "=", safe="")
+
+
 def jwt(rng):
     """Return a signed token with a subject of its own."""
     head = {"alg": rng.choice(["HS256", "RS256", "ES256"]), "typ": "JWT"}
@@ -200,6 +208,8 @@ AWS = "docs.aws.amazon.com: IAM identifiers; managing access keys"
 AZURE = "learn.microsoft.com: Configure Azure Storage connection strings; account and service SAS"
 HTTP = "RFC 9110 section 11; RFC 7617, 6750, 7616; RFC 6265"
 URLS = "RFC 3986 section 3.2.1, and the manual of each driver"
+MYSQL = "dev.mysql.com: Connecting to the server using command options"
+CURL = "curl.se/docs/manpage.html"
 SHELL = "the manual page of each command"
 
 KINDS = [
@@ -262,7 +272,7 @@ KINDS = [
                "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey={};EndpointSuffix=core.windows.net",
                "Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey={}",
                "AZURE_STORAGE_ACCOUNT_KEY={}", known_as="account_key"),
-    given_away("Azure shared access signature", AZURE, lambda rng: urllib.parse.quote(drawn(B64, 43)(rng) + "=", safe=""),
+    given_away("Azure shared access signature", AZURE, signature,
                "https://shop.blob.core.windows.net/c/a?sv=2022-11-02&ss=b&se=2026-12-01T00:00:00Z&sp=r&sig={}",
                "SharedAccessSignature=sv=2022-11-02&sp=rl&se=2026-12-01&sig={}", known_as="sas_token"),
     issued("Azure client secret", "learn.microsoft.com: Microsoft Entra application credentials",
@@ -294,7 +304,8 @@ KINDS = [
     issued("Databricks", "docs.databricks.com: Personal access tokens", drawn(HEX, 32, "dapi"), "databricks_token",
            "dapi"),
     issued("HashiCorp Vault", "developer.hashicorp.com: Tokens",
-           one_of(drawn(B62, 24, "hvs" + "."), drawn(URL64, 95, "hvs" + ".CAESI"), drawn(URL64, 150, "hvb" + ".AAAAAQ")),
+           one_of(drawn(B62, 24, "hvs" + "."), drawn(URL64, 95, "hvs" + ".CAESI"),
+                  drawn(URL64, 150, "hvb" + ".AAAAAQ")),
            "vault_token"),
     issued("Grafana", "grafana.com/docs: Service accounts",
            joined("glsa" + "_", drawn(B62, 32), "_", drawn(HEX, 8)), "grafana_token", "glsa_"),
@@ -324,7 +335,7 @@ KINDS = [
            one_of(joined("PMAK" + "-", drawn(HEX, 24), "-", drawn(HEX, 34)),
                   joined("pat", drawn(B62, 14), ".", drawn(HEX, 64)), drawn(URL64, 40, "figd" + "_"),
                   drawn(B62, 43, "dp" + ".pt."))),
-    issued("CircleCI, Netlify, Supabase, RubyGems", "circleci.com/docs, docs.netlify.com, supabase.com/docs, rubygems.org",
+    issued("CircleCI, Netlify, Supabase, RubyGems", "what each says about its tokens",
            one_of(joined("CCIPAT" + "_", drawn(B62, 22), "_", drawn(HEX, 40)), drawn(B62, 36, "nfp" + "_"),
                   drawn(HEX, 40, "sbp" + "_"), drawn(HEX, 48, "rubygems" + "_"))),
     issued("age identity", "age-encryption.org/v1: X25519 identities",
@@ -374,20 +385,21 @@ KINDS = [
                "deploy --password={} --dry-run", "['deploy', '--api-token', '{}', '--verbose']",
                "Command '['vault', 'login', '--token={}']' returned non-zero exit status 2.",
                'deploy --db-password "{}"'),
-    given_away("mysql -p", "dev.mysql.com: Connecting using command options", password, "mysql -u root -p{} shop",
+    given_away("mysql -p", MYSQL, password, "mysql -u root -p{} shop",
                "Command '['mysqldump', '-h', 'db', '-uroot', '-p{}', 'shop']' returned non-zero exit status 2.",
                "/usr/bin/mariadb -p{} -e 'select 1'"),
-    given_away("curl -u", "curl.se/docs/manpage.html", password, "curl -s -u shop:{} https://api.example/x",
+    given_away("curl -u", CURL, password, "curl -s -u shop:{} https://api.example/x",
                "curl --user shop:{} https://api.example/x", "['curl', '-u', 'shop:{}', 'https://api.example']"),
     given_away("variable before a command", SHELL, password, "PGPASSWORD={} psql -h db shop",
                "env MYSQL_PWD={} mysql shop", "DB_PASS='{}' ./deploy.sh", "export API_SECRET={}"),
-    given_away("sshpass and others", SHELL, password, "sshpass -p {} ssh bob@db", "['sshpass', '-p', '{}', 'ssh', 'db']",
+    given_away("sshpass and others", SHELL, password, "sshpass -p {} ssh bob@db",
+               "['sshpass', '-p', '{}', 'ssh', 'db']",
                "redis-cli -h cache -a {} ping", "docker login -u shop -p {} registry.example",
                "ldapsearch -D cn=admin -w {} -b dc=example", "openssl rsa -passin pass:{} -in k.pem"),
     given_away("by its name", "what programs call their secrets", low_entropy, "db_password: {}",
                '{{"user": "bob", "apiSecret": "{}"}}', "connect(user='bob', passwd='{}')", "<password>{}</password>",
                "GET /reset?user=7&access_token={}&x=1", "X-Api-Key: {}", "client_secret={}", "login with password '{}'",
-               "'DB-PASSWORD' => '{}'", "passphrase = \"{}\"", known_as="dbPassword"),
+               "'DB-PASSWORD' => '{}'", 'passphrase = "{}"', known_as="dbPassword"),
     given_away("drawn, beside a word", "the issue's own: long high-entropy values", drawn(B62, 32),
                "invalid API key {} for tenant 7", "token rejected: {}", "your secret is {}", "got token <{}>",
                "using credentials {} (expired)", known_as="token"),
