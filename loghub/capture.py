@@ -19,7 +19,7 @@ import uuid
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
-from loghub import codepath, fingerprint
+from loghub import codepath, complaint, fingerprint
 from loghub.codepath import CodePath, make_room, reachable, steps
 from loghub.copies import Copies
 from loghub.description import (
@@ -368,7 +368,7 @@ class Capture:
         cause = current_cause()
         if cause not in self._complaints and logging.lastResort is not None:
             self._complaints.add(cause)
-            logging.lastResort.handleError(record)
+            complaint.tell(record)
 
 
 def current_cause() -> tuple[Any, ...]:

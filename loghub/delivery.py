@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loghub import backoff, capture, env, journal
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.ledger.protocol import Outcome
+from loghub.scrub.own import clean
 from loghub.sighting import FIELD
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ log = logging.getLogger(capture.OWN_LOGGER)
 def tell(level: int, text: str) -> None:
     """Log a line of loghub's own life."""
     log.disabled = False  # dictConfig disables loggers that it does not name, unless told otherwise
-    log.log(level, "Error reporter: %s", text)
+    log.log(level, "Error reporter: %s", clean(text))
 
 
 class LeaseLostError(DeliveryError):
@@ -221,7 +222,7 @@ class Batch:
     def _settle(self, item: Item, state: Any, reason: str, due_at: float, attempts: int) -> None:
         self._open.pop(item.group.fingerprint, None)
         told = item.total if state == "done" else 0
-        outcome = Outcome(item.group.fingerprint, state, told, reason, due_at, attempts, item.memory)
+        outcome = Outcome(item.group.fingerprint, state, told, clean(reason), due_at, attempts, item.memory)
         self._ledger.settle(self.destination, [outcome], self.now())
 
 

@@ -17,6 +17,7 @@ from loghub.errors import OptionValueError
 from loghub.fingerprint import VERSION, VERSIONS
 from loghub.release import find_release
 from loghub.scrub import Scrubber
+from loghub.scrub.own import clean, credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,7 +84,7 @@ class EventFilter(logging.Filter):
                 options.names(self, "in_app", in_app),
                 options.names(self, "not_in_app", not_in_app),
             ),
-            scrubber=Scrubber(_patterns(self, scrub), secrets=_own_secrets),
+            scrubber=Scrubber(_patterns(self, scrub), secrets=credentials),
             ignored=_ignore_rule(options.names(self, "ignore", ignore)),
             before_send=_callable(self, "before_send", before_send),
             sample=_sampler(self, sample_rate),
@@ -138,25 +139,6 @@ def in_container() -> bool:
     return any(map(os.path.exists, marks)) or "KUBERNETES_SERVICE_HOST" in os.environ
 
 
-def hide(secret: str) -> None:
-    """Have `secret`, a credential that a handler was given, replaced wherever an event holds it from now on.
-
-    The last few are kept: tokens change. A short one is not hidden, as it may be a word of the text.
-    """
-    global _hidden  # noqa: PLW0603 - a new tuple each time: other threads read it meanwhile
-    if len(secret) >= _MIN_HIDDEN_CHARS and secret not in _hidden:
-        _hidden = (secret, *_hidden[: _MAX_HIDDEN - 1])
-
-
-_MIN_HIDDEN_CHARS = 20  # GitHub's have 40 and more
-_MAX_HIDDEN = 16
-_hidden: tuple[str, ...] = ()
-
-
-def _own_secrets() -> list[str]:
-    return [*env.read_all("GITHUB_TOKEN", "GH_TOKEN"), *_hidden]
-
-
 def _text_or_none(owner: object, name: str, value: object) -> str | None:
     return None if value is None else options.text(owner, name, value)
 
@@ -176,7 +158,10 @@ def _callable(owner: object, name: str, value: Any) -> Callable[[Any], Any] | No
         except OptionValueError:
             raise
         except Exception as error:  # whatever importing the module raises
-            options.refuse(owner, name, value, f"the dotted name of a function ({type(error).__name__}: {error})")
+            why = type(error).__name__
+            if clean(value) == value:  # the error says it again, in pieces
+                why += f": {error}"
+            options.refuse(owner, name, value, f"the dotted name of a function ({why})")
     if found is not None and (not callable(found) or inspect.iscoroutinefunction(found)):
         options.refuse(owner, name, value, "the dotted name of a function that is not async")
     return found  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
+_MAX_REPR = 8_192
 _FALSE = frozenset({"false", "0", "no", "off"})
 
 
@@ -48,13 +49,16 @@ def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
 
 def refuse(owner: object, name: str, value: object, right: str) -> NoReturn:
     """Raise OptionValueError: `owner`'s option `name` cannot be `value`; `right` says what it can be."""
+    from loghub.scrub.own import clean, scrubber
+
     try:
-        shown = repr(value)
+        shown = "[Filtered]" if value and scrubber().is_secret(name) else clean(repr(value)[:_MAX_REPR])
     except Exception:
         shown = f"<unprintable {type(value).__name__} object>"
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     owner_name = owner if isinstance(owner, str) else type(owner).__name__
-    raise OptionValueError(f"{owner_name}: option {name!r} cannot be {shown}; it must be {right}.")
+    # What is being handled often holds the value: only what is said here is shown.
+    raise OptionValueError(f"{owner_name}: option {name!r} cannot be {shown}; it must be {clean(right)}.") from None
 
 
 def as_flag(value: object) -> bool | None:

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from loghub import delivery, filters
+from loghub import delivery
+from loghub.scrub import own
 
 _SEEN_BY_LOGHUB = ("GITHUB_", "GH_TOKEN", "LOGHUB_", "ERROR_REPORTING_", "KUBERNETES_")
 
@@ -23,7 +24,7 @@ def _isolated(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     monkeypatch.setenv("LOGHUB_HOME", str(folder / "home"))
-    monkeypatch.setattr(filters, "_hidden", ())
+    monkeypatch.setattr(own, "_held", ())
     monkeypatch.chdir(folder)
     yield
     _forget_homes()

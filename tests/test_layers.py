@@ -20,6 +20,7 @@ LAYERS = [
     ["scrub", "traceback_text", "foreign_text", "release", "clone", "release_order", "copies", "rendering", "rollover"],
     ["fingerprint"],
     ["description"],
+    ["complaint"],
     ["capture"],
     ["ledger.protocol", "journal"],
     ["ledger"],
@@ -34,6 +35,7 @@ LAYERS = [
 ]
 
 EXCEPTIONS = {
+    ("options", "scrub.own"): "a value that is refused may be a secret; imported when one is",
     ("cli", ""): "the version stands in the root, which loads nothing",
     ("cli.where", ""): "the public names, for the nearest right one",
     ("fingerprint", "filters"): "of_record asks the filter's defaults",

@@ -12,7 +12,7 @@ import re
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from loghub import delivery, env, options, sighting
+from loghub import complaint, delivery, env, options, sighting
 from loghub.capture import current_cause
 from loghub.filters import EventFilter, shared_capture
 from loghub.journal import mark_of
@@ -189,7 +189,7 @@ class ReportingHandler(logging.Handler):
         cause = current_cause()
         if cause not in self._complaints:
             self._complaints.add(cause)
-            super().handleError(record)
+            complaint.tell(record)
 
     def flush(self) -> None:
         """Deliver what waits, for at most `shutdown_timeout` seconds."""

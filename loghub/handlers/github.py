@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, env, options
 from loghub.errors import DeliveryError, OptionValueError
-from loghub.filters import hide
 from loghub.github import access, lifecycle
 from loghub.github import issue as text
 from loghub.github.issue import Draft
 from loghub.github.lifecycle import state_of
 from loghub.handlers.base import OutboxHandler
+from loghub.scrub.own import hide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

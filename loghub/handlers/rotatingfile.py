@@ -343,6 +343,12 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             self._complaints.add(cause)
             self.handleError(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Do what logging does, without printing secrets."""
+        from loghub import complaint
+
+        complaint.tell(record)
+
     def _own_up(self) -> None:
         """Say in the log how many records are missing from it."""
         missing, self.unwritten = self.unwritten, 0
@@ -620,9 +626,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
                     self._retain()
         except Exception as error:  # nobody above: the backup stays as it is
             logging.getLogger("loghub").warning(
-                "Error reporter: a backup of %s could not be compressed and stays as it is: %s",
-                self.baseFilename,
-                error,
+                "Error reporter: %s",
+                _scrubber()(f"a backup of {self.baseFilename} could not be compressed and stays as it is: {error}"),
             )
 
     def _next_to_compress(self, tried: set[int]) -> Any:
@@ -783,6 +788,6 @@ def _mode_bits(owner: object, value: object) -> int | None:
 
 
 def _scrubber() -> Callable[[str], str]:
-    from loghub.scrub import Scrubber
+    from loghub.scrub.own import clean
 
-    return Scrubber().text
+    return clean

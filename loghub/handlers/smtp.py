@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from loghub import mail, options
 from loghub.errors import DeliveryError, OptionValueError, RefusedError
 from loghub.handlers.base import OutboxHandler
+from loghub.scrub.own import hide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +101,8 @@ class BatchingSMTPHandler(OutboxHandler):
         self.recipients = _addresses(self, "toaddrs", toaddrs)
         self.server = _server(self, mailhost, secure, credentials, timeout)
         if self.server:
+            if self.server.credentials:
+                hide(self.server.credentials[1])
             for name, value in (("fromaddr", fromaddr), ("toaddrs", self.recipients)):
                 if not value:
                     raise OptionValueError(f"{type(self).__name__}: with a mailhost, {name!r} must be set too.")

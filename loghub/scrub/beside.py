@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from loghub.scrub.masked import MASKED, stands_for
+from loghub.scrub.names import STEMS
 from loghub.scrub.size import MAX_VALUE_CHARS
 from loghub.scrub.texts import MARK, any_of, listed, lower
 
@@ -38,7 +39,7 @@ _SCHEME = re.compile(
     r"|bearer|basic|token|negotiate|ntlm|api-?key|key|bot|jwt|googlelogin)(?:[ \t]{1,4}|%20)",
     re.IGNORECASE,
 )
-_TO_LINE_END = re.compile(r"[^\n\r\\]+")
+_TO_LINE_END = re.compile(r"(?:[\w-]{1,40}=(?:\\{0,3}\"[^\"\\\n]*+\\{0,3}\"|[^\s,\"'\\]++),?[ \t]{0,4})++|[^\n\r\\]+")
 _COOKIES = re.compile(r"[\w.%-]{1,128}(?:=\"[^\"\n\r\\]*\"|[^\n\r\"'\\])*+")
 _NO_VALUE = listed("none null true false undefined nil nan [] {} () str bytes secretstr")
 _PROSE = listed(
@@ -179,9 +180,13 @@ class _Named:
         return low.rstrip(".,!") in _PROSE or not (strong or scheme or len(low) > 12 or not low.isalpha())
 
 
-def names_pattern(stems: Iterable[str]) -> re.Pattern[str]:
-    """Return the pattern, for small letters, of a name with one of `stems` and of what joins it to its value."""
-    return re.compile(any_of(dict.fromkeys(stems, "")) + _AFTER_NAME)
+def names_pattern(more: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern, for small letters, of a secret name and of what joins it to its value.
+
+    Such a name holds a stem of loghub's own or one of `more`; ``key`` says something only after another word.
+    """
+    stems = dict.fromkeys(STEMS, "") | {"key": r"(?<=[\w -]key)"} | dict.fromkeys(more, "")
+    return re.compile(any_of(stems) + _AFTER_NAME)
 
 
 def replace_named(
@@ -210,4 +215,4 @@ def replace_named(
 
 def _is_key_of(low: str, start: int, end: int) -> bool:
     """Tell whether the name is `key`, and what stands before it says of what: ``API key: ...``."""
-    return low[start:end] == "key" and bool(KEY_OF.search(low, max(0, start - 12), start))
+    return low[start - 1 : end] == " key" and bool(KEY_OF.search(low, max(0, start - 12), start))

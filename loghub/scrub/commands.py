@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEPARATOR = "\x1e"
-_MAX_COMMAND_CHARS = 4_096
 
 _GAP = r"(?:[ \t]{1,8}|\\\n[ \t]{0,40}|[\"'],[ \t]{0,4}[bu]?(?=[\"'])|\x1e)"
 _BEFORE = r"(?:(?<=[ \t\x1e])|(?<=[ \t\[(,]['\"]))"  # an option begins an argument
-_VALUE = r"(?:\"(?P<double>[^\"\n]+)|'(?P<single>[^'\n]+)|(?<=\x1e)(?P<whole>[^\x1e]+)|(?P<plain>[^\s\"']+))"
+_LETTER = r"(?:[^\s\"'\\]|\\(?![nrt\"']))"  # of an argument without quotes; in JSON its quotes have a backslash
+_VALUE = (
+    r"(?:\\{0,3}\"(?P<double>[^\"\n\\]+)|\\{0,3}'(?P<single>[^'\n]+)|(?<=\x1e)(?P<whole>[^\x1e]+)"
+    rf"|(?P<plain>{_LETTER}+))"
+)
 
 
 def _after(*options: str, glue: str = "") -> str:
@@ -56,7 +59,7 @@ _FAMILIES = {
     "keytool": ("keytool|jarsigner", _after("-storepass", "-keypass", "-srcstorepass", "-deststorepass")),
 }
 _COMMAND = re.compile(
-    rf"(?<![\w-])(?:{'|'.join(f'(?P<_{family}>{names})' for family, (names, _) in _FAMILIES.items())})"
+    rf"(?:(?<![\w-])|(?<=\\[nrt]))(?:{'|'.join(f'(?P<_{family}>{names})' for family, (names, _) in _FAMILIES.items())})"
     r"(?:\.exe)?(?=[ \t\"'\x1e])"
 )
 
@@ -75,11 +78,9 @@ COMMAND_HINTS = (
     *("mongo", "rabbitmqadmin", "sqlcmd", "htpasswd", "sqlplus", "keytool", "jarsigner"),
     *(f"{word}{gap}-" for word in _COMMON for gap in _GAPS),
 )
-_LINE_END = re.compile(r"(?<!\\)\n")
+_LINE_END = re.compile(r"(?<!\\)\n|(?<!\\)\\n")
 _OPTION = re.compile(rf"--?(?P<name>[A-Za-z][\w-]{{0,62}}+){_GAP}")
-_ARGUMENT = re.compile(
-    r"\"(?P<double>[^\"\n]+)|'(?P<single>[^'\n]+)|(?<=\x1e)(?P<whole>[^\x1e]+)|(?P<plain>[^\s\"',\]-][^\s\"',\]]*)"
-)
+_ARGUMENT = re.compile(rf"(?![-\],]){_VALUE}")
 
 
 def _span(found: re.Match[str]) -> tuple[int, int]:
@@ -92,10 +93,12 @@ def replace_in_commands(text: str, found: list[str]) -> str:
     """Replace what the commands of `text` get as passwords, and add it to `found`."""
     spans: set[tuple[int, int]] = set()
     done: dict[str, int] = {}
+    end = -1
     for command in _COMMAND.finditer(text):
         name = (command.lastgroup or "_")[1:]
-        stop = _LINE_END.search(text, command.end(), command.end() + _MAX_COMMAND_CHARS)
-        end = stop.start() if stop else min(len(text), command.end() + _MAX_COMMAND_CHARS)
+        if end < command.end():
+            stop = _LINE_END.search(text, command.end())
+            end = stop.start() if stop else len(text)
         start = max(command.end(), done.get(name, 0))  # each place is looked at once for each family
         spans.update(_span(one) for one in _where(name).finditer(text, start, end))
         done[name] = end

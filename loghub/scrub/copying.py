@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from loghub.scrub.scrubber import Scrubber
 
 _FRAME_KEYS = frozenset(Frame.__annotations__)
+_LEAST_CARD = 10**12  # no card's number is shorter
 _SHORT_CHARS = 200  # what may be remembered as clean
 _FRAME_CHARS = 600  # the same of a frame in a traceback
 _SEQUENCES = (list, tuple)
@@ -183,7 +184,7 @@ class Copy:
         kind = type(value)
         if kind is str:
             return self.text(value)
-        if value is None or kind is bool:
+        if value is None or kind is bool or (kind is int and -_LEAST_CARD < value < _LEAST_CARD):
             return value
         if kind is Shared:
             return self.shared(value, lambda one: self.inside(one, depth, self.mapping))
@@ -211,7 +212,7 @@ class Copy:
         """Copy a whole number, which may be a card's."""
         if number.bit_length() > MAX_INT_BITS:
             return f"<int of {number.bit_length()} bits>"
-        if not 10**12 <= number < 10**19:  # no card has fewer digits, or more
+        if not _LEAST_CARD <= number < 10**19:  # no card has more digits
             return number
         text = str(number)
         return number if text in self.known[False] or self.clean(text) != PLACEHOLDER else PLACEHOLDER

@@ -14,7 +14,7 @@ from loghub.scrub.texts import any_of
 
 # What may follow the stem of a name, were it worth a look: an operator, or a digit on the same line.
 _NAME_FOLLOWS = r"(?=[\w-]{0,48}+(?:[\"'\])\\%]|[ \t]{0,8}[=:>\x1b]|[ \t][^\n0-9]{0,80}+[0-9]|[ \t]{1,4}[\"']))"
-_DIGITS_FOLLOW = r"[0-9]{3}(?:[0-9]{4}|[ -][0-9]{4})"
+_DIGITS_FOLLOW = r"[0-9]{3}(?:[0-9]{4}|(?=[ -][0-9]{4}))"
 _HINT_KINDS = {
     **dict.fromkeys((*STEMS, "basic", "aws"), "name"),
     **dict.fromkeys(("://",), "url"),

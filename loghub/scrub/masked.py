@@ -17,4 +17,5 @@ MASKED = re.compile(
 
 def stands_for(value: str, name: str) -> bool:
     """Tell whether `value` is what a usage text says for the value of an option `name`: ``--api-token TOKEN``."""
+    value = value.rstrip("])>,")
     return value.isupper() and value.lower().replace("_", "-") in name.lower().replace("_", "-")

@@ -12,7 +12,7 @@ from loghub.scrub.commands import SEPARATOR, replace_in_commands, replace_option
 from loghub.scrub.copying import Copy, last_words
 from loghub.scrub.drawn import BEARER, basic_or_bearer, replace_random
 from loghub.scrub.hints import HINTS, kind_of
-from loghub.scrub.names import STEMS, is_secret_name, words_of
+from loghub.scrub.names import is_secret_name, words_of
 from loghub.scrub.patterns import read_extra, replace_pattern
 from loghub.scrub.shapes import CARD, PEM, card, shapes
 from loghub.scrub.size import MAX_REMEMBERED
@@ -64,7 +64,7 @@ class Scrubber:
         self._extra_names = [words_of(name) for name in names]
         first_words = {words[0]: "" for words in self._extra_names}
         self._extra_hints = re.compile(any_of(first_words)) if names else None
-        self._named = names_pattern((*STEMS, *first_words))
+        self._named = names_pattern(first_words)
         self._own = secrets
         self._clock = clock
         self._look_again_at = -math.inf

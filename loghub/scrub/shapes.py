@@ -13,6 +13,7 @@ from loghub.scrub.texts import MARK, any_of
 
 _WORD = "A-Za-z0-9_-"
 _HEX = "[0-9a-f]"
+_START = rf"(?:(?<![{_WORD}])|(?<=\\[nrt]))"
 
 
 def _alone(start: str, rest: str) -> str:
@@ -88,9 +89,9 @@ def shapes() -> re.Pattern[str]:
                 any_of(_TOKENS),
                 rf"[MNO][{_WORD}]{{22,27}}\.[{_WORD}]{{6}}\.[{_WORD}]{{27,}}+",  # Discord
                 rf"(?<![0-9])[0-9]{{8,10}}:AA[{_WORD}]{{30,}}+",  # Telegram
-                r"(?<![A-Za-z0-9_~])[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,}+",  # Microsoft Entra
-                rf"(?<![{_WORD}]){_HEX}{{32}}-{_HEX}{{8}}-{_HEX}{{8}}(?![{_WORD}])",  # Mailgun
-                rf"(?<![{_WORD}]){_HEX}{{36}}NRAL(?![A-Za-z0-9])",  # New Relic
+                r"(?:(?<![A-Za-z0-9_~])|(?<=\\[nrt]))[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,}+",  # Microsoft Entra
+                rf"{_START}{_HEX}{{32}}-{_HEX}{{8}}-{_HEX}{{8}}(?![{_WORD}])",  # Mailgun
+                rf"{_START}{_HEX}{{36}}NRAL(?![A-Za-z0-9])",  # New Relic
                 rf"[A-Za-z0-9]{{14}}\.atlasv1\.[{_WORD}]{{50,}}+",  # Terraform
             )
         )
