@@ -12,10 +12,14 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import string
 import urllib.parse
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
+
+from loghub.scrub.texts import any_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -419,3 +423,23 @@ def plant(kinds=KINDS, seed=SEED):
 
 
 PLANTED = plant()
+
+
+@cache
+def _heads():
+    """Return how each form of each planted secret begins, with the forms; and a pattern that finds the beginnings."""
+    heads = {}
+    for one in PLANTED:
+        for form in one.forms:
+            raw = form.encode()
+            heads.setdefault(raw[:8], []).append((one, raw))
+    tree = any_of({head.decode("latin-1"): "" for head in heads})
+    return heads, re.compile(f"(?=({tree}))".encode("latin-1"))
+
+
+def left_in(output):
+    """Return which of PLANTED stand in `output`, looking through it once."""
+    raw = output if isinstance(output, bytes) else output.encode("utf-8", "surrogatepass")
+    heads, pattern = _heads()
+    hits = {one.secret: one for head in set(pattern.findall(raw)) for one, form in heads[head] if form in raw}
+    return list(hits.values())

@@ -1,0 +1,381 @@
+"""Nothing that loghub writes, sends, prints or raises holds a secret: each kind goes through every sink."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import logging.config
+import os
+import random
+import time
+from pathlib import Path
+from traceback import TracebackException
+
+import pytest
+from click.testing import CliRunner
+
+from loghub import delivery, filters
+from loghub.cli import main
+from loghub.errors import LoghubError
+from loghub.event import dumps
+from loghub.github.client import GitHubClient
+from loghub.handlers.github import GitHubIssueHandler
+from loghub.handlers.smtp import BatchingSMTPHandler
+from tests.channels import Told
+from tests.clock import Clock
+from tests.configurations import everything
+from tests.fakes.github import FakeGitHub
+from tests.fakes.smtp import FakeSMTP
+from tests.secrets.kinds import EACH, KINDS, PLANTED, drawn, left_in, plant
+
+REPO = "acme/shop"
+OWN = "own-Token4-" + "Zk3mPq8sVx1c"
+
+
+def of_kind(kind):
+    """Return the ten secrets of a kind."""
+    return [one for one in PLANTED if one.kind is kind]
+
+
+def charge(number, kind):
+    """Fail with nine secrets of a kind in what is logged, and the tenth in the class of the error."""
+    texts = [one.text for one in of_kind(kind)]
+    bug = type(f"Bug{number}", (ValueError,), {})
+    try:
+        try:
+            raise KeyError(texts[0])
+        except KeyError as cause:
+            error = bug(texts[1])
+            error.add_note(texts[2])
+            raise error from cause
+    except bug:
+        logging.getLogger("shop.cart").exception(
+            "charge failed: %s", texts[3],
+            extra={"detail": texts[4], "deep": [{"a": (texts[5],)}], "seen": {texts[6]: 1}, "url": texts[7]},
+        )  # fmt: skip
+
+
+def tell(number, kind):
+    """Log without an exception; the message is all there is."""
+    texts = [one.text for one in of_kind(kind)]
+    logging.getLogger(f"shop.kind{number}").error("told %s and %s", texts[8], texts[9])
+
+
+class Spoken(logging.Handler):
+    """Keeps loghub's own lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(self.format(record))
+
+
+def contents(folder):
+    """Return the names and bytes of all files below a folder."""
+    found = {}
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_file():
+            with contextlib.suppress(FileNotFoundError):
+                found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+@pytest.fixture(scope="module")
+def sinks(tmp_path_factory):
+    """Log every kind through all handlers, deliver, ask every verb; return what came out, by sink."""
+    folder = tmp_path_factory.mktemp("sinks")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HOME", str(folder))
+    patch.setenv("LOGHUB_HOME", str(folder / "home"))
+    patch.setattr(delivery, "stir", lambda **_: None)
+    patch.setattr(filters, "find_release", lambda *_: None)
+    patch.setattr(filters, "_shared", None)
+    spoken = Spoken()
+    own = logging.getLogger("loghub")
+    own.addHandler(spoken)
+    own.setLevel(logging.DEBUG)
+    out = {}
+    with FakeGitHub(REPO) as github, FakeSMTP() as smtp:
+        github.tokens[OWN] = github.tokens[github.token]
+        config = everything(folder, github=github.url, smtp=smtp.port, token=OWN, file={"scrub": True})
+        config["handlers"]["github"]["issues_per_hour"] = 1000
+        config["handlers"]["mail"]["capacity"] = 1000
+        config["filters"]["event"]["include_locals"] = True
+        config["loggers"] = {"loghub": {"level": "DEBUG"}}
+        logging.config.dictConfig(config)
+        own.addHandler(spoken)
+        for number, kind in enumerate(KINDS):
+            for _ in range(10):
+                charge(number, kind)
+            tell(number, kind)
+        logging.getLogger("shop").info("the token %s is fine", OWN)
+        out["journal"] = contents(folder / "home")
+        quick = next(one for one in logging.getLogger().handlers if isinstance(one, GitHubIssueHandler))
+        clock = Clock(time.time())
+        quick._client = GitHubClient(REPO, quick.token, quick.api_url, clock=clock, sleep=clock.sleep)
+        quick.home.now = clock
+        for _ in range(12):
+            clock.now += 600.0
+            quick.home.round(closing=True)
+        out["ledger"] = contents(folder / "home")
+        out["detail file"] = contents(folder / "errors")
+        out["log file"] = contents(folder / "logs")
+        out["issue"] = {"state": dumps(github.state()), "sent": "\n".join(str(one) for one in github.requests)}
+        out["mail"] = {
+            str(number): mail.content
+            + "\n".join(part.get_content() for part in mail.message.walk() if not part.is_multipart()).encode()
+            + repr(mail.message.items()).encode()
+            for number, mail in enumerate(smtp.mails)
+        }
+        patch.chdir(folder)
+        (folder / "logging.json").write_text(json.dumps(config))
+        out["command line"] = {" ".join(verb): ask(folder, *verb) for verb in verbs(folder)}
+    out["loghub's own log"] = {"lines": "\n".join(spoken.lines)}
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+    own.removeHandler(spoken)
+    patch.undo()
+    yield out
+    delivery._homes.clear()
+
+
+def verbs(folder):
+    """Return what the command line is asked."""
+    whole = json.loads(ask(folder, "groups", "-n", "1000", "--json"))
+    fingerprints = [one["fingerprint"] for one in whole]
+    assert len(fingerprints) >= 2 * len(KINDS)
+    return [
+        *((*verb, *form) for verb in (("recent", "-n", "1000"), ("stats",), ("groups", "-n", "1000"), ("outbox",))
+          for form in ((), ("--json",))),
+        *(("show", mark, *form) for mark in fingerprints for form in ((), ("--json",))),
+        *(("preview", mark) for mark in fingerprints[:200:7]),
+        ("preview", "--mail"),
+    ]  # fmt: skip
+
+
+def ask(folder, *words):
+    """Return what a verb prints, and the error that it ended with, if any."""
+    done = CliRunner().invoke(main, ["--home", str(folder / "home"), *words])
+    return done.output + (repr(done.exception) if done.exception else "")
+
+
+def joined(held):
+    """Return names and contents as bytes."""
+    return b"\n".join(
+        name.encode() + b"\n" + (one if isinstance(one, bytes) else one.encode()) for name, one in held.items()
+    )
+
+
+def left(output):
+    """Return the kinds that stand in `output`."""
+    return [(one.kind.name, one.text) for one in left_in(output)]
+
+
+SINKS = ["journal", "ledger", "detail file", "log file", "issue", "mail", "command line", "loghub's own log"]
+
+
+@pytest.mark.parametrize("sink", SINKS)
+def test_no_secret_comes_out(sinks, sink):
+    """What a sink holds, as bytes and by name, has no secret in it, in no form and no piece."""
+    raw = joined(sinks[sink])
+    assert left(raw) == []
+    assert OWN.encode() not in raw
+
+
+@pytest.mark.parametrize("sink", [sink for sink in SINKS if sink != "loghub's own log"])
+def test_every_sink_was_reached(sinks, sink):
+    """Each sink holds each kind's errors, with the placeholder in them."""
+    raw = "\n".join(
+        name + (held.decode("utf-8", "replace") if isinstance(held, bytes) else held)
+        for name, held in sinks[sink].items()
+    )
+    assert "Filtered" in raw
+    assert [number for number in range(len(KINDS)) if f"Bug{number}" not in raw] == []
+
+
+# Trouble of its own -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spoken():
+    """Return what loghub says meanwhile."""
+    handler = Spoken()
+    logging.getLogger("loghub").addHandler(handler)
+    yield handler.lines
+    logging.getLogger("loghub").removeHandler(handler)
+
+
+@pytest.mark.parametrize("how", ["unexpected", "later", "refused"])
+def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
+    """What a destination says in its error is clean in the log, in the ledger and in the list of what waits."""
+    from loghub.errors import DeliveryError, RefusedError
+
+    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    kinds = {"unexpected": RuntimeError, "later": DeliveryError, "refused": RefusedError}
+    logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
+    for number, kind in enumerate(KINDS):
+        text = " and ".join(one.text for one in of_kind(kind)[:3])
+
+        def refuse(batch, text=text):
+            raise kinds[how](f"the server said {text}")
+
+        told = Told(f"list:{number}", home=str(tmp_path))
+        told.on_deliver = refuse
+        logger.addHandler(told)
+    logger.error("no")
+    for home in delivery.homes():
+        home.round()
+    assert len(spoken) >= len(KINDS)
+    assert left("\n".join(spoken)) == []
+    waiting = dumps(
+        [vars(one) if hasattr(one, "__dict__") else repr(one) for one in delivery.homes()[0].ledger().outbox()]
+    )
+    assert left(waiting + ask(tmp_path.parent, "outbox", "--json", "--home", str(tmp_path))) == []
+    assert left(b"".join(contents(tmp_path).values())) == []
+
+
+def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
+    """What logging prints about a record that could not be written holds no secret of the record or the error."""
+    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
+    for one in PLANTED:
+        told = Told("list:told", home=str(tmp_path))
+        told.kept = lambda record, sighting, text=one.text: os.stat(f"/no/such/{text}")
+        logger.handlers[:] = [told]
+        logger.error("charge failed: %s", one.text, extra={"fingerprint": one.secret})
+    said = capsys.readouterr().err
+    assert said.count("Logging error") >= len(PLANTED)
+    assert left(said) == []
+
+
+def test_a_log_file_that_cannot_be_written(tmp_path, monkeypatch, capsys):
+    """The same of the log file's handler, whether it scrubs its lines or not."""
+    from loghub.handlers.rotatingfile import RotatingFileHandler
+
+    for number, kind in enumerate(KINDS):
+        handler = RotatingFileHandler(tmp_path / f"{number}.log", scrub=bool(number % 2))
+        monkeypatch.setattr(handler, "format", lambda record: 1 / 0)
+        logger = logging.Logger("shop")  # noqa: LOG001
+        logger.addHandler(handler)
+        logger.error("charge failed: %s", " and ".join(one.text for one in of_kind(kind)))
+        handler.close()
+    said = capsys.readouterr().err
+    assert said.count("ZeroDivisionError") >= len(KINDS)
+    assert left(said) == []
+
+
+def error_lines(error):
+    """Return what Python prints of an error, without this file's lines."""
+    shown = TracebackException.from_exception(error)
+    waiting, lines = [shown], []
+    while waiting:
+        one = waiting.pop()
+        lines += one.format_exception_only()
+        inner = [one.__cause__, None if one.__suppress_context__ else one.__context__]
+        waiting += [each for each in inner if each is not None]
+    return lines
+
+
+OPTIONS = {
+    "repo": lambda text: GitHubIssueHandler(repo=text),
+    "title": lambda text: GitHubIssueHandler(title="{" + text),
+    "token of a wrong kind": lambda text: GitHubIssueHandler(token=[text]),
+    "labels": lambda text: GitHubIssueHandler(labels={text: 1}),
+    "api_url": lambda text: GitHubIssueHandler(api_url=text),
+    "installation_id": lambda text: GitHubIssueHandler(repo=REPO, app_id=1, private_key_file="k", installation_id=text),
+    "number": lambda text: GitHubIssueHandler(comment_limit=text),
+    "ledger": lambda text: GitHubIssueHandler(ledger=text),
+    "mailhost": lambda text: BatchingSMTPHandler(mailhost=[text], fromaddr="a@b.example", toaddrs=["c@d.example"]),
+    "credentials": lambda text: BatchingSMTPHandler("m.example", "a@b.example", ["c@d.example"], credentials=text),
+    "credentials of three": lambda text: BatchingSMTPHandler(
+        "m.example", "a@b.example", ["c@d.example"], credentials=["a", text, "b"]
+    ),
+    "toaddrs": lambda text: BatchingSMTPHandler("m.example", "a@b.example", [text]),
+    "secure": lambda text: BatchingSMTPHandler("m.example", "a@b.example", ["c@d.example"], secure=text),
+    "before_send": lambda text: filters.EventFilter(before_send=text),
+    "scrub": lambda text: filters.EventFilter(scrub=["/" + text]),
+    "project_root": lambda text: filters.EventFilter(project_root=text),
+    "sample_rate": lambda text: filters.EventFilter(sample_rate=text),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_refused_options(option, monkeypatch):
+    """An option that is refused is shown without the secret that was put there."""
+    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    said = []
+    for one in PLANTED:
+        try:
+            OPTIONS[option](one.text)
+        except LoghubError as error:
+            said.append("".join(error_lines(error)) + repr(error))
+    assert said or option in {"ledger", "api_url", "title", "toaddrs", "labels"}
+    assert left("\n".join(said)) == []
+
+
+# Values that are known ---------------------------------------------------------------------------------------
+
+
+def test_own_credentials(tmp_path, monkeypatch):
+    """The credentials that handlers were given are gone from events and lines, whatever they look like."""
+    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    password = "plain and simple Words 7"
+    handlers = [
+        GitHubIssueHandler(repo=REPO, token=OWN, home=str(tmp_path)),
+        BatchingSMTPHandler(
+            "m.example", "a@b.example", ["c@d.example"], credentials=["ops", password], home=str(tmp_path)
+        ),
+    ]
+    logger = logging.Logger("shop")  # noqa: LOG001
+    for handler in handlers:
+        logger.addHandler(handler)
+    for secret in (OWN, password):
+        logger.error("sent %s", secret)
+        delivery.tell(logging.WARNING, f"sent {secret}")
+    raw = b"".join(contents(tmp_path).values())
+    assert raw
+    assert OWN.encode() not in raw
+    assert password.encode() not in raw
+
+
+@pytest.mark.parametrize("wrap", [0, 20, 76])
+def test_environment(tmp_path, monkeypatch, wrap):
+    """The values of secret variables are gone, also percent- or base64-encoded, or broken over lines."""
+    import base64
+    import textwrap
+    import urllib.parse
+
+    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(filters, "_shared", None)  # it knows the environment as it was
+    rng = random.Random(7)
+    values = {f"SHOP_{number}_SECRET": drawn("abcXYZ0189+/=$&", 30)(rng) + "K7" for number in range(EACH)}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    told = Told("list:told", home=str(tmp_path))
+    logger = logging.Logger("shop")  # noqa: LOG001
+    logger.addHandler(told)
+    for value in values.values():
+        coded = base64.b64encode(f"user:{value}".encode()).decode()
+        forms = [value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value), coded, json.dumps(value)]
+        if wrap:
+            forms = ["\n".join(textwrap.wrap(form, wrap, break_on_hyphens=False)) for form in forms]
+        for form in forms:
+            logger.error("saw %s there", form, extra={"fingerprint": os.urandom(4).hex()})
+    raw = b"".join(contents(tmp_path).values()).decode()
+    assert "[Filtered]" in raw
+    for value in values.values():
+        pieces = {value[at : at + 8] for at in range(len(value) - 8)}
+        coded = base64.b64encode(f"user:{value}".encode()).decode()
+        pieces |= {coded[at : at + 10] for at in range(8, len(coded) - 10)}
+        assert [piece for piece in pieces if piece in raw] == []
+
+
+def test_kinds_are_planted_anew():
+    """Another seed gives others, so that nothing is tuned to these; they are found as well."""
+    from loghub.scrub import Scrubber
+
+    scrubber = Scrubber()
+    for seed in range(5):
+        assert [one.text for one in plant(seed=seed) if one.left_in(scrubber.text(one.text))] == []
