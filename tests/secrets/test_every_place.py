@@ -30,7 +30,9 @@ class Keeper(logging.Handler):
         self.events.append(capture.keep(capture.sight(record), record))
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["", "with locals"])
+@pytest.fixture(
+    scope="module", params=[pytest.param(False, marks=pytest.mark.slow), True], ids=["without locals", "with locals"]
+)
 def keeper(request):
     """Return a handler that dictConfig attached, with and without local variables."""
     event = {"()": "loghub.EventFilter", "include_locals": request.param, "release": "1.0"}

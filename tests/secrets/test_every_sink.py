@@ -98,7 +98,8 @@ def sinks(tmp_path_factory):
     own.addHandler(spoken)
     own.setLevel(logging.DEBUG)
     out = {}
-    with FakeGitHub(REPO) as github, FakeSMTP() as smtp:
+    clock = Clock(time.time())
+    with FakeGitHub(REPO, clock=clock) as github, FakeSMTP() as smtp:
         github.tokens[OWN] = github.tokens[github.token]
         config = everything(folder, github=github.url, smtp=smtp.port, token=OWN, file={"scrub": True})
         config["handlers"]["github"]["issues_per_hour"] = 1000
@@ -114,10 +115,9 @@ def sinks(tmp_path_factory):
         logging.getLogger("shop").info("the token %s is fine", OWN)
         out["journal"] = contents(folder / "home")
         quick = next(one for one in logging.getLogger().handlers if isinstance(one, GitHubIssueHandler))
-        clock = Clock(time.time())
         quick._client = GitHubClient(REPO, quick.token, quick.api_url, clock=clock, sleep=clock.sleep)
         quick.home.now = clock
-        for _ in range(12):
+        for _ in range(24):
             clock.now += 600.0
             quick.home.round(closing=True)
         out["ledger"] = contents(folder / "home")
