@@ -59,7 +59,8 @@ def charge(number, kind):
 def tell(number, kind):
     """Log without an exception; the message is all there is."""
     texts = [one.text for one in of_kind(kind)]
-    logging.getLogger(f"shop.kind{number}").error("told %s and %s", texts[8], texts[9])
+    name = chr(ord("a") + number // 26) + chr(ord("a") + number % 26)  # a number would be a worker's
+    logging.getLogger(f"shop.{name}").error("told %s and %s", texts[8], texts[9])
 
 
 class Spoken(logging.Handler):
