@@ -340,6 +340,8 @@ class Capture:
             return None
         chosen = answer.get("fingerprint") or default
         mark = default if chosen == default else fingerprint.custom(chosen, default)
+        if mark != default:
+            answer["custom_fingerprint"] = chosen  # type: ignore[typeddict-unknown-key]
         answer.setdefault("id", uuid.uuid4().hex)
         sighting.event = self._clean(answer, mark)
         return self._kind(mark, record, str(sighting.event.get("component") or ""))

@@ -164,6 +164,9 @@ class Describer:
             event["traceback"] = render(exc, traceback_of(record), record if FIELD in record.__dict__ else None)
         for absent in ("causes", "exceptions", "notes"):
             event.setdefault(absent, [])  # type: ignore[misc]
+        asked = record.__dict__.get("fingerprint")
+        if asked is not None:  # else nobody could explain the fingerprint later
+            event["custom_fingerprint"] = asked  # type: ignore[typeddict-unknown-key]
         if record.stack_info:
             event["additional_info"]["stack_info"] = record.stack_info
         if self.system is not None:

@@ -29,6 +29,7 @@ exceptions          members of an ExceptionGroup, see `ErrorPart`
 notes               what ``add_note`` added
 breadcrumbs         the records before it
 system              python, platform, architecture, docker, ...
+custom_fingerprint  what the application asked for, only where it did (`loghub.fingerprint.custom`)
 ==================  ==================================================================================
 
 An event that came from elsewhere (a detail file, a browser) may lack any of them.

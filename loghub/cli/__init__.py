@@ -13,6 +13,7 @@ VERBS = {
     "check": "loghub.cli.check",
     "demo": "loghub.cli.demo",
     "drain": "loghub.cli.outbox",
+    "explain": "loghub.cli.explain",
     "groups": "loghub.cli.readers",
     "link": "loghub.cli.link",
     "mute": "loghub.cli.mute",
