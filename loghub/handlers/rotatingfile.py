@@ -48,6 +48,7 @@ from loghub.rollover import (
     last_change,
     set_mode,
 )
+from loghub.sighting import FIELD, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             rollover. 0: no limit.
         max_total_bytes: Delete the oldest backups so that they and a full log stay within this. 0: no limit.
         mode_bits: Permissions of every file, whatever the umask: ``"0640"``.
-        scrub: Take secrets out of every line.
+        scrub: Take secrets out of every line; what an `EventFilter` among its filters names under `scrub`, too.
 
     Attributes:
         unwritten: How many records could not be written since that was last said in the log.
@@ -262,7 +263,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
                 record.exc_text = None
             raise
         if self._scrub is not None:
-            line = self._scrub(line)
+            seen = record.__dict__.get(FIELD)  # an EventFilter that looked at it knows the user's own secrets, too
+            said = seen.capture if type(seen) is Sighting else None
+            line = (self._scrub if said is None else said.scrubber.text)(line)
         data = (line + self.terminator).encode(self._codec, self._errors)
         return data[len(self._byte_order_mark) :] if self._byte_order_mark else data
 

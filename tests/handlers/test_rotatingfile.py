@@ -28,11 +28,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loghub import rollover
+from loghub import filters, rollover
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.handlers import rotatingfile
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.rotatingfile import RotatingFileHandler
+from loghub.scrub.own import hide
 
 ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).with_name("rotating_writer.py")
@@ -1088,6 +1089,19 @@ def test_dict_config(log):
     logger.handlers.pop().close()
     assert read(log).startswith("INFO login")
     assert "hunter2" not in read(log)
+
+
+def test_scrub_of_the_filter(log):
+    """With scrub, what an EventFilter of the handler's names is hidden, too; and loghub's own token."""
+    handler = RotatingFileHandler(log, scrub=True)
+    logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
+    logger.addHandler(handler)
+    hide("0123-a-token-without-any-shape")
+    logger.error("acme_id=77-xy-88 and 0123-a-token-without-any-shape")
+    handler.addFilter(filters.EventFilter(scrub=["acme_id"]))
+    logger.error("acme_id=77-xy-88 again")
+    handler.close()
+    assert read(log) == "acme_id=77-xy-88 and [Filtered]\nacme_id=[Filtered] again\n"
 
 
 def test_unknown_option(log):
