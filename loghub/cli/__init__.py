@@ -20,6 +20,7 @@ VERBS = {
     "outbox": "loghub.cli.outbox",
     "preview": "loghub.cli.preview",
     "recent": "loghub.cli.readers",
+    "selftest": "loghub.cli.selftest",
     "show": "loghub.cli.readers",
     "stats": "loghub.cli.readers",
     "test": "loghub.cli.try_out",

@@ -1,0 +1,127 @@
+"""A seal around a stretch of code: no byte of it leaves for the network, and no file outside one folder changes.
+
+The interpreter asks audit hooks before it opens, removes, connects or starts anything (PEP 578), whatever library it
+is that wants to. A hook cannot be taken out again, so there is one, which does nothing where nothing is sealed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_NETWORK = {
+    "socket.connect": "connecting",
+    "socket.getaddrinfo": "looking up",
+    "socket.gethostbyaddr": "looking up",
+    "socket.gethostbyname": "looking up",
+    "socket.sendmsg": "sending",
+    "socket.sendto": "sending",
+    "syslog.openlog": "writing to syslog",
+    "syslog.syslog": "writing to syslog",
+}
+_PATHS = {  # how many of the first arguments are paths
+    "os.chmod": 1,
+    "os.chown": 1,
+    "os.link": 2,
+    "os.mkdir": 1,
+    "os.remove": 1,
+    "os.rename": 2,
+    "os.rmdir": 1,
+    "os.symlink": 2,
+    "os.truncate": 1,
+    "os.utime": 1,
+    "sqlite3.connect": 1,
+}
+_PROGRAMS = ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
+_HARMLESS = ("git",)  # asked for the commit and the author of a line
+
+
+class SealedError(PermissionError):
+    """Raised in whoever wanted to reach out."""
+
+
+class Seal:
+    """What is sealed.
+
+    Attributes:
+        folder: Where files may be written.
+        kept: What somebody was kept from, each once.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = os.path.join(os.path.realpath(folder), "")
+        self.kept: dict[str, None] = {}
+
+    def check(self, event: str, args: tuple[Any, ...]) -> None:
+        """Raise SealedError if what is about to happen would be seen outside."""
+        if event == "open":
+            self._check_open(*args)
+        elif event in _PATHS:
+            for path in args[: _PATHS[event]]:
+                self._check_path(path, "changing")
+        elif event in _NETWORK:
+            where = next((part for part in args if isinstance(part, str | bytes | tuple) and part), "")
+            self._keep(f"{_NETWORK[event]} {_shown(where)}".strip())
+        elif event in _PROGRAMS and not _is_harmless(args):
+            self._keep(f"starting {_shown(args[0] if args else 'a process')}")
+
+    def _check_open(self, path: Any, mode: Any, flags: Any) -> None:
+        writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool((flags or 0) & _WRITES)
+        if writes and not isinstance(path, int):
+            self._check_path(path, "writing")
+
+    def _check_path(self, path: Any, doing: str) -> None:
+        if isinstance(path, int) or path in (":memory:", "", os.devnull):
+            return
+        real = os.path.realpath(os.fsdecode(path))
+        if not os.path.join(real, "").startswith(self.folder):
+            self._keep(f"{doing} {real}", tell=f"{os.sep}__pycache__{os.sep}" not in real)
+
+    def _keep(self, what: str, *, tell: bool = True) -> None:
+        if tell:
+            self.kept[what] = None
+        raise SealedError(f"loghub selftest does not allow {what}")
+
+
+def _is_harmless(args: tuple[Any, ...]) -> bool:
+    program = args[0] if args else ""
+    return isinstance(program, str | bytes) and os.path.basename(os.fsdecode(program)) in _HARMLESS
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ":".join(map(_shown, value[:2]))
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+_seal: Seal | None = None
+_watching = False
+
+
+def _watch(event: str, args: tuple[Any, ...]) -> None:
+    if _seal is not None:
+        _seal.check(event, args)
+
+
+@contextlib.contextmanager
+def sealed(folder: str) -> Iterator[Seal]:
+    """Let nothing out of this process, and nothing change on disk but below `folder`."""
+    global _seal, _watching  # noqa: PLW0603 - one process, one seal
+    if not _watching:
+        sys.addaudithook(_watch)
+        _watching = True
+    before = tempfile.tempdir
+    tempfile.tempdir = folder
+    _seal = Seal(folder)
+    try:
+        yield _seal
+    finally:
+        _seal = None
+        tempfile.tempdir = before
