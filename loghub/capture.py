@@ -97,7 +97,7 @@ class Capture:
             names (or ""), are not reported.
         before_send: Called with every event; returns it, changed or not, or None to drop it.
         sample: Draws whether an occurrence is taken; None takes all.
-        system: What is said about the machine, or None.
+        system: What is said about the machine; None: nothing, and not its name either.
         include_locals: Whether frames carry their local variables.
         grouping: Which version of `loghub.fingerprint` says what is the same bug.
     """

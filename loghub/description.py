@@ -71,7 +71,7 @@ class Describer:
         environment: production, staging, ...
         release: What is deployed.
         is_in_app: Whether a frame of this file and module is the application's.
-        system: What is said about the machine, or None.
+        system: What is said about the machine; None: nothing, and not its name either.
         include_locals: Whether frames carry their local variables.
         shares: Whether events may share their frames and the like, because nobody changes them.
     """
@@ -153,7 +153,7 @@ class Describer:
             "args": _args(record.args),
             "environment": self.environment,
             "release": self.release,
-            "server": server_name(),
+            "server": "" if self.system is None else server_name(),
             "process": self._named("process", record.process, record.processName),
             "thread": self._named("thread", record.thread, record.threadName),
             "task": _task_name(record),

@@ -18,7 +18,7 @@ args                the arguments, as a list of texts or plain values, or a dict
 component           which part of the system (``EventFilter``)
 environment         ``production``, ``staging``, ...
 release             what was deployed: a version or a commit
-server              host name
+server              host name; empty where ``include_system_info`` is false
 process, thread     ``{"id": 1, "name": "MainProcess"}``
 task                name of the asyncio task, or None
 platform            ``python``, ``javascript`` or ``native``
@@ -28,7 +28,7 @@ causes              nearest first, see `ErrorPart`
 exceptions          members of an ExceptionGroup, see `ErrorPart`
 notes               what ``add_note`` added
 breadcrumbs         the records before it
-system              python, platform, architecture, docker, ...
+system              python, platform, architecture, docker, ...; none where ``include_system_info`` is false
 custom_fingerprint  what the application asked for, only where it did (`loghub.fingerprint.custom`)
 ==================  ==================================================================================
 

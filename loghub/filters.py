@@ -38,7 +38,7 @@ class EventFilter(logging.Filter):
         scrub: More key names to be hidden, and ``/patterns/`` of values.
         ignore: Exception classes (dotted; subclasses count) and logger names (with ``*``) not to report.
         before_send: Dotted name of a function that gets each event and returns it, changed or not, or None.
-        include_system_info: Whether events say Python, platform, container (env
+        include_system_info: Whether events say Python, platform, container and the host's name (env
             ERROR_REPORTING_INCLUDE_SYSTEM_INFO).
         include_locals: Whether frames carry their local variables.
         sample_rate: The share of records to report, 0.0 to 1.0.

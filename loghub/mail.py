@@ -84,6 +84,7 @@ def compose(
     html: bool = True,
     destination: str,
     now: float,
+    names_host: bool = True,
 ) -> EmailMessage:
     """Return the mail that tells of `items`, one entry per bug, the gravest and most frequent first.
 
@@ -98,6 +99,7 @@ def compose(
         html: Whether there is an HTML alternative.
         destination: The destination's name in the ledger.
         now: The time for ``Date``, epoch seconds.
+        names_host: Whether the ids name this host, where the sender has no domain.
     """
     bugs = sorted(items, key=_rank)
     message = EmailMessage(policy=_POLICY)
@@ -105,7 +107,7 @@ def compose(
     message["From"] = fromaddr
     message["To"] = ", ".join(toaddrs)
     message["Date"] = datetime.fromtimestamp(now, UTC)
-    _identify(message, bugs, destination, _domain(fromaddr))
+    _identify(message, bugs, destination, _domain(fromaddr, names_host=names_host))
     message["Auto-Submitted"] = "auto-generated"
     message["Precedence"] = "bulk"
     message["X-Auto-Response-Suppress"] = "All"
@@ -176,10 +178,12 @@ def _token(text: str) -> str:
     return re.sub(r"[^\w:.-]", "_", text[:60], flags=re.ASCII)
 
 
-def _domain(fromaddr: str) -> str:
+def _domain(fromaddr: str, *, names_host: bool) -> str:
     """Return the domain for ids: the sender's, or this host's; short enough for a header line of its own."""
-    domain = parseaddr(fromaddr)[1].rpartition("@")[2].lower()
-    name = domain if "@" in fromaddr else socket.gethostname().lower()
+    if "@" in fromaddr:
+        name = parseaddr(fromaddr)[1].rpartition("@")[2].lower()
+    else:
+        name = socket.gethostname().lower() if names_host else "localhost"
     return re.sub(r"[^a-z0-9.-]", "", name)[-36:].strip(".-") or "localhost"
 
 

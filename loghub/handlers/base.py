@@ -168,6 +168,12 @@ class ReportingHandler(logging.Handler):
             except RecursionError:  # the application is at the end of its stack
                 pass
 
+    @property
+    def names_host(self) -> bool:
+        """Whether others may learn this host's name (`include_system_info` of the handler's EventFilter)."""
+        said = next((one.capture for one in self.filters if isinstance(one, EventFilter)), None) or shared_capture()
+        return said.describer.system is not None
+
     def _sight(self, record: logging.LogRecord) -> Sighting:
         """Return what is known of the record, which is this record's alone; from here on repeats are short."""
         seen = record.__dict__.get(FIELD)

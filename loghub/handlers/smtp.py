@@ -129,6 +129,7 @@ class BatchingSMTPHandler(OutboxHandler):
             html=self.html,
             destination=self.destination or "smtp:",
             now=now,
+            names_host=self.names_host,
         )
 
     def handshake(self) -> None:
@@ -138,7 +139,7 @@ class BatchingSMTPHandler(OutboxHandler):
             DeliveryError: What stands in the way, in one sentence.
         """
         if self.server:
-            with self.server.session():
+            with self.server.session(names_host=self.names_host):
                 pass
 
     def deliver(self, batch: Batch) -> None:
@@ -155,7 +156,7 @@ class BatchingSMTPHandler(OutboxHandler):
             return
         message = self.compose(batch.items, batch.now())
         batch.renew()
-        with self.server.session() as smtp:
+        with self.server.session(names_host=self.names_host) as smtp:
             batch.renew()
             refused = self._send(smtp, message)
         self._tell(len(batch.items), refused)
@@ -228,15 +229,18 @@ class _Server:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @contextmanager
-    def session(self) -> Iterator[smtplib.SMTP]:
+    def session(self, *, names_host: bool) -> Iterator[smtplib.SMTP]:
         """Connect, encrypt, log in, and part politely.
+
+        Args:
+            names_host: Whether the server may learn this host's name, which it writes into each mail.
 
         Raises:
             DeliveryError: Now it did not work.
             RefusedError: The server refused for good what was done in the session.
         """
         try:
-            smtp = self._connect()
+            smtp = self._connect(socket.gethostname() if names_host else "")
             try:
                 self._encrypt(smtp)
                 self._log_in(smtp)
@@ -256,9 +260,9 @@ class _Server:
             line = line.replace(self.credentials[1], "***")
         return " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", line).split())[:300]
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self, host: str) -> smtplib.SMTP:
         # smtplib would ask the resolver for this host's full name, for which no timeout holds.
-        name = re.sub(r"[^\w.-]", "", socket.gethostname(), flags=re.ASCII) or "localhost"
+        name = re.sub(r"[^\w.-]", "", host, flags=re.ASCII) or "localhost"
         if self.tls == "ssl":
             return _PatientTLS(self.host, self.port, name, timeout=self.timeout, context=self._context())
         return _Patient(self.host, self.port, name, self.timeout)

@@ -172,8 +172,8 @@ def test_nothing_leaves(tmp_path):
         heard.setblocking(False)
         handlers = {
             "github": {**GITHUB, "api_url": github.url, "token": github.token, "codeowners": True, "home": str(home)},
-            "mail": {"class": "loghub.BatchingSMTPHandler", "mailhost": smtp.host, "fromaddr": "a@example.com",
-                     "toaddrs": ["b@example.com"], "flush_interval": 0, "home": str(home)},
+            "mail": {"class": "loghub.BatchingSMTPHandler", "mailhost": [smtp.host, smtp.port],
+                     "fromaddr": "a@example.com", "toaddrs": ["b@example.com"], "flush_interval": 0, "home": str(home)},
             "detail": {"class": "loghub.JSONDetailHandler", "log_path": "logs/errors", "home": str(home)},
             "file": {"class": "logging.handlers.RotatingFileHandler", "filename": "logs/app.log", "maxBytes": 100,
                      "backupCount": 3},
