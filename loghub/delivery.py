@@ -74,7 +74,7 @@ log = logging.getLogger(capture.OWN_LOGGER)
 
 
 def tell(level: int, text: str) -> None:
-    """Log a line of loghub's own life."""
+    """Log a line of loghub's own life; the words of others in it may hold what they were given."""
     log.disabled = False  # dictConfig disables loggers that it does not name, unless told otherwise
     log.log(level, "Error reporter: %s", clean(text))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from loghub import env
@@ -49,16 +51,31 @@ def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
 
 def refuse(owner: object, name: str, value: object, right: str) -> NoReturn:
     """Raise OptionValueError: `owner`'s option `name` cannot be `value`; `right` says what it can be."""
-    from loghub.scrub.own import clean, scrubber
+    from loghub.scrub.own import clean
 
-    try:
-        shown = "[Filtered]" if value and scrubber().is_secret(name) else clean(repr(value)[:_MAX_REPR])
-    except Exception:
-        shown = f"<unprintable {type(value).__name__} object>"
+    shown = _shown(name, value)
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     owner_name = owner if isinstance(owner, str) else type(owner).__name__
     # What is being handled often holds the value: only what is said here is shown.
     raise OptionValueError(f"{owner_name}: option {name!r} cannot be {shown}; it must be {clean(right)}.") from None
+
+
+def _shown(name: str, value: object) -> str:
+    """Return what a refusal shows of a value: a secret may stand in the wrong place, or be of the wrong form."""
+    from loghub.scrub.own import clean, scrubber
+
+    try:
+        for variable, held in os.environ.items():  # ext://loghub.env.NAME with the name of another
+            if value == held != "" and variable != name and scrubber().is_secret(variable):
+                return f"what {variable} holds"
+        if value and scrubber().is_secret(name):
+            return "[Filtered]"
+        return clean(_BEFORE_HOST.sub(r"\1[Filtered]@", repr(value)[:_MAX_REPR]))
+    except Exception:
+        return f"<unprintable {type(value).__name__} object>"
+
+
+_BEFORE_HOST = re.compile(r"(\w+://)?[^\s\[\]'\"]*:.*@", re.DOTALL)  # user and password
 
 
 def as_flag(value: object) -> bool | None:

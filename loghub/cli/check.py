@@ -17,6 +17,7 @@ from loghub.event import dumps
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.handlers.smtp import BatchingSMTPHandler
+from loghub.scrub.own import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def check(place: Where, file: str, as_json: bool) -> None:
       loghub check
       loghub check deploy/logging.yaml
     """
-    findings = list(_look(place, place.config or file))
+    findings = [one._replace(text=clean(one.text)) for one in _look(place, place.config or file)]
     if as_json:
         click.echo(dumps([one._asdict() for one in findings], indent=2))
     else:

@@ -11,6 +11,7 @@ import click
 from loghub.cli.where import Where, find_group, where
 from loghub.errors import DeliveryError
 from loghub.handlers.github import GitHubIssueHandler
+from loghub.scrub.own import clean
 
 if TYPE_CHECKING:
     from loghub.handlers.base import OutboxHandler
@@ -44,7 +45,9 @@ def _link(handler: GitHubIssueHandler, fingerprint: str, number: int) -> str:
     try:
         found = handler.client.issue(number)
     except DeliveryError as error:
-        raise click.ClickException(f"Issue #{number} of {handler.repo} cannot be linked: {error}") from error
+        raise click.ClickException(
+            f"Issue #{number} of {handler.repo} cannot be linked: {clean(str(error))}"
+        ) from error
     if "pull_request" in found:
         raise click.ClickException(f"#{number} of {handler.repo} is a pull request: link an issue.")
     _deliver(handler, fingerprint, number)

@@ -16,6 +16,7 @@ import loghub
 from loghub import history
 from loghub.errors import LoghubError
 from loghub.handlers.base import ReportingHandler
+from loghub.scrub.own import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ def where(verb: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return verb(place, **rest)
         except LoghubError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(clean(str(error))) from error
 
     call.__name__ = verb.__name__
     call.__doc__ = verb.__doc__
@@ -112,7 +113,8 @@ def read_config(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             config = yaml.safe_load(file)
     except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise click.ClickException(f"{path} cannot be read: {error}") from error
+        # YAML's errors show the line.
+        raise click.ClickException(clean(f"{path} cannot be read: {error}")) from error
     if not isinstance(config, dict):
         raise click.ClickException(f"{path} is not a logging configuration: it must be a mapping with version: 1.")
     for part in ("handlers", "loggers", "formatters", "filters"):
@@ -147,7 +149,7 @@ def configure(path: str, config: dict[str, Any]) -> list[ReportingHandler]:
     try:
         logging.config.dictConfig({**config, "disable_existing_loggers": False})
     except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
-        raise click.ClickException(f"{path}: {reason(error)}") from error
+        raise click.ClickException(clean(f"{path}: {reason(error)}")) from error
     made = logging._handlers  # type: ignore[attr-defined]
     handlers = [made[name] for name in config["handlers"] if isinstance(made.get(name), ReportingHandler)]
     for home in homes_of(handlers):

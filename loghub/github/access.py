@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _APP_ID = re.compile(r"[A-Za-z0-9._-]+")
-_SECRET = re.compile(r"-----BEGIN|gh[pousr]_|github_pat_")
+_SECRET = re.compile(r"-----BEGIN|gh[pousr]_|github_pat_|[0-9a-f]{40}\Z")
 _MAX_TOKEN_CHARS = 4096
 
 
@@ -86,12 +86,14 @@ def read_token(path: str) -> str:
 def address(owner: object, name: str, value: object) -> str:
     """Return the URL of GitHub's API or pages, without a slash at its end; a password in it is not repeated."""
     url = options.text(owner, name, value).rstrip("/")
+    if "@" in url:
+        options.refuse(owner, name, "what has a user or a password in it", "an address without user, password, ? and #")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         options.refuse(owner, name, value, "an address whose host and port are well-formed")
-    if "@" in url or parts.query or parts.fragment:
+    if parts.query or parts.fragment:
         options.refuse(owner, name, f"{parts.scheme}://...", "an address without user, password, ? and #")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         options.refuse(owner, name, value, "an address that begins with https://")

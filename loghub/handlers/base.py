@@ -254,5 +254,5 @@ def _ledger(owner: object, value: str | None) -> str | None:
     url = value if value is not None else env.read("LOGHUB_LEDGER")
     if url is None or url == "sqlite":
         return None
-    shown = re.sub(r"//.*@", "//***@", str(url), flags=re.DOTALL)  # it may hold a password
-    options.refuse(owner, "ledger", shown, "'sqlite': this version knows no other ledger")
+    shown = re.match(r"[\w+]*:(?=/)|\w*(?=\s|\Z)", str(url))  # what follows may hold a password
+    options.refuse(owner, "ledger", f"{shown[0] if shown else ''}...", "'sqlite': this version knows no other ledger")

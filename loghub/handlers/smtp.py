@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from loghub import mail, options
 from loghub.errors import DeliveryError, OptionValueError, RefusedError
 from loghub.handlers.base import OutboxHandler
+from loghub.scrub import Scrubber
 from loghub.scrub.own import hide
 
 if TYPE_CHECKING:
@@ -256,8 +257,9 @@ class _Server:
         """Return the server's answer as one line, without the password should it repeat it."""
         texts = [part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in answer]
         line = " ".join(texts)
-        if self.credentials:
-            line = line.replace(self.credentials[1], "***")
+        if self.credentials:  # in base64 it stands in what was sent, too
+            password = self.credentials[1]
+            line = Scrubber(secrets=lambda: [password]).text(line.replace(password, "***"))
         return " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", line).split())[:300]
 
     def _connect(self, host: str) -> smtplib.SMTP:
