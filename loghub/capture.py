@@ -34,7 +34,7 @@ from loghub.description import (
 )
 from loghub.scrub import Scrubber
 from loghub.sighting import FIELD, NOT_REPORTED, Kind, Sighting, make, path_of
-from loghub.written import template_of
+from loghub.written import has_args, template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -283,7 +283,7 @@ class Capture:
         self, event: Event, record: logging.LogRecord, exc: BaseException | None, *, by_message: bool
     ) -> bool:
         """Whether another message on the code path of `event` could be another bug."""
-        if exc is None and not record.args and template_of(record) is None:
+        if exc is None and not has_args(record) and template_of(record) is None:
             return False  # the message is in the key
         if event.get("traceback"):
             return True  # it stood in an argument
@@ -409,7 +409,7 @@ def _may_tell_more(record: logging.LogRecord) -> bool:
     """Whether what is put into a record's message may be a traceback, or have a code that tells bugs apart."""
     args: Any = record.args
     values = args.values() if isinstance(args, dict) else args if type(args) is tuple else ()
-    if not args and template_of(record) is not None:
+    if template_of(record) is not None:
         values = (record.msg,)
     for value in values:
         if type(value) is str or isinstance(value, BaseException):

@@ -314,17 +314,24 @@ def in_app_rule(
 def text_of(value: object, how: Callable[[Any], str] = str) -> str:
     """Return ``str(value)``, whatever `value` does."""
     try:
-        return how(value)
-    except Exception:
+        return _exact(how(value))
+    except BaseException:  # as traceback: an exception's __str__ may raise KeyboardInterrupt
         return f"<unprintable {type(value).__name__} object>"
+
+
+def _exact(text: str) -> str:
+    """Return a str that is nothing more: one of a class of the application's may fail whoever formats it."""
+    return text if type(text) is str else str.__str__(text)
 
 
 def message_of(record: logging.LogRecord) -> str:
     """Return the record's message; where the arguments do not fit the template, both."""
     try:
-        return record.getMessage()
+        return _exact(record.getMessage())
     except Exception:
-        return f"{text_of(record.msg)} {text_of(record.args, repr)}" if record.args else text_of(record.msg)
+        args: Any = record.args
+        none = args is None or (type(args) in (tuple, dict) and not args)
+        return text_of(record.msg) if none else f"{text_of(record.msg)} {text_of(args, repr)}"
 
 
 def context_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -446,9 +453,10 @@ _MAX_LOCAL = 2_000
 
 
 def _args(args: Any) -> list[Any] | dict[str, Any]:
-    if isinstance(args, dict):
-        return args
-    return list(args) if isinstance(args, tuple) else [] if args is None else [args]
+    kind = type(args)  # isinstance would ask an object of the application for its class
+    if issubclass(kind, dict):
+        return args  # type: ignore[no-any-return]
+    return list(args) if issubclass(kind, tuple) else [] if args is None else [args]
 
 
 def _task_name(record: logging.LogRecord) -> str | None:

@@ -168,7 +168,7 @@ class Renderer:
         if module not in _UNNAMED:
             name = (module if isinstance(module, str) else "<unknown>") + "." + name
         try:
-            message = str(exc)
+            message = str(str(exc))  # twice as by traceback: the first may be a str that does not want to be one
         except BaseException:  # traceback lets nothing out either, and has these words for it
             message = "<exception str() failed>"
         return stack + name + ": " + message + "\n" if message else stack + name + "\n"

@@ -45,7 +45,7 @@ _known: dict[tuple[str, int], list[Texts]] = {}
 def template_of(record: logging.LogRecord) -> str | None:
     """Return the template of a record's message, its values as ``%s``; None where it is the record's own `msg`."""
     message = record.msg
-    if record.args or type(message) is not str or len(message) > _MAX_MESSAGE:
+    if has_args(record) or type(message) is not str or len(message) > _MAX_MESSAGE:
         return None
     place = record.pathname, record.lineno
     known = _known.get(place)
@@ -56,6 +56,12 @@ def template_of(record: logging.LogRecord) -> str | None:
         if _fits(texts, message):
             return "%s".join([text.replace("%", "%%") for text in texts])
     return None
+
+
+def has_args(record: logging.LogRecord) -> bool:
+    """Return whether a record has arguments, without asking them anything."""
+    args: object = record.args
+    return args is not None and (type(args) is not tuple or len(args) > 0)
 
 
 def _fits(texts: Texts, message: str) -> bool:

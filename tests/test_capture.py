@@ -1295,3 +1295,70 @@ def test_codes_in_log_messages(capture):
         assert len(set(kinds)) == 4
     for record in records:
         assert fingerprint.of_event(capture.sight(record).whole(record)) == mark(capture, record)
+
+
+# Objects that do not want to be looked at ------------------------------------------------------------------------
+
+
+class Reluctant(str):
+    """A text that fails whoever asks it for a text."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Unasked:
+    """An object that answers nothing: neither whether it is true, nor what its class is."""
+
+    def __bool__(self):
+        raise OSError("neither")
+
+    def __getattribute__(self, name):
+        raise KeyError(name)
+
+    def __repr__(self):
+        return "unasked"
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("before_send", [None, lambda event: event])
+def test_str_that_would_end_the_program(log, kind, before_send):
+    """An exception whose __str__ raises what ends programs is described all the same."""
+
+    class Ending(Exception):
+        def __str__(self):
+            raise kind
+
+    error = raised(Ending())
+    log.error("it broke", exc_info=error)
+    event = event_of(Capture(before_send=before_send), last(log))
+    assert event["error_message"] == "<unprintable Ending object>"
+    assert "str() failed" in event["traceback"]
+
+
+def test_str_that_is_reluctant():
+    """An exception that says a str of a class of its own, which fails whoever formats it, is described."""
+
+    class Odd(Exception):
+        def __str__(self):
+            return Reluctant("x")
+
+        def __bool__(self):
+            raise OSError("neither")
+
+    error = raised(Odd())
+    record = logging.LogRecord("shop", logging.ERROR, __file__, 1, "it broke", (), (Odd, error, error.__traceback__))
+    event = event_of(Capture(), record)
+    assert event["error_message"] == "x"
+    assert type(event["error_message"]) is str
+
+
+def test_args_that_cannot_be_asked():
+    """Arguments that are an object that answers nothing are described all the same."""
+    record = logging.LogRecord("shop", logging.ERROR, __file__, 1, "it broke", (), None)
+    record.args = Unasked()
+    event = event_of(Capture(), record)
+    assert event["message"] == "it broke unasked"
+    assert event["args"] == ["<unprintable Unasked>"]

@@ -211,3 +211,23 @@ def test_raises_what_the_interpreter_raises(monkeypatch):
     with pytest.raises(TypeError) as raised:
         rendered(exc, renderer)
     assert str(raised.value) == str(wanted.value)
+
+
+def test_str_of_a_reluctant_class():
+    """An exception whose __str__ returns a str that fails whoever asks for its text is printed as by traceback."""
+
+    class Reluctant(str):
+        __slots__ = ()
+
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    class Odd(Exception):
+        def __str__(self):
+            return Reluctant("x")
+
+    try:
+        raise Odd
+    except Odd as error:
+        info = (Odd, error, error.__traceback__)
+    assert rendering.formatted(info) == "".join(traceback.format_exception(*info)).removesuffix("\n")
