@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast bench clean
+.PHONY: demo test check fast bench fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -26,6 +26,12 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/fold.py
 	$(BIN)/python benchmarks/grouping.py $(BENCH)
 
+# Goes on for FUZZ_SECONDS with each target; `python -m tests.fuzz.run --help` tells more.
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/.fuzz
+	for target in capture fingerprint scrub traceback; do \
+	  $(BIN)/python -m tests.fuzz.run $$target --seconds $(FUZZ_SECONDS) || exit 1; done
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loghub needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -42,5 +48,9 @@ $(VENV)/.bench: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev,bench]'
 	touch $@ $(VENV)/.demo $(VENV)/.dev
 
+$(VENV)/.fuzz: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev,fuzz]'
+	touch $@ $(VENV)/.demo $(VENV)/.dev
+
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .fuzz dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
