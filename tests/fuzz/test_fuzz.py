@@ -18,11 +18,11 @@ def test_seeds(target):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.binary(max_size=600))
 @example(data=b"")
 def test_anything(target, data):
-    """Any bytes hold."""
+    """Any bytes hold; the same at each run, as the long runs look for what is new."""
     TARGETS[target](data)
 
 
