@@ -78,6 +78,15 @@ def _shown(name: str, value: object) -> str:
 _BEFORE_HOST = re.compile(r"(\w+://)?[^\s\[\]'\"]*:.*@", re.DOTALL)  # user and password
 
 
+def _without_password(shown: str) -> str:
+    """Take out what stands before the last @, if there is a colon in it: user and password of an address."""
+    before, at, host = shown.rpartition("@")
+    if ":" not in before:
+        return shown
+    scheme = before.find("://")
+    return f"{before[: scheme + 3] if scheme >= 0 else before[:1]}***{at}{host}"
+
+
 def as_flag(value: object) -> bool | None:
     """Read true/false, 1/0, yes/no, on/off in any case; None where it is none of them."""
     word = str(value).strip().lower()

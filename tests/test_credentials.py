@@ -254,3 +254,11 @@ def test_representations(tmp_path):
     assert TOKEN not in shown
     assert PASSWORD not in shown
     assert os.fspath(key) not in shown
+
+
+def test_long_values():
+    """A value of a megabyte is refused as soon as one of ten characters, whatever it consists of."""
+    for piece in (":", "a:", "pass", "@", "://", "gh"):
+        with pytest.raises(OptionValueError) as caught:
+            refuse("Handler", "option", piece * 500_000, "something else")
+        assert len(str(caught.value)) < 200

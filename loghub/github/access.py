@@ -87,7 +87,8 @@ def address(owner: object, name: str, value: object) -> str:
     """Return the URL of GitHub's API or pages, without a slash at its end; a password in it is not repeated."""
     url = options.text(owner, name, value).rstrip("/")
     if "@" in url:
-        options.refuse(owner, name, "what has a user or a password in it", "an address without user, password, ? and #")
+        shown = f"{url.partition('://')[0]}://..." if "://" in url else "..."
+        options.refuse(owner, name, shown, "an address without user, password, ? and #")
     try:
         parts = urlsplit(url)
         _ = parts.port
