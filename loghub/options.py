@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
-import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from loghub import env
@@ -70,12 +69,9 @@ def _shown(name: str, value: object) -> str:
                 return f"what {variable} holds"
         if value and scrubber().is_secret(name):
             return "[Filtered]"
-        return clean(_BEFORE_HOST.sub(r"\1[Filtered]@", repr(value)[:_MAX_REPR]))
+        return clean(_without_password(repr(value)[:_MAX_REPR]))
     except Exception:
         return f"<unprintable {type(value).__name__} object>"
-
-
-_BEFORE_HOST = re.compile(r"(\w+://)?[^\s\[\]'\"]*:.*@", re.DOTALL)  # user and password
 
 
 def _without_password(shown: str) -> str:
@@ -84,7 +80,7 @@ def _without_password(shown: str) -> str:
     if ":" not in before:
         return shown
     scheme = before.find("://")
-    return f"{before[: scheme + 3] if scheme >= 0 else before[:1]}***{at}{host}"
+    return f"{before[: scheme + 3] if scheme >= 0 else before[:1]}[Filtered]{at}{host}"
 
 
 def as_flag(value: object) -> bool | None:
