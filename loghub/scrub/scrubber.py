@@ -141,8 +141,8 @@ class Scrubber:
         for _ in range(MAX_PASSES):  # what is gone may uncover what stood against it
             before, after = after, self._once(after, values, found, code=code)
             if after == before:
-                break
-        return after.replace(MARK, PLACEHOLDER)
+                return after.replace(MARK, PLACEHOLDER)
+        return PLACEHOLDER  # secrets without end, one against the other: nothing of it is let through
 
     def command(self, arguments: list[str], found: list[str]) -> list[str]:
         """Replace the secrets that the arguments of a command are together; alone they were looked at already."""
