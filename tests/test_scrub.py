@@ -303,6 +303,11 @@ class TestShapes:
                 leaked.append(kind)
         assert leaked == []
 
+    def test_hint_within_a_hint(self, scrubber):
+        """What makes a text worth a look may begin within something else that does."""
+        token = "npm_" + "a1B2c3D4e5" * 4
+        assert scrubber.text(f"cc{token}\\") == "cc[Filtered]\\"
+
     @pytest.mark.parametrize("text", INNOCENTS)
     def test_innocent_stays(self, scrubber, text):
         """What only looks like a secret is left alone, in texts and in events."""

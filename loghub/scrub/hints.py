@@ -28,7 +28,7 @@ _HINT_KINDS = {
     **dict.fromkeys(COMMAND_HINTS, "command"),
 }
 # What the rules look for, as small letters: a text without any of these is clean.
-HINTS = re.compile(
+_HINTS = re.compile(
     any_of(
         {hint: _NAME_FOLLOWS if kind == "name" else "" for hint, kind in _HINT_KINDS.items()}
         | dict.fromkeys("23456", _DIGITS_FOLLOW)
@@ -38,8 +38,18 @@ HINTS = re.compile(
 )
 
 
+# A search goes on behind what it found: what begins within the name of a secret, as in ``ccnpm_``, takes another one.
+_HIDDEN = re.compile(any_of(dict.fromkeys(COMMAND_HINTS, "") | SHAPE_HINTS))
+
+
+def hints_in(low: str) -> set[str]:
+    """Return what is found in a text in small letters."""
+    found = set(_HINTS.findall(low))
+    return found | set(_HIDDEN.findall(low)) if found else found
+
+
 def kind_of(hint: str) -> str:
-    """Return which kind of rule a match of `HINTS` calls for."""
+    """Return which kind of rule a hint calls for."""
     if hint == "--":
         return "option"
     return _HINT_KINDS.get(hint) or ("card" if hint[0] in "23456" else "shape")

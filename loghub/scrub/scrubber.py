@@ -11,7 +11,7 @@ from loghub.scrub.beside import names_pattern, replace_named
 from loghub.scrub.commands import SEPARATOR, replace_in_commands, replace_options
 from loghub.scrub.copying import Copy, last_words
 from loghub.scrub.drawn import BEARER, basic_or_bearer, replace_random
-from loghub.scrub.hints import HINTS, kind_of
+from loghub.scrub.hints import hints_in, kind_of
 from loghub.scrub.names import is_secret_name, words_of
 from loghub.scrub.patterns import read_extra, replace_pattern
 from loghub.scrub.shapes import CARD, PEM, card, shapes
@@ -152,7 +152,7 @@ class Scrubber:
 
     def _once(self, text: str, values: Values, found: list[str], *, code: bool) -> str:
         low = lower(text)
-        hints = set(HINTS.findall(low))
+        hints = hints_in(low)
         if self._extra_hints and self._extra_hints.search(low):
             hints.add("key")
         text = values.replace(text)
