@@ -150,7 +150,10 @@ def escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-_ESCAPES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)} | {
+SURROGATES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
+"""What stands for each lone surrogate, which UTF-8 cannot hold."""
+
+_ESCAPES = SURROGATES | {
     code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
 }
 

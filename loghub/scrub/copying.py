@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from loghub.event import Event, Frame, Shared
+from loghub.event import Event, Frame, Shared, escaped
 from loghub.scrub.acquaintance import forget
 from loghub.scrub.size import (
     CHARS,
@@ -34,7 +34,7 @@ from loghub.scrub.size import (
     fit,
     gap,
 )
-from loghub.scrub.texts import CONTROL, ESCAPES, PLACEHOLDER
+from loghub.scrub.texts import CONTROL, PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ class Copy:
     def field(self, key: str, value: Any) -> Any:
         """Copy what stands under one of the event's own keys."""
         if key in KEPT and type(value) is str and len(value) <= MAX_KEY_CHARS:
-            return value if value.isprintable() else value.translate(ESCAPES)
+            return value if value.isprintable() else escaped(value)
         if key == "traceback":
             return self.traceback(_as_text(value), CHARS[key])
         if key in CHARS:
@@ -155,7 +155,7 @@ class Copy:
         """Clean a text, and remember it if that was in vain."""
         clean = self.scrubber.scrub(text, self.values, self.found, code=code)
         if not clean.isprintable() and CONTROL.search(clean):
-            clean = clean.translate(ESCAPES)
+            clean = escaped(clean)
         if clean == text and len(text) <= remember:
             self.remember(text, code=code)
         return clean

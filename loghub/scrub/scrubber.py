@@ -7,6 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from loghub.event import SURROGATES
 from loghub.scrub.beside import names_pattern, replace_named
 from loghub.scrub.commands import SEPARATOR, replace_in_commands, replace_options
 from loghub.scrub.copying import Copy, last_words
@@ -16,7 +17,7 @@ from loghub.scrub.names import is_secret_name, words_of
 from loghub.scrub.patterns import read_extra, replace_pattern
 from loghub.scrub.shapes import CARD, PEM, card, shapes
 from loghub.scrub.size import MAX_REMEMBERED
-from loghub.scrub.texts import MARK, PLACEHOLDER, SURROGATE, SURROGATES, any_of, lower
+from loghub.scrub.texts import MARK, PLACEHOLDER, SURROGATE, any_of, lower
 from loghub.scrub.urls import DSN_PASSWORD, HOOKS, QUERY, URL_PASSWORD, replace_passwords, replace_users
 from loghub.scrub.values import Values, environment_secrets
 

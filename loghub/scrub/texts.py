@@ -16,11 +16,6 @@ MARK = "\udcff"
 SURROGATE = re.compile("[\ud800-\udfff]")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
-SURROGATES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
-ESCAPES = SURROGATES | {
-    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
-}
-
 
 def listed(words: str) -> frozenset[str]:
     """Return the words of a text with spaces between them."""
