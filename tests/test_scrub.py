@@ -303,6 +303,15 @@ class TestShapes:
                 leaked.append(kind)
         assert leaked == []
 
+    def test_encoded_url(self, scrubber):
+        """A password within a URL that is percent-encoded in another's query is taken out, the rest stays."""
+        text = "GET /pay?dsn=postgresql%3A%2F%2Fshop%3AhuNter2-77%40db.internal%3A5432%2Fshop&x=1 failed"
+        clean = text.replace("huNter2-77", "[Filtered]")
+        assert scrubber.text(text) == clean
+        hook = "next=https%3A%2F%2Fhooks.slack.com%2Fservices%2FT0%2FB0%2FabcDEF123"
+        assert "abcDEF" not in scrubber.text(hook)
+        assert scrubber.text("next=https%3A%2F%2Fshop.example%2Fa%3Fb") == "next=https%3A%2F%2Fshop.example%2Fa%3Fb"
+
     def test_hint_within_a_hint(self, scrubber):
         """What makes a text worth a look may begin within something else that does."""
         token = "npm_" + "a1B2c3D4e5" * 4

@@ -17,7 +17,8 @@ _NAME_FOLLOWS = r"(?=[\w-]{0,48}+(?:[\"'\])\\%]|[ \t]{0,8}[=:>\x1b]|[ \t][^\n0-9
 _DIGITS_FOLLOW = r"[0-9]{3}(?:[0-9]{4}|(?=[ -][0-9]{4}))"
 _HINT_KINDS = {
     **dict.fromkeys((*STEMS, "basic", "aws"), "name"),
-    **dict.fromkeys(("://",), "url"),
+    "://": "url",
+    "%3a%2f%2f": "encoded",
     **dict.fromkeys(("@tcp(", "@unix(", "@udp(", ":thin:"), "dsn"),
     **dict.fromkeys(
         (f"{start}{name}=" for start in "?&" for name in ("sig", "signature", "code", "key", "auth", "sid")), "query"

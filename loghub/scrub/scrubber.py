@@ -18,7 +18,15 @@ from loghub.scrub.patterns import read_extra, replace_pattern
 from loghub.scrub.shapes import CARD, PEM, card, shapes
 from loghub.scrub.size import MAX_REMEMBERED
 from loghub.scrub.texts import MARK, PLACEHOLDER, SURROGATE, any_of, lower
-from loghub.scrub.urls import DSN_PASSWORD, HOOKS, QUERY, URL_PASSWORD, replace_passwords, replace_users
+from loghub.scrub.urls import (
+    DSN_PASSWORD,
+    HOOKS,
+    QUERY,
+    URL_PASSWORD,
+    replace_encoded,
+    replace_passwords,
+    replace_users,
+)
 from loghub.scrub.values import Values, environment_secrets
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ _RULES: tuple[tuple[str, Callable[[str, list[str]], str]], ...] = (
     ("pem", lambda text, _: PEM.sub(MARK, text)),
     ("url", lambda text, found: replace_passwords(URL_PASSWORD, text, found)),
     ("url", lambda text, _: replace_users(text)),
+    ("encoded", replace_encoded),
     ("dsn", lambda text, found: replace_passwords(DSN_PASSWORD, text, found)),
     ("query", lambda text, found: replace_passwords(QUERY, text, found)),
     ("hook", lambda text, found: replace_passwords(HOOKS, text, found)),

@@ -44,6 +44,23 @@ def replace_passwords(pattern: re.Pattern[str], text: str, found: list[str]) -> 
     return pattern.sub(replaced, text)
 
 
+_ENCODED = re.compile(r"%3a%2f%2f[^\s\"'<>&\\]{1,4096}", re.IGNORECASE)
+
+
+def replace_encoded(text: str, found: list[str]) -> str:
+    """Replace passwords and signatures in a URL that is percent-encoded, as within the query of another."""
+
+    def replaced(match: re.Match[str]) -> str:
+        plain = clean = urllib.parse.unquote(match[0].replace(MARK, ""))
+        for pattern in (URL_PASSWORD, QUERY, HOOKS):
+            clean = replace_passwords(pattern, clean, found)
+        if clean == plain:
+            return match[0]
+        return MARK.join([urllib.parse.quote(part, safe="", errors="replace") for part in clean.split(MARK)])
+
+    return _ENCODED.sub(replaced, text)
+
+
 def replace_users(text: str) -> str:
     """Replace tokens that stand where the user of a URL stands."""
     return _URL_USER.sub(lambda match: match[1] + MARK if looks_random(match[2], strict=False) else match[0], text)
