@@ -75,9 +75,11 @@ def folders(path: str) -> File:
 def place_of(file: File, module: str) -> str:
     """Return a file of the application as ``package/name``, alike wherever it is installed.
 
-    The package is what the module says. A text has no modules: there the folder is it, unless it looks like one into
-    which applications are put.
+    The package is what the module says; a program that was started has none. A text has no modules: there the folder
+    is it, unless it looks like one into which applications are put.
     """
+    if module == "__main__":
+        return file.name
     *packages, name = module.split(".")
     package = (packages if name == file.name else file.folders)[-1:]
     if not package or not package[0].isidentifier() or package[0].lower() in _INSTALLED_IN or len(package[0]) == 1:

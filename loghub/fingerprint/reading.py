@@ -102,7 +102,30 @@ def with_stack(event: object) -> Mapping[str, Any]:
         return event
     if any(BUNDLE.search(text_in(frame, "file")) for frame in read["frames"]):
         read["platform"] = "javascript"
+    else:
+        _name_program(read)
     return _told(event, read)
+
+
+def _name_program(read: dict[str, Any]) -> None:
+    """Give the frames of the program that was started, and of what lies beside it, the module that it has."""
+    parts = list(_all_parts(read))
+    outermost = [part["frames"][0] for part in parts if part["frames"]]
+    folder = next((_folder(one) for one in outermost if one["function"] == "<module>"), None)
+    for part in parts:
+        for frame in part["frames"]:
+            if folder is not None and _folder(frame) == folder:
+                frame["module"] = "__main__"
+
+
+def _all_parts(read: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield read
+    for part in (*read["causes"], *read["exceptions"]):
+        yield from _all_parts(part)
+
+
+def _folder(frame: Mapping[str, Any]) -> str:
+    return str(frame["file"]).replace("\\", "/").rpartition("/")[0]
 
 
 def _told(event: Mapping[str, Any], read: dict[str, Any]) -> Mapping[str, Any]:
