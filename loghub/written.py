@@ -24,6 +24,7 @@ MAX_PLACES = 2048
 """Places of calls that are remembered; the older half goes when there are more."""
 
 _MAX_LINES = 20  # of a statement
+_MAX_CHARS = 8000
 _MAX_ABOVE = 40  # lines between a variable and its use
 _MAX_MESSAGE = 4000
 _WORD = re.compile(r"[^\W\d_]{2}")
@@ -81,9 +82,16 @@ def _fits(texts: Texts, message: str) -> bool:
 def _read(path: str, line: int) -> list[Texts]:
     """Return what may build messages at a line of a file; nothing if it cannot be read."""
     try:
-        lines = linecache.getlines(path)
-        found = list(dict.fromkeys(_templates(lines, line - 1)))
-    except Exception:  # a file of a strange kind, a name that is no file's, a source nested too deeply
+        return texts_at(linecache.getlines(path), line - 1)
+    except Exception:  # a file of a strange kind, a name that is no file's
+        return []
+
+
+def texts_at(lines: Sequence[str], at: int) -> list[Texts]:
+    """Return what may build messages at a line of a source."""
+    try:
+        found = list(dict.fromkeys(_templates(lines, at)))
+    except (ValueError, RecursionError, MemoryError, SystemError):  # a source that no parser takes
         return []
     return [texts for texts in found if len(texts) > 1 and any(map(_WORD.search, texts))]
 
@@ -119,10 +127,11 @@ def _statement(lines: Sequence[str], at: int) -> ast.stmt | None:
     before = _ONLY_AFTER.get(re.split(r"\W", head, maxsplit=1)[0], "")
     for end in range(at + 1, min(at + _MAX_LINES, len(lines)) + 1):
         source = before + "".join([head + "\n", *lines[at + 1 : end]])
-        if _ODD_ESCAPE.search(lines[end - 1]):  # the parser would warn, on the application's stderr
+        # Of an odd escape the parser would warn, on the application's stderr.
+        if len(source) > _MAX_CHARS or _ODD_ESCAPE.search(lines[end - 1]):
             return None
         try:
-            return ast.parse(source).body[0]
+            return next(iter(ast.parse(source).body), None)
         except SyntaxError:
             continue
     return None

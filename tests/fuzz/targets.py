@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from loghub import capture, fingerprint, rendering, scrub
 from loghub.event import dumps
 from loghub.filters import EventFilter
+from loghub.foreign_text import parse_foreign
 from loghub.scrub import Scrubber
-from loghub.traceback_text import parse_javascript, parse_traceback
+from loghub.traceback_text import parse_javascript, parse_traceback, undressed
+from loghub.written import texts_at
 from tests.fuzz.choices import Choices
 
 if TYPE_CHECKING:
@@ -56,6 +58,13 @@ PIECES = (
     "  [Previous line repeated 9 more times]", '  File "<string>", line 1',
     "SyntaxError: invalid syntax", "Current thread 0x7 (most recent call first):",
     "Fatal Python error: Segmentation fault", "at pay (https://shop.example/a.js:1:2)",
+    "panic: boom", "goroutine 7 [running]:", "main.(*Cart).Pay(0xc000)", "\t/src/cart.go:7 +0x1d", "web-1  | ",
+    'Exception in thread "main" java.lang.Error: x', "\tat com.acme.Cart.pay(Cart.java:7)", "Caused by: a.B: c",
+    "thread 'main' panicked at src/main.rs:4:5:", "   3: shop::cart::pay",
+    "PHP Fatal error:  Uncaught Error: x in /a.php:3",
+    "#0 /a.php(3): pay()", "cart.rb:7:in 'pay': no (KeyError)", "\tfrom cart.rb:9:in 'main'",
+    "   at Shop.Cart.Pay() in /src/Cart.cs:line 7", "System.Exception: x", "log.error(",
+    'f"user {name} gone"', "else: ",
     "pay@https://x/a.js:1:2", "at ", "[Errno 2]", "No module named 'x'", "Table 'a.b' doesn't exist",
     "has no attribute 'y'", "2026-01-01T00:00:00Z", "127.0.0.1:80", "::1", "a@b.example",
     "00000000-0000-0000-0000-000000000000", "<object at 0x7f>", "b'x'", "`x`",
@@ -235,10 +244,13 @@ def check_traceback(data: bytes) -> None:
     while choices and len(lines) < 80:
         lines.append(choices.pick(("", "", "  ", "  | ", "    | ", "+ ")) + choices.pick(PIECES) + choices.text(8))
     whole = "\n".join(lines)
-    for read in (parse_traceback(whole), parse_javascript(whole)):
+    foreign = parse_foreign(whole)
+    for read in (parse_traceback(whole), parse_javascript(undressed(whole)), *([foreign] if foreign else ())):
         _check_part(read, 0)
         json.loads(json.dumps(read))
         assert len(json.dumps(read)) <= 64 * len(whole) + 4096, ("grows", whole)
+    for number in range(min(len(lines), 3)):  # as if it were a source
+        assert all(isinstance(text, str) for texts in texts_at(lines, number) for text in texts), ("texts", whole)
     for platform in PLATFORMS:
         mark = fingerprint.of_event({"traceback": whole, "platform": platform})
         assert VERSION.fullmatch(mark), ("mark", whole)
