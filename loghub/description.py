@@ -431,6 +431,8 @@ def _local(value: object) -> str:
     kind: Any = type(value)
     if issubclass(kind, _TEXTS) and len(value) > _MAX_LOCAL:  # type: ignore[arg-type]
         return f"{text_of(value[:_MAX_LOCAL], repr)}... ({len(value)} in all)"  # type: ignore[index,arg-type]
+    if issubclass(kind, BaseException):  # the repr of a group has its members', and theirs, time and again
+        return f"<{kind.__name__}: {text_of(value)}>"
     return f"<{kind.__name__} of {len(value)}>" if _is_huge(value) else text_of(value, repr)  # type: ignore[arg-type]
 
 

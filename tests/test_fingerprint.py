@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from loghub import fingerprint
 from loghub.filters import EventFilter
 from loghub.fingerprint import custom, explain, is_library_path, judge, message_key, normalize, of_event
+from loghub.fingerprint.messages import MAX_TEXT
 from tests.normalize_cases import CASES
 
 if TYPE_CHECKING:
@@ -922,11 +923,9 @@ def test_normalize_is_idempotent(text):
     "piece", [*TORN, "a.", "a-1", "1:", "a::", "[1", "{1", "<a ", "C:\\a ", "“", "ab1/", "[a,", "a@a."]
 )
 def test_normalize_is_quick(piece):
-    """A megabyte of any one piece takes no longer than its first characters."""
+    """Of a megabyte of any one piece only the first characters are looked at; what runs away would hang here."""
     text = piece * (1_000_000 // len(piece))
-    started = time.perf_counter()
-    normalize(text)
-    assert time.perf_counter() - started < 0.2
+    assert normalize(text) == normalize(text[:MAX_TEXT])
 
 
 # ------------------------------------------------------------------------------------- hostile events
