@@ -24,7 +24,7 @@ from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, 
 from loghub.event import KEYS, Event, Shared, iso
 from loghub.sighting import FIELD
 from loghub.traceback_text import parse_traceback, qualify
-from loghub.written import template_of
+from loghub.written import GOES_ON, raised_at, template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -248,14 +248,20 @@ class Describer:
 
     def _described(self, tb: TracebackType, module: str) -> Frame:
         code = tb.tb_frame.f_code
+        line = _source_line(tb)
+        more: dict[str, str] = {}
+        if line.startswith(("raise", "assert")) and line.endswith(GOES_ON):
+            said, whole = raised_at(_patiently(lambda: linecache.getlines(code.co_filename)), (tb.tb_lineno or 0) - 1)
+            line, more = (line, {"template": said}) if said else (whole or line, more)
         return {
             "file": code.co_filename,
             "module": module,
             "function": code.co_qualname,
             "line": tb.tb_lineno or 0,
             "column": rendering.position_of(tb)[2],
-            "code": _source_line(tb),
+            "code": line,
             "in_app": self.is_in_app(code.co_filename, module),
+            **more,  # type: ignore[typeddict-item]
         }
 
     # Texts of tracebacks ------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class Frame(TypedDict, total=False):
     line: int
     column: int | None
     code: str  # the source line, stripped
+    template: str  # what a raise says that goes on in the next lines, its values as %s
     in_app: bool
     locals: dict[str, str]
 

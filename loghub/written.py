@@ -2,8 +2,10 @@
 
 ``logger.error("user %s not found", name)`` tells its template; ``logger.error(f"user {name} not found")`` does not, and
 a name is a word like any other. But the line of the call says it. So the call's statement is read, and what builds the
-message there (an f-string, ``+``, ``%``, ``.format``, also one line above, in a variable) is taken if the message can
+message there (an f-string, ``+``, ``%``, ``.format``, also some lines above, in a variable) is taken if the message can
 have come of it: a source that was changed meanwhile is not believed.
+
+The same is read of a ``raise`` over several lines, of which a traceback shows the first alone.
 """
 
 from __future__ import annotations
@@ -23,13 +25,18 @@ if TYPE_CHECKING:
 MAX_PLACES = 2048
 """Places of calls that are remembered; the older half goes when there are more."""
 
+GOES_ON = ("(", "[", "{", "\\")
+"""How a line ends that is only the beginning of its statement."""
+
 _MAX_LINES = 20  # of a statement
 _MAX_CHARS = 8000
 _MAX_ABOVE = 40  # lines between a variable and its use
 _MAX_MESSAGE = 4000
 _WORD = re.compile(r"[^\W\d_]{2}")
 _CONVERSION = re.compile(r"%(?:\(\w+\))?[#0 +-]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%]")
-_ODD_ESCAPE = re.compile(r"\\[^\n\\'\"abfnrtvxuUN0-7]")
+# The parser would warn of them, on the application's stderr.
+_ODD_ESCAPE = re.compile(r"(?<!\\)\\(?=[^\n\\'\"abfnrtvxuUN0-7])")
+_WARNED_OF = re.compile(r"\d(?:if|or|and|in|is|else|for|not)\b")
 _ONLY_AFTER = {
     "else": "if 1:\n pass\n",
     "elif": "if 1:\n pass\n",
@@ -53,10 +60,31 @@ def template_of(record: logging.LogRecord) -> str | None:
     if known is None:
         make_room(_known, MAX_PLACES)
         known = _known[place] = _read(*place)
-    for texts in known:
-        if _fits(texts, message):
-            return "%s".join([text.replace("%", "%%") for text in texts])
-    return None
+    # What says most is believed first: of two ways to build a message one may hold the other.
+    fitting = [texts for texts in known if message not in texts and _fits(texts, message)]
+    return _template(max(fitting, key=lambda texts: sum(map(len, texts)))) if fitting else None
+
+
+def _template(texts: Texts) -> str:
+    return "%s".join([text.replace("%", "%%") for text in texts])
+
+
+def raised_at(lines: Sequence[str], at: int) -> tuple[str, str]:
+    """Return the template of what a ``raise`` or ``assert`` says that begins at a line, and its source in one line.
+
+    Either is empty where it cannot be told.
+    """
+    try:
+        statement = _statement(lines, at)
+        if not isinstance(statement, ast.Raise | ast.Assert):
+            return "", ""
+        said = statement.exc if isinstance(statement, ast.Raise) else statement.msg
+        parts = [*said.args, *(one.value for one in said.keywords)] if isinstance(said, ast.Call) else [said]
+        texts = next((texts for part in parts if part is not None for texts in _built(part)), ())
+        source = " ".join([line.strip() for line in lines[at : at + (statement.end_lineno or 1)]])
+    except Exception:  # as below
+        return "", ""
+    return (_template(texts) if any(map(_WORD.search, texts)) else ""), source
 
 
 def has_args(record: logging.LogRecord) -> bool:
@@ -102,21 +130,25 @@ def _templates(lines: Sequence[str], at: int) -> Iterator[Texts]:
         return
     for call in ast.walk(statement):
         if isinstance(call, ast.Call):
-            for argument in call.args[:2]:  # log(level, message) has it second
-                yield from _built(argument)
+            said = [*call.args[:2], *(one.value for one in call.keywords if one.arg == "msg")]  # log(level, message)
+            for number, argument in enumerate(said):
+                yield from _built(argument, lines)
                 if isinstance(argument, ast.Name):
                     yield from _assigned(lines, at, argument.id)
+                elif (text := _literal(argument)) is not None and call.args[number + 1 :]:
+                    yield _converted(text)  # a QueueHandler has put the arguments in
 
 
 def _assigned(lines: Sequence[str], at: int, name: str) -> Iterator[Texts]:
-    """Yield what builds the text of a variable above its use."""
-    begins = re.compile(rf"\s*{re.escape(name)}\s*(?::[^=]*)?=(?!=)")
+    """Yield what may build the text of a variable above its use."""
+    begins = re.compile(rf"(?:[^#'\"]*:)?\s*{re.escape(name)}\s*(?::[^=]*)?(?:\+|=(?!=))")
     for above in range(at - 1, max(-1, at - _MAX_ABOVE), -1):
         if begins.match(lines[above]):
-            statement = _statement(lines, above)
-            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-                yield from _built(statement.value)
-            return
+            for node in ast.walk(_statement(lines, above) or ast.Module([], [])):
+                if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                    yield from _built(node.value, lines)
+                elif isinstance(node, ast.AugAssign):
+                    yield from (("", *texts) for texts in _built(node.value, lines))
 
 
 def _statement(lines: Sequence[str], at: int) -> ast.stmt | None:
@@ -124,46 +156,70 @@ def _statement(lines: Sequence[str], at: int) -> ast.stmt | None:
     if not 0 <= at < len(lines):
         return None
     head = lines[at].strip()
-    before = _ONLY_AFTER.get(re.split(r"\W", head, maxsplit=1)[0], "")
-    for end in range(at + 1, min(at + _MAX_LINES, len(lines)) + 1):
-        source = before + "".join([head + "\n", *lines[at + 1 : end]])
-        # Of an odd escape the parser would warn, on the application's stderr.
-        if len(source) > _MAX_CHARS or _ODD_ESCAPE.search(lines[end - 1]):
+    source = _ONLY_AFTER.get(re.split(r"\W", head, maxsplit=1)[0], "")
+    depth = 0
+    for number in range(at, min(at + _MAX_LINES, len(lines))):
+        line = head + "\n" if number == at else lines[number]
+        source += line
+        depth += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
+        if len(source) > _MAX_CHARS or _WARNED_OF.search(line):
             return None
-        try:
-            return next(iter(ast.parse(source).body), None)
-        except SyntaxError:
-            continue
+        if depth <= 0 and not source.endswith("\\\n"):
+            try:
+                return next(iter(ast.parse(_ODD_ESCAPE.sub(r"\\\g<0>", source)).body), None)
+            except SyntaxError:
+                continue
     return None
 
 
-def _built(node: ast.expr) -> Iterator[Texts]:
+def _built(node: ast.expr, lines: Sequence[str] = ()) -> Iterator[Texts]:
     """Yield what an expression may build its text of: the outermost first, and both ways of a condition."""
     if isinstance(node, ast.IfExp):
-        yield from _built(node.body)
-        yield from _built(node.orelse)
+        yield from _built(node.body, lines)
+        yield from _built(node.orelse, lines)
         return
-    texts = _texts(node)
+    texts = _texts(node, lines)
     if texts is not None:
         yield texts
 
 
-def _texts(node: ast.expr) -> Texts | None:
+def _texts(node: ast.expr, lines: Sequence[str]) -> Texts | None:
     """Return the texts of an expression that builds one; None if it is not seen what it builds."""
     if (text := _literal(node)) is not None:
         return (text,)
     if isinstance(node, ast.JoinedStr):
-        return _joined([_texts(part) for part in node.values])
+        return _joined([_texts(part, lines) for part in node.values])
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        sides = [_texts(node.left), _texts(node.right)]
+        sides = [_texts(node.left, lines), _texts(node.right, lines)]
         return None if sides == [None, None] else _joined(sides)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and (text := _literal(node.left)) is not None:
-        pieces = _CONVERSION.split(text.replace("%%", "\0"))
-        return tuple(piece.replace("\0", "%") for piece in pieces)
+    if (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Mod)
+        and (text := _constant(node.left, lines)) is not None
+    ):
+        return _converted(text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        text = _literal(node.func.value)
+        text = _constant(node.func.value, lines)
         return None if text is None else _formatted(text)
     return None
+
+
+def _constant(node: ast.expr, lines: Sequence[str]) -> str | None:
+    """Return a text that is written there, or stands in a constant of the module, also within ``_()``."""
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        node = node.args[0]
+    if isinstance(node, ast.Name):
+        begins = re.compile(rf"{re.escape(node.id)}\s*(?::[^=]*)?=(?!=)")
+        at = next((number for number, line in enumerate(lines) if begins.match(line)), -1)
+        statement = _statement(lines, at)
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            node = statement.value
+    return _literal(node)
+
+
+def _converted(text: str) -> Texts:
+    """Return the texts of a template with ``%``."""
+    return tuple(piece.replace("\0", "%") for piece in _CONVERSION.split(text.replace("%%", "\0")))
 
 
 def _joined(parts: Sequence[Texts | None]) -> Texts:

@@ -545,6 +545,11 @@ SAME = {
         record('{"card": 99, "event": "charge refused", "level": "error"}'),
         record("charge refused"),
     ),
+    "a log message that was made a dict before": lambda: (
+        record("{'event': 'charge refused', 'card': 7}"),
+        record("{'card': 8, 'event': 'charge refused', 'level': 'error'}"),
+        record("charge refused"),
+    ),
     "a logger for each worker": lambda: (
         record("gone", logger="shop.worker.1"),
         record("gone", logger="shop.worker.17"),
@@ -572,6 +577,15 @@ APART = {
         }
         for name in ("shrink", "crop")
     ),
+    "another caller of a guard in one line": lambda: tuple(
+        live(
+            calling(
+                "def check(ok):\n    if not ok: raise ValueError(ok)\n" + f"def {name}():\n    check(0)\n", f"{name}()"
+            )
+        )
+        for name in ("pay", "ship")
+    ),
+    "other dicts": lambda: (record("{'event': 'charge refused'}"), record("{'event': 'charge repeated'}")),
     "other JSON lines": lambda: (record('{"event": "charge refused"}'), record('{"event": "charge repeated"}')),
     "an object beside a database's code": lambda: tuple(
         raising(f'RuntimeError(\'ORA-00942: table or view "X"."{name}" does not exist\')') for name in ("LEAD", "DEAL")
@@ -794,8 +808,8 @@ GOLDEN = {
     "v1:b161185c50b4f23e": lambda: live(calling(PAY, "pay(-1)")),
     "v1:5ca107425e138642": lambda: live(calling(METHODS, "pay(Card)")),
     "v1:3525d85bb6216e29": lambda: live(calling(CHAIN, "load('a')")),
-    "v1:1cfc1dfa564eb1ac": lambda: live(calling(GROUP, "gather(one, two)")),
-    "v1:b8a7051f12741acd": lambda: raising("OSError(28, 'full', '/a')"),
+    "v1:d67b9353cb1d708d": lambda: live(calling(GROUP, "gather(one, two)")),
+    "v1:afd0f701f72154c1": lambda: raising("OSError(28, 'full', '/a')"),
     "v1:1ba778e362074bde": lambda: called_by_library("ValueError('bad id 7')"),
     "v1:66b5d2314a6c2be6": lambda: record("card 1 refused", "card %d refused"),
     "v1:fcd4942511e03e90": lambda: browser(JS_CHROME, "x"),

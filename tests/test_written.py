@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import logging.handlers
 import textwrap
 import warnings
 
@@ -54,6 +56,15 @@ BUILT = {
         except ZeroDivisionError: log.error(f"user {name} not found in {count} places")
         """,
     "with a level": 'log.log(40, f"user {name} not found in {count} places")',
+    "by its name": 'log.error(msg=f"user {name} not found in {count} places")',
+    "either of two": """
+        if count: text = f"user {name} not found in {count} places"
+        else:
+            text = f"user {name} is gone"
+        log.error(text)
+        """,
+    "a constant": 'TEXT = "user %s not found in %d places"\ndef f():\n    log.error(TEXT % (name, count))\nf()',
+    "a translation": '_ = str\nlog.error(_("user {} not found in {} places").format(name, count))',
     "within a call": 'print(log.error(f"user {name} not found in {count} places"), end="")',
 }
 
@@ -73,6 +84,17 @@ def test_same_bug(tmp_path, built):
     assert found[0].kind is found[1].kind
     record = logged(tmp_path, BUILT[built])[0]
     assert fingerprint.of_event(found[0].whole(record)) == found[0].kind.fingerprint
+
+
+def test_something_more(tmp_path):
+    """A message to which something was added is grouped by what was added."""
+    source = """
+        text = f"user {name} not found"
+        text += f" in {count} places"
+        log.error(text)
+        """
+    one, other = (fingerprint.of_record(*logged(tmp_path, source, name)) for name in ("anna", "bert the builder"))
+    assert one == other
 
 
 def test_same_as_with_arguments(tmp_path):
@@ -100,11 +122,11 @@ NOT_BUILT = {
     "no words": 'log.error(f"{name}: {count}")',
     "not a text": "log.error(ValueError(name))",
     "unseen": "log.error(str(name))",
-    "an odd escape": r"""log.error(f"user {name} not found\d")""",
+    "what the parser would warn of": 'log.error(f"user {name} not found {1if count else 2}")',
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*invalid escape sequence")
+@pytest.mark.filterwarnings("ignore:.*invalid (escape sequence|decimal literal)")
 @pytest.mark.parametrize("kind", NOT_BUILT)
 def test_not_built(tmp_path, kind):
     """Where the source tells no template, the message stands for itself, and nobody is warned."""
@@ -113,6 +135,63 @@ def test_not_built(tmp_path, kind):
         warnings.simplefilter("always")
         assert template_of(record) is None
     assert not warned
+
+
+@pytest.mark.filterwarnings("ignore:.*invalid escape sequence")
+def test_odd_escape(tmp_path):
+    """An escape that Python does not know is taken as Python takes it, and nobody is warned once more."""
+    (record,) = logged(tmp_path, r"""log.error(f"user {name} not found\d")""")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert template_of(record) == r"user %s not found\d"
+    assert not warned
+
+
+def test_what_a_queue_has_put_together(tmp_path):
+    """A record whose arguments a QueueHandler has put into the message is the same bug as the plain one."""
+    (record,) = logged(tmp_path, 'log.error("user %s has left", name)')
+    told = fingerprint.of_record(record)
+    prepared = logging.handlers.QueueHandler(None).prepare(copy.copy(record))
+    assert prepared.args is None
+    assert template_of(prepared) == "user %s has left"
+    assert fingerprint.of_record(prepared) == told
+
+
+def test_more_words_win(tmp_path):
+    """Where two texts of one line fit, the one that says more is the template."""
+    source = 'log.error(f"load {name}") if not count else log.error(f"load {name} because of {count}")'
+    (record,) = logged(tmp_path, source)
+    assert template_of(record) == "load %s because of %s"
+
+
+RAISED = {
+    "f-string": 'raise E(\n    f"account of {name} is not active"\n)',
+    "format": 'raise E(\n    "account of {} is not active".format(\n        name\n    )\n)',
+    "by name": 'raise E(\n    text=f"account of {name} is not active"\n)',
+    "assert": 'assert not name, (\n    f"account of {name} is not active"\n)',
+}
+
+
+@pytest.mark.parametrize("raised", RAISED)
+def test_raise_over_several_lines(tmp_path, raised):
+    """What a raise over several lines says counts as it is written, not with the names in it."""
+    source = "class E(Exception):\n    def __init__(self, *args, text=''):\n        super().__init__(*args or [text])\n"
+    body = textwrap.indent(RAISED[raised], "    ")
+    source += f"try:\n{body}\nexcept Exception:\n    log.exception('failed')\n"
+    capture = EventFilter().capture
+    records = [logged(tmp_path, source, name)[0] for name in ("anna", "bert the builder")]
+    one, other = (capture.sight(record).whole(record) for record in records)
+    assert one["fingerprint"] == other["fingerprint"] == fingerprint.of_event(one)
+    assert one["frames"][-1]["template"] == "account of %s is not active"
+
+
+def test_raise_without_words(tmp_path):
+    """A raise over several lines that says nothing in words of its own counts with its whole source."""
+    source = "try:\n    raise ValueError(\n        name\n    )\nexcept ValueError:\n    log.exception('failed')\n"
+    records = [logged(tmp_path, source, name)[0] for name in ("anna", "bert")]
+    events = [EventFilter().capture.sight(record).whole(record) for record in records]
+    assert [event["frames"][-1]["code"] for event in events] == 2 * ["raise ValueError( name )"]
+    assert events[0]["fingerprint"] == events[1]["fingerprint"]
 
 
 def test_source_that_changed(tmp_path):

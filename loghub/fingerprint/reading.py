@@ -29,6 +29,7 @@ class Frame(NamedTuple):
         function: The bare name, as a traceback prints it.
         owner: The class around it, if the event says so.
         code: The source line without blanks.
+        template: What a raise says whose line does not tell, its values as %s.
         in_app: Whether it is the application's.
     """
 
@@ -37,6 +38,7 @@ class Frame(NamedTuple):
     function: str
     owner: str
     code: str
+    template: str
     in_app: bool
 
 
@@ -283,14 +285,9 @@ def _read_frame(source: Mapping[str, Any]) -> Frame:
     owner, function = _split_function(name_in(source, "function"))
     file = folders(path) if path else folders(name_in(source, "module").replace(".", "/"))
     in_app = flag if isinstance(flag, bool) else not is_library_path(path)
-    return Frame(
-        file,
-        place_of(file, name_in(source, "module")),
-        function,
-        owner,
-        without_blanks(text_in(source, "code")),
-        in_app,
-    )
+    code = without_blanks(text_in(source, "code"))
+    place = place_of(file, name_in(source, "module"))
+    return Frame(file, place, function, owner, code, name_in(source, "template"), in_app)
 
 
 @lru_cache(4096)

@@ -70,11 +70,11 @@ WHY = {
     "logger": "there is no stack: the logger stands for the place",
     "name": "the name in the message belongs to the code, not to the data",
     "message": "the stack cannot tell, so the message counts, without values",
-    "template": "the log message without values: %s and an f-string come out alike",
+    "template": "the message as it is written, without values: %s and an f-string come out alike",
     "file": "the file that is broken, whoever loads it",
     "text": "nothing could be read from the stack's text but its words",
 }
-_RAISES = ("raise", "assert")
+_RAISES = re.compile(r"(?:^|:)(?:raise|assert)(?!\w*=)")
 _GOES_ON = ("", "(", "[", "{", "\\")  # how a line ends that does not say what is raised
 _NAMES_CODE = frozenset({"AttributeError", "NameError", "UnboundLocalError"})
 _FROM_MESSAGE = frozenset({"code", "name", "message", "text"})
@@ -125,7 +125,7 @@ def _of_error(error: Error, stack: list[Frame]) -> Iterator[tuple[str, str]]:
         yield from (("frame", one) for one in dict.fromkeys(map(place, stack)))
         return
     culprit = stack[-1]
-    on_purpose = not culprit.code or culprit.code.startswith(_RAISES)
+    on_purpose = not culprit.code or _RAISES.search(culprit.code) is not None
     if on_purpose or not error.frames[-1].in_app:
         yield from (("caller", caller) for caller in callers_of(stack, raised=on_purpose))
     yield "frame", place(culprit)
@@ -135,8 +135,10 @@ def _of_error(error: Error, stack: list[Frame]) -> Iterator[tuple[str, str]]:
         yield "line", culprit.code
     if last_name(error.kind) in _NAMES_CODE and (named := CODE_NAME.search(first_line(error.message))):
         yield "attribute", next(filter(None, named.groups()))
-    if on_purpose and culprit.code[-1:] in _GOES_ON:
-        yield "message", shape(first_line(error.message))
+    if on_purpose and culprit.template:
+        yield "template", shape(_sampled(culprit.template))
+    elif on_purpose and culprit.code[-1:] in _GOES_ON:
+        yield "template", shape(first_line(error.message))
 
 
 def _of_cause(cause: Error) -> Iterator[tuple[str, str]]:
@@ -210,9 +212,11 @@ def _record(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _said_in_json(message: str) -> str:
-    """Return the message in a record that was made JSON before logging saw it; empty where it is none."""
+    """Return the message in a record that was made JSON, or a dict, before logging saw it; empty where it is none."""
     if message[:1] != "{" or message[-1:] != "}":
         return ""
+    if told := _SAID_IN_DICT.search(message[:MAX_TEXT]):
+        return told["said"]
     try:
         read = json.loads(message)
     except (ValueError, RecursionError):
@@ -221,13 +225,20 @@ def _said_in_json(message: str) -> str:
     return str(said)
 
 
+_SAID_IN_DICT = re.compile(r"[{ ]'(?:event|message|msg)': (?P<quote>['\"])(?P<said>[^'\"\\]*)(?P=quote)[,}]")
+
+
 def _template(event: Mapping[str, Any]) -> str:
     """Return the template with sample values in it; nothing if it has no words or is the message itself."""
     template = text_in(event, "template")
     if template == (text_in(event, "message") or text_in(event, "error_message")) or template[:1] == "{":
         return ""
     words = _WORD.search(_CONVERSION.sub("", template))
-    return _CONVERSION.sub(_sample, template) if words else ""
+    return _sampled(template) if words else ""
+
+
+def _sampled(template: str) -> str:
+    return _CONVERSION.sub(_sample, template)
 
 
 def _place(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -257,7 +268,18 @@ def is_by_message(event: Mapping[str, Any], found: Collection[tuple[str, str]]) 
     """Return whether another message on the same way through the code could be another bug."""
     if is_record(event):
         return not _template(event) or "code" in dict(found)
-    return any(what in _FROM_MESSAGE for what, _ in found) or _may_have_code(event)
+    kinds = {what for what, _ in found}
+    return (
+        not kinds.isdisjoint(_FROM_MESSAGE)
+        or ("template" in kinds and not _has_template(event))
+        or _may_have_code(event)
+    )
+
+
+def _has_template(event: Mapping[str, Any]) -> bool:
+    """Return whether the innermost frame says what was raised, so that no message has to."""
+    frames = [frame for frame in dicts_in(event.get("frames")) if frame.get("in_app")]
+    return bool(frames) and bool(text_in(frames[-1], "template"))
 
 
 def _may_have_code(event: Mapping[str, Any]) -> bool:

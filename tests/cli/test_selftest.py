@@ -21,6 +21,7 @@ from tests.fakes.smtp import FakeSMTP
 
 REPOSITORY = Path(__file__).parents[2]
 
+
 @pytest.fixture(autouse=True)
 def _quiet():
     """Give the root logger back as it was."""
