@@ -60,9 +60,11 @@ def template_of(record: logging.LogRecord) -> str | None:
     if known is None:
         make_room(_known, MAX_PLACES)
         known = _known[place] = _read(*place)
-    # What says most is believed first: of two ways to build a message one may hold the other.
-    fitting = [texts for texts in known if message not in texts and _fits(texts, message)]
-    return _template(max(fitting, key=lambda texts: sum(map(len, texts)))) if fitting else None
+    # They are in order: of two ways to build a message one may hold the other, and what says most is believed.
+    for texts in known:
+        if _fits(texts, message):
+            return _template(texts)
+    return None
 
 
 def _template(texts: Texts) -> str:
@@ -121,7 +123,8 @@ def texts_at(lines: Sequence[str], at: int) -> list[Texts]:
         found = list(dict.fromkeys(_templates(lines, at)))
     except (ValueError, RecursionError, MemoryError, SystemError):  # a source that no parser takes
         return []
-    return [texts for texts in found if len(texts) > 1 and any(map(_WORD.search, texts))]
+    telling = [texts for texts in found if len(texts) > 1 and any(map(_WORD.search, texts))]
+    return sorted(telling, key=lambda texts: -sum(map(len, texts)))
 
 
 def _templates(lines: Sequence[str], at: int) -> Iterator[Texts]:
