@@ -362,11 +362,30 @@ def traceback_of(record: logging.LogRecord) -> TracebackType | None:
 def render(exc: BaseException, tb: TracebackType | None, record: logging.LogRecord | None) -> str:
     """Return the traceback as Python prints it."""
     try:
+        if _is_endless(exc):
+            raise RecursionError
         return _patiently(lambda: rendering.formatted((type(exc), exc, tb), record)).rstrip("\n")
-    except Exception:  # an exception class can break traceback (a property that raises, a broken __str__)
+    except Exception:  # an exception can break traceback: a property that raises, a broken __str__, too many parts
         codes = ((step.tb_frame.f_code, step.tb_lineno) for step in itertools.islice(steps(tb), _INNER_FRAMES))
         lines = [f'  File "{code.co_filename}", line {line}, in {code.co_name}\n' for code, line in codes]
         return f"{TRACEBACK_HEAD}\n{''.join(lines)}{type(exc).__name__}: {text_of(exc)}"
+
+
+def _is_endless(exc: BaseException) -> bool:
+    """Return whether traceback would work for seconds: what groups share it prints in each, level by level."""
+    left, seen = _MAX_AGAIN, set()
+    waiting: list[BaseException] = [exc]
+    while waiting and left:
+        one = waiting.pop()
+        left -= id(one) in seen
+        seen.add(id(one))
+        waiting += [near for near in (one.__cause__, one.__context__) if near is not None and id(near) not in seen]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+    return not left
+
+
+_MAX_AGAIN = 1_000
 
 
 def in_order(event: Event) -> Event:

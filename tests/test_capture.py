@@ -1362,3 +1362,28 @@ def test_args_that_cannot_be_asked():
     event = event_of(Capture(), record)
     assert event["message"] == "it broke unasked"
     assert event["args"] == ["<unprintable Unasked>"]
+
+
+def test_groups_that_share_their_members(log):
+    """Groups of groups that share members, which traceback prints again and again, are described in no time."""
+    error = ExceptionGroup("g", [ValueError("bad"), KeyError("key")])
+    for _ in range(60):
+        error = ExceptionGroup("g", [error, error])
+    log.error("it broke", exc_info=raised(error))
+    event = event_of(Capture(), last(log))
+    assert event["error_type"] == "ExceptionGroup"
+    assert event["traceback"].startswith("Traceback (most recent call last):\n  File ")
+    assert event["traceback"].endswith("ExceptionGroup: g (2 sub-exceptions)")
+
+
+def test_circle_in_a_group(log):
+    """A group whose members' causes go in a circle is printed as by traceback."""
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    record = failed(log, _throw, one, two)
+    event = event_of(Capture(), record)
+    assert event["traceback"] == "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+
+
+def _throw(*members):
+    raise ExceptionGroup("g", list(members))

@@ -375,7 +375,7 @@ def exception_of(choices: Choices, known: list[BaseException]) -> BaseException:
         body["__repr__"] = _odd_str(choices.number(5), text)
     if choices.chance(8):
         body["__eq__"] = _odd_str(1, "no")
-    if choices.chance(4) and len(known) < 12:
+    if choices.chance(4) and len(known) < 7:  # traceback takes a time that is exponential in this
         members = [exception_of(choices, known) for _ in range(choices.number(3) + 1)]
         kind = type("Group", (BaseExceptionGroup,), body)
         error: BaseException = kind(text, members)
