@@ -456,18 +456,21 @@ def _local(value: object) -> str:
     kind: Any = type(value)
     if issubclass(kind, _TEXTS) and len(value) > _MAX_LOCAL:  # type: ignore[arg-type]
         return f"{text_of(value[:_MAX_LOCAL], repr)}... ({len(value)} in all)"  # type: ignore[index,arg-type]
-    if issubclass(kind, BaseException):  # the repr of a group has its members', and theirs, time and again
-        return f"<{kind.__name__}: {text_of(value)}>"
-    return f"<{kind.__name__} of {len(value)}>" if _is_huge(value) else text_of(value, repr)  # type: ignore[arg-type]
+    if not _is_huge(value):
+        return text_of(value, repr)
+    return f"<{kind.__name__} of {len(value)}>" if issubclass(kind, _HOLDERS) else f"<{kind.__name__}>"  # type: ignore[arg-type]
 
 
 def _is_huge(value: object) -> bool:
-    """Return whether containers hold more than is worth rendering, themselves or together."""
+    """Return whether containers hold more than is worth rendering, themselves or together; exceptions hold others."""
     left = 10 * _MAX_LOCAL
     waiting: list[Any] = [value]
     while waiting and left >= 0:
         one = waiting.pop()
-        if issubclass(type(one), _HOLDERS):
+        if issubclass(type(one), BaseException):
+            left -= 1
+            waiting.append(BaseException.args.__get__(one))  # type: ignore[attr-defined]
+        elif issubclass(type(one), _HOLDERS):
             left -= len(one)
             if left >= 0 and not issubclass(type(one), _TEXTS):
                 waiting.extend(one.values() if issubclass(type(one), dict) else one)

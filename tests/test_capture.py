@@ -1376,6 +1376,21 @@ def test_groups_that_share_their_members(log):
     assert event["traceback"].endswith("ExceptionGroup: g (2 sub-exceptions)")
 
 
+def test_local_groups_that_share_their_members(log):
+    """A local variable that is such a group is named, not rendered; one that is not too large is shown."""
+
+    def act(small):
+        endless = small
+        for _ in range(60):
+            endless = ExceptionGroup("g", [endless, endless])
+        raise ValueError("bad")
+
+    event = event_of(Capture(include_locals=True), failed(log, act, ExceptionGroup("s", [KeyError("key")])))
+    shown = event["frames"][-1]["locals"]
+    assert shown["endless"] == "<ExceptionGroup>"
+    assert shown["small"] == "ExceptionGroup('s', [KeyError('key')])"
+
+
 def test_circle_in_a_group(log):
     """A group whose members' causes go in a circle is printed as by traceback."""
     one, two = ValueError("one"), ValueError("two")
