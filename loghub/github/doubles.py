@@ -53,8 +53,8 @@ def merge(visit: Visit, fingerprint: str, at: int | str, number: int, *, linked:
         number: In this repository.
         linked: A person has said that it is one.
     """
-    kept, other = visit.read(number), visit.read(at)
-    if kept is None or other is None or not visit.is_here(kept) or (not linked and not visit.is_here(other)):
+    other = visit.read(at)
+    if other is None or (not linked and not visit.is_here(other)):
         return
     blocks = read_blocks(other.get("body"))
     own = [(state, block) for state, block in blocks if _is_about(state, fingerprint)]
@@ -62,6 +62,9 @@ def merge(visit: Visit, fingerprint: str, at: int | str, number: int, *, linked:
     again = any(state.duplicate_of == number for state, _ in own)  # it was closed, and a person has opened it again
     if not own or not (by_us or linked) or (again and other["state"] == "open"):
         return  # a person's who quotes what he has read, or who wants it
+    kept = visit.read(number)  # just before it is edited: what another ledger writes meanwhile would be overwritten
+    if kept is None or not visit.is_here(kept):
+        return
     body = kept.get("body") or ""
     for state, block in own:
         body = _added(body, replace(state, duplicate_of=None), block) or body

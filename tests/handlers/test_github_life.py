@@ -208,6 +208,32 @@ def test_overwritten_by_a_newcomer(two):
     assert counts(one.fake) == [3, 7]
 
 
+def test_edited_while_doubles_are_merged(two):
+    """What a third ledger writes to the issue that stays, while the double is looked at, is not overwritten."""
+    one, other = two
+    one.fake.list_lag_seconds = 120
+    one.fail(times=3)
+    other.fail(times=4)
+    one.round()
+    other.round()
+    one.clock.now += 1000
+
+    def on_request(when, call):
+        issue = one.fake.issue(REPO, 1)
+        if when == "arrived" and call.method == "GET" and call.path.endswith("/issues/2"):
+            state = read_state(issue["body"])
+            third = State(state.fingerprint, {"third": 9}, state.first_seen_at, state.last_seen_at)
+            body = issue["body"].replace(block(state), block(state.merge(third)))
+            one.fake.on_request = None
+            one.fake.edit(REPO, 1, body=body)
+        return False
+
+    one.fake.on_request = on_request
+    one.round()
+    assert standing(one.fake) == [(1, "open", None), (2, "closed", "duplicate")]
+    assert counts(one.fake) == [3, 4, 9]
+
+
 # What people do
 
 
