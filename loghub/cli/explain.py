@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from loghub import fingerprint, history
 from loghub.cli.where import Where, where
-from loghub.event import culprit, dumps
+from loghub.event import culprit, dumps, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 _Parts = list[dict[str, str]]
 _VALUE_CHARS = 60  # what is longer has its reason on the next line
 _CHOSEN = "the application gave it: extra fingerprint, or before_send"
+_ESCAPED = "It was made before characters that cannot be kept as they are were escaped: lone surrogates, or controls."
+_SURROGATE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
+_ESCAPE = re.compile(rf"{_SURROGATE.pattern}|\\x[0189][0-9a-f]|\\x7f|\\r")
 
 
 class _Told(NamedTuple):
@@ -94,29 +98,64 @@ def _find(ledger: Ledger, key: str) -> Event:
 
 def _tell(event: Event) -> _Told:
     """Find the parts that give the fingerprint which the event has; say so where they do not."""
-    stored, default = event.get("fingerprint", ""), fingerprint.of_event(event)
-    parts = fingerprint.explain(event)
-    if stored == default:
-        return _Told(event, parts, "")
-    version, current = stored.partition(":")[0], default.partition(":")[0]
-    if version != current:
-        return _Told(event, parts, f"It was made by the rules {version}; by {current} it is {default}, of these parts.")
+    stored = event.get("fingerprint", "")
+    made_by = stored.partition(":")[0]
     asked = event.get("custom_fingerprint")
     if asked is not None:
-        chosen = list(_chosen(asked, default, parts))
-        if fingerprint.custom(asked, default) == stored:
-            return _Told(event, chosen, f"It was not made by the rules alone; {_CHOSEN}.")
-        return _Told(event, chosen, f"In part {_CHOSEN}. {_changed(fingerprint.custom(asked, default))}")
-    bare: Event = {**event, "traceback": ""}
-    if fingerprint.of_event(bare) == stored:  # of an exception that was never raised, the text did not count
-        return _Told(event, fingerprint.explain(bare), "")
+        return _tell_chosen(event, asked, stored)
+    version = made_by if made_by in fingerprint.VERSIONS else fingerprint.VERSION
+    for source, note in _sources(event):  # of an exception that was never raised, the text did not count
+        for one in (source, {**source, "traceback": ""}):
+            if fingerprint.of_event(one, version) == stored:
+                return _Told(event, _shown(fingerprint.explain(one, version)), note)
+    parts, default = fingerprint.explain(event, version), fingerprint.of_event(event, version)
+    if version != made_by:
+        other = f"It was made by the rules {made_by}, which are not known here"
+        return _Told(event, parts, f"{other}; by {version} it is {default}, of these parts.")
     return _Told(event, parts, _changed(default))
+
+
+def _tell_chosen(event: Event, asked: object, stored: str) -> _Told:
+    """Find the parts of a fingerprint that the application gave; whose rules it extends stands nowhere."""
+    versions = (fingerprint.VERSION, *(one for one in fingerprint.VERSIONS if one != fingerprint.VERSION))
+    for source, note in _sources(event):
+        for one in (source, {**source, "traceback": ""}):
+            for version in versions:
+                default = fingerprint.of_event(one, version)
+                if fingerprint.custom(asked, default) == stored:
+                    parts = list(_chosen(asked, default, _shown(fingerprint.explain(one, version))))
+                    said = "" if stored == default else f"It was not made by the rules alone; {_CHOSEN}."
+                    return _Told(event, parts, f"{said} {note}".strip())
+    default = fingerprint.of_event(event)
+    parts = list(_chosen(asked, default, fingerprint.explain(event)))
+    return _Told(event, parts, f"In part {_CHOSEN}. {_changed(fingerprint.custom(asked, default))}")
+
+
+def _sources(event: Event) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the event as it is kept, and as it was before it was escaped, each with what is to be said about it."""
+    yield {**event}, ""
+    for code in (_SURROGATE, _ESCAPE):
+        if (before := _unescaped(event, code)) != event:
+            yield before, _ESCAPED
+
+
+def _unescaped(value: Any, code: re.Pattern[str]) -> Any:
+    if isinstance(value, str):
+        return code.sub(lambda found: found[0].encode().decode("unicode_escape"), value)
+    if isinstance(value, list):
+        return [_unescaped(item, code) for item in value]
+    return {key: _unescaped(item, code) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _shown(parts: _Parts) -> _Parts:
+    return [{**part, "value": escaped(part["value"])} for part in parts]
 
 
 def _changed(now: str) -> str:
     return (
         f"These parts are of the error as it was kept, and give {now}: of what counted when it was logged, "
-        "something was hidden as a secret, cut, or changed by before_send."
+        "something is not kept as it was. It was hidden as a secret, cut, escaped, or changed by before_send, or "
+        "another release of loghub read it otherwise."
     )
 
 
@@ -165,7 +204,10 @@ def _about_two(one: _Told, two: _Told, *, same: bool) -> str:
     rows = _aligned(one.parts, two.parts)
     marked = [pair for row in rows for pair in _marked(row)]
     differ = [part for mark, part in marked if mark != "  "]
-    if differ:
+    by_rules = {told.fingerprint.partition(":")[0] for told in (one, two)}
+    if len(by_rules) > 1 and not same:
+        lines += ["", f"They were grouped by other rules ({', '.join(sorted(by_rules))}), so they never are the same."]
+    elif differ:
         at = next(number for number, (mark, _) in enumerate(marked) if mark != "  ")
         marked[at] = (f">{marked[at][0][0]}", marked[at][1])
         lines += ["", f"They differ first (>) in this: {differ[0]['what']}; {differ[0]['why']}."]

@@ -175,7 +175,7 @@ def test_what_was_hidden(shop):
     """Where a secret counted that is not kept, the parts do not pretend to give the fingerprint."""
     shop.log.error("login of ada failed, password: correct-horse")
     found = shop.explain(*shop.ids())["events"][0]
-    assert "something was hidden as a secret, cut, or changed" in found["note"]
+    assert "It was hidden as a secret, cut, escaped, or changed by before_send" in found["note"]
     assert "correct-horse" not in json.dumps(found)
 
 
@@ -200,12 +200,53 @@ def test_changed_by_before_send(shop):
 
 
 def test_other_version(shop, monkeypatch):
-    """A fingerprint by other rules than this version's is said to be that."""
+    """A fingerprint by rules that this version does not know is said to be that."""
     charge(shop.log)
     event = shop.handler.home.ledger().event(shop.ids()[0])
-    monkeypatch.setattr("loghub.ledger.sqlite.SQLiteLedger.event", lambda *_: {**event, "fingerprint": "v0:0123"})
+    monkeypatch.setattr("loghub.ledger.sqlite.SQLiteLedger.event", lambda *_: {**event, "fingerprint": "v9:0123"})
     monkeypatch.setattr("loghub.ledger.sqlite.SQLiteLedger.group", lambda *_: None)
-    assert "It was made by the rules v0; by v1 it is v1:" in run("explain", "v0:01", "--home", shop.folder)
+    text = run("explain", "v9:01", "--home", shop.folder)
+    assert "It was made by the rules v9, which are not known here; by v1 it is v1:" in text
+
+
+def test_grouping_v0(shop):
+    """An event that was grouped by v0 is explained by the rules of v0."""
+    shop.handler.addFilter(EventFilter(grouping="v0"))
+    charge(shop.log)
+    shop.log.error("odd", exc_info=ValueError("never raised"))
+    charge(shop.log, fingerprint=["checkout", "{{ default }}"])
+    raised, never, custom = (shop.explain(one)["events"][0] for one in shop.ids())
+    assert raised["fingerprint"].startswith("v0:")
+    assert raised["note"] == never["note"] == ""
+    assert keyed(raised["parts"])[:2] == [("type", "ValueError"), ("message", "card declined")]
+    assert raised["parts"][1]["why"] == "every letter of it counts"
+    assert keyed(custom["parts"])[:3] == [("custom", "checkout"), *keyed(raised["parts"])[:2]]
+    assert "kept" not in custom["note"]
+
+
+def test_two_groupings(shop):
+    """Of two that were grouped by other rules it is said that the rules are the reason."""
+    charge(shop.log)
+    shop.handler.addFilter(EventFilter(grouping="v0"))
+    charge(shop.log)
+    text = run("explain", *shop.ids(), "--home", shop.folder)
+    assert text.startswith("Not the same bug.")
+    assert "grouped by other rules (v0, v1)" in text
+    assert "They differ first" not in text
+
+
+@pytest.mark.parametrize("grouping", ["v0", "v1"])
+@pytest.mark.parametrize("text", ["a\udc80b %s", "odd\x00\x1b %s", "ends in\r%s"])
+def test_escaped(shop, grouping, text):
+    """Where only escaping stands between what was hashed and what is kept, the parts are those that were hashed."""
+    shop.handler.addFilter(EventFilter(grouping=grouping))
+    shop.log.error(text, "x")
+    shop.log.error("odd", exc_info=ValueError(text))
+    for one in shop.ids():
+        found = shop.explain(one)["events"][0]
+        assert "secret" not in found["note"]
+        assert "give" not in found["note"]
+        assert all(part["value"].isprintable() for part in found["parts"])
 
 
 def test_nothing_kept(shop, monkeypatch):
