@@ -6,6 +6,7 @@ Each is new at every run and stands in one place only, so that whoever finds one
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import json
 import logging
@@ -215,20 +216,27 @@ def _members(items: Any) -> str:
 # Planting ------------------------------------------------------------------------------------------------------
 
 
-def plant(loggers: Sequence[logging.Logger], kinds: Sequence[Kind], folder: str) -> list[Canary]:
-    """Log one error for each kind by each logger; return what was planted in it.
+def plant(loggers: Sequence[logging.Logger], kinds: Sequence[Kind], folder: str, raised: set[str]) -> list[Canary]:
+    """Log each kind by each logger, with an exception and without; return what was planted.
+
+    No class of exception that anybody ignores, and three levels, so that what passes any of them is seen.
 
     Args:
         loggers: Who logs.
         kinds: What is planted.
         folder: For the source files whose lines hold some.
+        raised: Takes the names of the errors that logging raised in the one who logs.
     """
     planted: list[Canary] = []
     for number, kind in enumerate(kinds):
         own = {place: Canary(kind, place, *kind.make()) for place in PLACES}
         planted += own.values()
         for logger in loggers:
-            _log(logger, own, f"{folder}/shop_{_word(number)}.py")
+            for log in _calls(logger, own, f"{folder}/shop_{_word(number)}.py"):
+                try:
+                    log()
+                except Exception as error:  # a filter of somebody's
+                    raised.add(type(error).__name__)
     return planted
 
 
@@ -236,30 +244,45 @@ def _word(number: int) -> str:
     return string.ascii_lowercase[number // 26] + string.ascii_lowercase[number % 26]
 
 
-def _log(logger: logging.Logger, own: dict[str, Canary], path: str) -> None:
+def _calls(logger: logging.Logger, own: dict[str, Canary], path: str) -> Iterator[Callable[[], None]]:
+    """Yield what logs: one error with all that belongs to it, and plain records."""
     name = re.sub(r"\W", "_", own["extra"].kind.name)
     source = (
         f"def charge(error):\n    {name} = {own['code line'].value!r}; raise error\n\n\n"
-        f"def order(error, {name}):\n    charge(error)\n"
+        f"def order(error, {name}):\n    charge(error)\n\n\n"
+        "def tell(logger, level, text, value, extra):\n    logger.log(level, text, value, extra=extra)\n\n\n"
+        "class OrderError(Exception):\n    pass\n"
     )
     with open(path, "w", encoding="utf-8") as file:
         file.write(source)
     functions: dict[str, Any] = {"__name__": "shop"}
     exec(compile(source, path, "exec"), functions)  # noqa: S102 - our own lines
+    extra = {_free(own["extra"].kind.name): own["extra"].value}
+    text = f"{own['message'].text} and {own['arguments'].kind.before}%s"
+    yield functools.partial(_log_error, logger, own, functions, extra)
+    for level in (logging.ERROR, logging.INFO):
+        yield functools.partial(functions["tell"], logger, level, text, own["arguments"].value, extra)
+
+
+def _log_error(
+    logger: logging.Logger, own: dict[str, Canary], functions: dict[str, Any], extra: dict[str, str]
+) -> None:
     address = urllib.parse.quote(own["URL"].value, safe="")
-    error = RuntimeError(f"{own['exception'].text} at https://shop.example/pay?{own['URL'].kind.name}={address}")
+    error: Exception = functions["OrderError"](
+        f"{own['exception'].text} at https://shop.example/pay?{own['URL'].kind.name}={address}"
+    )
     error.add_note(own["note"].text)
     error.__cause__ = LookupError(own["cause"].text)
     try:
         functions["order"](error, own["local variable"].value)
-    except RuntimeError:
+    except type(error):
         assert error.__traceback__ is not None
         logger.critical(
             f"{own['message'].text} and {own['arguments'].kind.before}%s",  # noqa: G004 - as people do
             own["arguments"].value,
             # Without the frame of this function, whose variables hold all of them.
-            exc_info=(RuntimeError, error, error.__traceback__.tb_next),
-            extra={_free(own["extra"].kind.name): own["extra"].value},
+            exc_info=(type(error), error, error.__traceback__.tb_next),
+            extra=extra,
         )
 
 

@@ -2,18 +2,20 @@
 
 The interpreter asks audit hooks before it opens, removes, connects or starts anything (PEP 578), whatever library it
 is that wants to. A hook cannot be taken out again, so there is one, which does nothing where nothing is sealed.
+Standard output and standard error are open already: `silenced` leads them nowhere.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _NETWORK = {
@@ -125,3 +127,56 @@ def sealed(folder: str) -> Iterator[Seal]:
     finally:
         _seal = None
         tempfile.tempdir = before
+
+
+class _Nowhere(io.TextIOWrapper):
+    """A stream that keeps nothing, and stays open for whoever still has it later."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
+
+    def write(self, text: str, /) -> int:
+        return len(text)
+
+    def close(self) -> None:
+        """Stay open."""
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Let nothing be printed: through `sys`, through a stream that somebody kept, or by file descriptor."""
+    names = ("stdout", "stderr", "__stdout__", "__stderr__")
+    before = {name: getattr(sys, name) for name in names}
+    nowhere = _Nowhere()
+    _flush(before.values())
+    kept = {fd: _diverted(fd) for fd in (1, 2)}
+    for name in names:
+        setattr(sys, name, nowhere)
+    try:
+        yield
+    finally:
+        _flush([before["__stdout__"], before["__stderr__"]])
+        for fd, copy in kept.items():
+            if copy is not None:
+                os.dup2(copy, fd)
+                os.close(copy)
+        for name, stream in before.items():
+            setattr(sys, name, stream)
+
+
+def _flush(streams: Iterable[Any]) -> None:
+    for stream in streams:
+        with contextlib.suppress(Exception):  # closed, or nobody reads any more
+            stream.flush()
+
+
+def _diverted(fd: int) -> int | None:
+    """Lead a file descriptor nowhere; return a copy of what it was, None if it was closed."""
+    try:
+        copy = os.dup(fd)
+    except OSError:
+        return None
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, fd)
+    os.close(nowhere)
+    return copy

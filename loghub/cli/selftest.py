@@ -13,7 +13,9 @@ import pickle
 import re
 import shutil
 import tempfile
+import threading
 import time
+import traceback
 import urllib.parse
 from collections import Counter
 from dataclasses import dataclass, field
@@ -23,8 +25,10 @@ import click
 
 from loghub import delivery, filters
 from loghub.cli import canaries
-from loghub.cli.sealed import Seal, sealed
+from loghub.cli.sealed import Seal, sealed, silenced
 from loghub.cli.where import Where, configure, read_config, where
+from loghub.description import exception_of, message_of, text_of, traceback_of
+from loghub.errors import LoghubError
 from loghub.event import dumps
 from loghub.filters import EventFilter
 from loghub.handlers.base import OutboxHandler, ReportingHandler
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from loghub.cli.canaries import Canary, Kind
     from loghub.ledger.protocol import Ledger
 
+_THREAD_SECONDS = 5.0
 _SHOWN = 4  # kinds of secrets that a line names
 _UNMADE = re.compile(r"Unable to configure handler '(.*)'", re.DOTALL)
 _FILE_ADVICE = "loghub.RotatingFileHandler with scrub: true writes the same lines without them"
@@ -49,11 +54,12 @@ _ADVICE = (  # the first that fits
     (logging.FileHandler, _FILE_ADVICE),
     (logging.handlers.SMTPHandler, "loghub.BatchingSMTPHandler mails without them"),
 )
+_UNSEEN = "of what it does with them only what it formats, or writes to its file, was looked at"
 _NO_ADVICE = "whoever reads what it writes sees them; take it out, or give it a formatter that hides them"
 
 
 class _Line(NamedTuple):
-    verdict: str  # ok, note, LEAK
+    verdict: str  # ok, note, LEAK; none: it was not tried
     sink: str
     text: str
     finds: list[dict[str, str]]
@@ -69,6 +75,9 @@ class _Sink:
         advice: What to do where it does not.
         entries: The user's own `scrub` that hold for it.
         read: Returns what it would have written and sent.
+        arrived: Whether anything of what was logged came so far; None: where `read` returns any.
+        taken: What its own code could take from the records, if it is not logging's or loghub's.
+        missing: Why nothing may have arrived.
     """
 
     name: str
@@ -76,6 +85,9 @@ class _Sink:
     read: Callable[[], list[bytes]]
     advice: str = ""
     entries: set[str] = field(default_factory=set)
+    arrived: Callable[[], bool] | None = None
+    taken: list[bytes] = field(default_factory=list)
+    missing: str = "a level, ignore, before_send or another filter"
 
 
 @click.group(short_help="Whether secrets stay here.")
@@ -90,7 +102,7 @@ def selftest() -> None:
 
 @selftest.command(short_help="Plant made-up secrets, and see where they show.")
 @click.argument("file", default="logging.yaml", metavar="[logging.yaml]")
-@click.option("--strict", is_flag=True, help="Exit code 1 also where another's handler shows secrets.")
+@click.option("--strict", is_flag=True, help="Exit code 1 also where others show secrets, or nothing arrived.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @where
 def secrets(place: Where, file: str, strict: bool, as_json: bool) -> None:
@@ -99,10 +111,16 @@ def secrets(place: Where, file: str, strict: bool, as_json: bool) -> None:
     They stand in messages, arguments, extra, causes, notes, local variables, code lines and URLs. Your filters
     (before_send, too), formatters and handlers work as they are, but nothing is sent: issues and mails are only
     made, files go to a temporary folder, and so do journal and ledger. Whatever else wants the network or a
-    file is kept from it, and named.
+    file is kept from it, and named; what wants to print prints nothing.
 
-    Exit code 1 if something of loghub's shows a secret. A handler that is not loghub's, or a log file of loghub's
-    without scrub: true, never promised to hide any: that it shows them is noted, and is exit code 1 with --strict.
+    A handler with an emit or handle of its own (neither logging's nor loghub's) sees the records themselves. Its
+    code is not run, or runs without network: only what it formats, or writes to its file, was looked at. So it is
+    also noted which secrets stood in the records that it got.
+
+    Exit code 1 if something of loghub's shows a secret, or the configuration has no handlers. A handler that is
+    not loghub's, or a log file of loghub's without scrub: true, never promised to hide any: that it shows them, or
+    could, is noted, and is exit code 1 with --strict. Where nothing arrived (none), nothing was tried: that is exit
+    code 1 with --strict, too.
 
     \b
     Example:
@@ -115,26 +133,54 @@ def secrets(place: Where, file: str, strict: bool, as_json: bool) -> None:
     else:
         for line in lines:
             click.echo(f"{line.verdict:4}  {line.sink}{line.text}")
-    if any(line.verdict == "LEAK" or (strict and line.finds) for line in lines):
+        if untried := sum(line.verdict == "none" for line in lines):
+            were, them = ("was", "it") if untried == 1 else ("were", "them")
+            click.echo(f"\n{untried} of these {were} not tried, so nothing is known of {them}.")
+    if any(line.verdict == "LEAK" or (strict and (line.finds or line.verdict == "none")) for line in lines):
         click.get_current_context().exit(1)
 
 
 def _run(path: str) -> list[_Line]:
     config = read_config(path)
+    if not config["handlers"]:
+        raise click.ClickException(f"{path} has no handlers, so there is nothing that could be tried.")
     folder = os.path.realpath(tempfile.mkdtemp(prefix="loghub-selftest-"))
+    threads = set(threading.enumerate())
+    with silenced():
+        try:
+            return _tried(path, config, folder)
+        except (click.ClickException, LoghubError):
+            raise
+        except Exception as error:  # a traceback could show a canary
+            *_, last = traceback.extract_tb(error.__traceback__)
+            raise click.ClickException(
+                f"{path} could not be tried: {type(error).__name__} in {last.name}, {last.filename}:{last.lineno}."
+            ) from None
+        finally:
+            _wait_for(set(threading.enumerate()) - threads)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tried(path: str, config: dict[str, Any], folder: str) -> list[_Line]:
     secret = canaries.drawn(24)
-    try:
-        with (
-            _environment({"LOGHUB_HOME": os.path.join(folder, "home"), canaries.VARIABLE: secret}),
-            sealed(folder) as seal,
-        ):
-            trial = _Trial(path, config, folder, seal)
-            try:
-                return trial.lines(canaries.environment_kind(secret))
-            finally:
-                trial.end()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    context = click.get_current_context()
+    with (
+        _environment({"LOGHUB_HOME": os.path.join(folder, "home"), canaries.VARIABLE: secret}),
+        sealed(folder) as seal,
+        click.Context(context.command, parent=context).scope(),  # what is closed at its end says nothing outside
+    ):
+        trial = _Trial(path, config, folder, seal)
+        try:
+            return trial.lines(canaries.environment_kind(secret))
+        finally:
+            trial.end()
+
+
+def _wait_for(threads: set[threading.Thread]) -> None:
+    """Give what handlers have begun in the background a moment to end, while nobody hears it."""
+    until = time.monotonic() + _THREAD_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 @contextlib.contextmanager
@@ -169,18 +215,29 @@ class _Trial:
         """Plant, look, and return a line for each sink."""
         sinks = [sink for name, handler in self.handlers.items() for sink in self._sinks(name, handler)]
         sinks += self._memory()
+        if not sinks and not self.notes:
+            raise click.ClickException(f"{self.path} has no handler that writes or sends, so nothing could be tried.")
         sources = os.path.join(self.folder, "sources")
         os.mkdir(sources)
         entries = [entry for said in self.config["filters"].values() for entry in _entries(said)]
         kinds = [*canaries.KINDS, environment, *canaries.user_kinds(entries)]
-        loggers = [one for one in self.loggers if one.handlers or one is logging.getLogger()]
-        planted = canaries.plant(loggers, kinds, sources)
+        raised: set[str] = set()
+        planted = canaries.plant(self._speakers(), kinds, sources, raised)
         for handler in self.handlers.values():
             if not isinstance(handler, ReportingHandler):
-                handler.flush()
+                with contextlib.suppress(Exception):  # as logging does at the end of a process
+                    handler.flush()
         found = [_judge(sink, planted) for sink in sinks]
+        text = ": a filter or a handler of this configuration raised {} where something was logged."
+        self.notes += [_Line("note", "logging", text.format(name), []) for name in sorted(raised)]
         kept = [_Line("note", "outside", f": something was kept from {what}.", []) for what in self.seal.kept]
         return found + self.notes + kept
+
+    def _speakers(self) -> list[logging.Logger]:
+        """Return who logs: each logger that is named, also by a filter that only lets its records through."""
+        names = (said.get("name") for said in self.config["filters"].values())
+        named = [logging.getLogger(name) for name in names if isinstance(name, str) and name]
+        return [one for one in dict.fromkeys([*self.loggers, *named]) if one.hasHandlers()]
 
     def end(self) -> None:
         """Take the handlers away again."""
@@ -191,6 +248,9 @@ class _Trial:
                 handler.close()
             if isinstance(handler, ReportingHandler):
                 delivery._homes.pop((handler.home.path, handler.home.url), None)
+        # The end of the process closes every handler once more, when nothing is sealed.
+        known: list[Any] = logging._handlerList  # type: ignore[attr-defined]
+        known[:] = [one for one in known if one() not in self.handlers.values()]
 
     # Setting up -------------------------------------------------------------------------------------------------
 
@@ -235,7 +295,7 @@ class _Trial:
             return {name: made[name] for name in self.config["handlers"] if name in made}
 
     def _leave_out(self, name: str) -> None:
-        self.notes.append(_Line("note", name, " was not looked at: it reaches outside when it is made.", []))
+        self.notes.append(_Line("none", name, " was not looked at: it reaches outside when it is made.", []))
         del self.config["handlers"][name]
         for said in (self.config.get("root") or {}, *self.config["loggers"].values()):
             if name in (said.get("handlers") or ()):
@@ -244,7 +304,8 @@ class _Trial:
     # Sinks ------------------------------------------------------------------------------------------------------
 
     def _sinks(self, name: str, handler: logging.Handler) -> Iterator[_Sink]:
-        if isinstance(handler, logging.NullHandler | UncaughtHandler):
+        own = _is_own(handler)
+        if isinstance(handler, UncaughtHandler) or (isinstance(handler, logging.NullHandler) and not own):
             return
         owners = [logger.name for logger in self.loggers if handler in logger.handlers]
         entries = self._entries_for(name, handler)
@@ -253,14 +314,22 @@ class _Trial:
             for sink in _of_reporting(name, handler):
                 sink.entries = entries
                 yield sink
+            if own:
+                text = ": its class sees the records themselves; only what loghub keeps and sends was looked at."
+                self.notes.append(_Line("note", name, text, []))
             return
+        if isinstance(handler, logging.handlers.MemoryHandler) and not own:
+            return  # its target writes
         whose = f"{', '.join(owners)}'s " if owners else ""
-        title = f"{name} ({whose}{type(handler).__name__})"
-        if not owners and not self._is_target(handler):
-            self.notes.append(_Line("note", title, ": no logger has it, so nothing came.", []))
         scrubs = isinstance(handler, RotatingFileHandler) and handler._scrub is not None
         advice = next((text for cls, text in _ADVICE if isinstance(handler, cls)), _NO_ADVICE)
-        yield _Sink(title, scrubs, _reader(handler, self._sub("files", name)), advice, entries)
+        sink = _Sink(f"{name} ({whose}{type(handler).__name__})", scrubs, list, advice, entries)
+        if not owners and not self._is_target(handler):
+            sink.missing = "no logger has it"
+        _listen(sink, handler, self._sub("files", name))
+        if own:
+            _take(sink, handler)
+        yield sink
 
     def _memory(self) -> Iterator[_Sink]:
         """Yield what the reporting handlers keep in their homes; what all of them hide has to be hidden there."""
@@ -268,7 +337,8 @@ class _Trial:
         if reporting:
             entries = set.intersection(*(self._entries_for(name, one) for name, one in reporting.items()))
             read = lambda: [part for one in reporting.values() for part in _kept(one)]  # noqa: E731
-            yield _Sink("journal and ledger", True, read, entries=entries)
+            arrived = lambda: any(_ledger(one).groups() for one in reporting.values())  # noqa: E731
+            yield _Sink("journal and ledger", True, read, entries=entries, arrived=arrived)
 
     def _is_target(self, handler: logging.Handler) -> bool:
         return any(getattr(one, "target", None) is handler for one in self.handlers.values())
@@ -330,23 +400,62 @@ def _unconnected() -> Iterator[None]:
 # Handlers that are not loghub's, and log files -----------------------------------------------------------------
 
 
-def _reader(handler: logging.Handler, folder: str) -> Callable[[], list[bytes]]:
-    """Have a handler write where it can be read; return what reads it."""
+def _is_own(handler: logging.Handler) -> bool:
+    """Whether a handler's records reach code that is neither logging's nor loghub's."""
+    names = {"emit", "handle"}
+    if isinstance(handler, logging.handlers.BufferingHandler):
+        names.add("flush")
+    theirs = (one for one in type(handler).__mro__ if one.__module__.partition(".")[0] not in {"logging", "loghub"})
+    return any(not names.isdisjoint(vars(one)) for one in (handler, *theirs))
+
+
+def _listen(sink: _Sink, handler: logging.Handler, folder: str) -> None:
+    """Have a handler write where it can be read."""
+    if isinstance(handler, logging.handlers.RotatingFileHandler):
+        handler.maxBytes = 0  # what is rolled over may be deleted before it was read
     if isinstance(handler, logging.FileHandler):
-        return lambda: _files(handler, folder)
-    if type(handler) in (logging.StreamHandler, logging._StderrHandler):  # type: ignore[attr-defined]
+        sink.read = lambda: _files(handler, folder)
+    elif type(handler) in (logging.StreamHandler, logging._StderrHandler):  # type: ignore[attr-defined]
         stream = io.StringIO()
         handler.setStream(stream)  # type: ignore[attr-defined]
-        return lambda: [stream.getvalue().encode(errors="backslashreplace")]
-    if isinstance(handler, logging.handlers.MemoryHandler):
-        return list  # its target writes
-    sent: list[bytes] = []
-    handler.emit = functools.partial(_record, handler, sent)  # type: ignore[method-assign]
-    return lambda: sent
+        sink.read = lambda: [stream.getvalue().encode(errors="backslashreplace")]
+    elif not isinstance(handler, logging.handlers.MemoryHandler):
+        sent: list[bytes] = []
+        handler.emit = functools.partial(_record, handler, sent)  # type: ignore[method-assign]
+        sink.read = lambda: sent
+        sink.arrived = lambda: bool(sent)
+
+
+def _take(sink: _Sink, handler: logging.Handler) -> None:
+    """Keep what the code of a handler could take from each record that reaches it."""
+    emit = handler.emit
+
+    def take(record: logging.LogRecord) -> None:
+        sink.taken.append(_all_of(record))
+        with contextlib.suppress(Exception):  # what it is kept from is known
+            emit(record)
+
+    handler.emit = take  # type: ignore[method-assign]
+    handler.handle = functools.partial(logging.Handler.handle, handler)  # type: ignore[method-assign]
+
+
+def _all_of(record: logging.LogRecord) -> bytes:
+    """Return all that can be read in a record, with the variables in its traceback's frames."""
+    texts = [text_of(value, repr) for value in record.__dict__.values()]
+    exc = exception_of(record)
+    if exc is not None:
+        found = traceback.TracebackException(type(exc), exc, traceback_of(record), capture_locals=True)
+        texts += found.format()
+    return "\n".join([message_of(record), *texts]).encode(errors="backslashreplace")
 
 
 def _record(handler: logging.Handler, sent: list[bytes], record: logging.LogRecord) -> None:
     """Keep what a handler would send, without sending it."""
+    with contextlib.suppress(Exception):  # what cannot be formatted is not sent: logging would print that
+        _keep(handler, sent, record)
+
+
+def _keep(handler: logging.Handler, sent: list[bytes], record: logging.LogRecord) -> None:
     if isinstance(handler, logging.handlers.QueueHandler):
         record = handler.prepare(record)
         sent.append(pickle.dumps({key: repr(value) for key, value in record.__dict__.items()}, 0))
@@ -452,17 +561,21 @@ def _kept(handler: ReportingHandler) -> list[bytes]:
 def _judge(sink: _Sink, planted: Sequence[Canary]) -> _Line:
     looked_for = [one for one in planted if not one.kind.entry or one.kind.entry in sink.entries]
     parts = sink.read()
-    if not any(parts):
-        return _Line(
-            "note", sink.name, ": nothing came to look at (a level, ignore, before_send or another filter).", []
-        )
-    found = canaries.seen(looked_for, parts)
-    finds = [{"secret": one.kind.label, "place": one.place} for one in found]
-    if not found:
-        return _Line("ok", sink.name, "", [])
-    if sink.promises:
+    found, taken = canaries.seen(looked_for, parts), canaries.seen(looked_for, sink.taken)
+    finds = [{"secret": one.kind.label, "place": one.place} for one in found or taken]
+    arrived = any(parts) if sink.arrived is None else sink.arrived()
+    if not found and not taken:
+        if arrived or sink.taken:
+            return _Line("ok", sink.name, "", [])
+        return _Line("none", sink.name, f": nothing of what was logged arrived there ({sink.missing}).", [])
+    if sink.promises and found:
         return _Line("LEAK", sink.name, f" shows: {_named(found)}", finds)
-    return _Line("note", sink.name, f" does not hide secrets, and shows: {_named(found)}; {sink.advice}.", finds)
+    if not found:
+        text = f" sees the records themselves, and in them: {_named(taken)}; {_UNSEEN}, and that shows none."
+    else:
+        text = f" does not hide secrets, and shows: {_named(found)}; {sink.advice}."
+        text += f" It sees the records themselves: {_UNSEEN}." if taken else ""
+    return _Line("note", sink.name, text, finds)
 
 
 def _named(found: Sequence[Canary]) -> str:

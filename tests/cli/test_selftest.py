@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
 import os
 import socket
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -229,14 +233,14 @@ def test_nothing_came():
     """Where filters let nothing through that is said, rather than that all is well."""
     event = {"()": "loghub.EventFilter", "before_send": f"{__name__}.drop"}
     path = configured({"github": {**GITHUB, "filters": ["event"]}}, filters={"event": event})
-    assert "nothing came to look at" in lines(path, code=0)["issue (github:acme/shop)"]["text"]
+    assert "nothing of what was logged arrived there" in lines(path, code=0)["issue (github:acme/shop)"]["text"]
 
 
 def test_sample():
     """A sample_rate does not keep any back from the test."""
     event = {"()": "loghub.EventFilter", "sample_rate": 0.0}
     path = configured({"github": {**GITHUB, "filters": ["event"]}}, filters={"event": event})
-    assert "nothing came" not in lines(path)["issue (github:acme/shop)"]["text"]
+    assert "nothing" not in lines(path)["issue (github:acme/shop)"]["text"]
 
 
 class DialsIn(logging.Handler):
@@ -263,10 +267,199 @@ class Pager(logging.Handler):
 
 
 def test_handler_of_somebodys():
-    """Of a handler that nobody knows, what it formats is looked at, and nothing is sent."""
+    """Of a handler that nobody knows, what it formats is looked at, nothing is sent, and that is said."""
     found = lines(configured({"pager": {"class": f"{__name__}.Pager"}}), code=0)
     assert ("password", "message") in found["pager (root's Pager)"]["finds"]
+    assert "It sees the records themselves" in found["pager (root's Pager)"]["text"]
     assert len(found) == 1
+
+
+class Handles(logging.Handler):
+    """A handler whose handle does it all."""
+
+    def handle(self, record):
+        print(record.__dict__)
+        sys.__stderr__.write(str(record.__dict__))
+        os.write(2, str(record.__dict__).encode())
+
+
+class Collects(logging.handlers.BufferingHandler):
+    """A handler that sends what it has collected."""
+
+    def flush(self):
+        socket.create_connection(("127.0.0.1", 9)).close()
+
+
+class AlsoPosts(logging.FileHandler):
+    """A log file that sends, too."""
+
+    def emit(self, record):
+        super().emit(record)
+        socket.create_connection(("127.0.0.1", 9)).close()
+
+
+class Bare(logging.Formatter):
+    """A formatter that shows only the level."""
+
+    def format(self, record):
+        return record.levelname
+
+
+BARE = {"bare": {"()": f"{__name__}.Bare"}}
+OWN = {"Pager": {}, "Handles": {}, "Collects": {"capacity": 10_000}, "AlsoPosts": {"filename": "app.log"}}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_record_itself(name, capfd):
+    """A handler that formats only the level could take everything from the record: that is never ok."""
+    path = configured({"it": {"class": f"{__name__}.{name}", "formatter": "bare", **OWN[name]}}, formatters=BARE)
+    line = lines(path, code=0)[f"it (root's {name})"]
+    assert line["verdict"] == "note"
+    assert {("password", "message"), ("card number", "extra"), ("JWT", "local variable")} <= line["finds"]
+    assert "sees the records themselves" in line["text"]
+    assert "only what it formats, or writes to its file, was looked at" in line["text"]
+    run("selftest", "secrets", path, "--strict", code=1)
+    assert "sees the records themselves" in " ".join(run("selftest", "secrets", "--help").split())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_only_what_is_formatted():
+    """A handler of logging's sees no more than what it formats."""
+    path = configured({"out": {"class": "logging.StreamHandler", "formatter": "bare"}}, formatters=BARE)
+    run("selftest", "secrets", path, "--strict")
+    assert lines(path)["out (root's StreamHandler)"]["verdict"] == "ok"
+
+
+class Empties(logging.Filter):
+    """A filter that leaves nothing in a record."""
+
+    def filter(self, record):
+        return logging.makeLogRecord({"msg": "[hidden]", "name": record.name, "levelno": record.levelno})
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a filter may return another record from 3.12 on")
+def test_record_without_secrets():
+    """Where a filter takes them out of the records, a handler that sees those is ok."""
+    pager = {"class": f"{__name__}.Pager", "filters": ["empties"]}
+    found = lines(configured({"pager": pager}, filters={"empties": {"()": f"{__name__}.Empties"}}))
+    assert found["pager (root's Pager)"]["verdict"] == "ok"
+
+
+class Refuses(logging.Filter):
+    """A filter that lets nothing pass."""
+
+    def filter(self, record):
+        return False
+
+
+class Fails(logging.Filter):
+    """A filter with a bug."""
+
+    def filter(self, record):
+        raise ValueError(record.getMessage())
+
+
+UNTRIED = {
+    "before_send": {"()": "loghub.EventFilter", "before_send": f"{__name__}.drop"},
+    "ignore": {"()": "loghub.EventFilter", "ignore": ["*"]},
+    "filter": {"()": f"{__name__}.Refuses"},
+    "bug": {"()": f"{__name__}.Fails"},
+}
+
+
+@pytest.mark.parametrize("why", [*UNTRIED, "level"])
+def test_not_tried(why):
+    """Where nothing arrives, nothing was tried: none, a last line, and exit code 1 with --strict."""
+    handlers = {"github": GITHUB, "detail": {"class": "loghub.JSONDetailHandler"}}
+    if why not in {"before_send", "ignore"}:
+        handlers["file"] = {"class": "logging.FileHandler", "filename": "app.log"}
+    more = {"level": "FATAL"} if why == "level" else {"filters": ["it"]}
+    handlers = {name: {**said, **more} for name, said in handlers.items()}
+    root = {"handlers": list(handlers), "level": 60 if why == "level" else "INFO"}
+    path = configured(handlers, filters={"it": UNTRIED.get(why, {"()": "loghub.EventFilter"})}, root=root)
+    found = [line for line in run_all(path, code=0) if line["sink"] != "logging"]
+    assert {line["verdict"] for line in found} == {"none"}
+    assert all("nothing of what was logged arrived there" in line["text"] for line in found)
+    said = run("selftest", "secrets", path).splitlines()
+    assert "none  journal and ledger: nothing of what was logged" in "\n".join(said)
+    assert said[-1] == f"{len(found)} of these were not tried, so nothing is known of them."
+    assert any("raised ValueError" in line for line in said) is (why == "bug")
+    run("selftest", "secrets", path, "--strict", code=1)
+
+
+@pytest.mark.parametrize("ignore", ["RuntimeError", "ValueError", "LookupError", "OSError", "Exception", "app.*"])
+def test_ignored_classes(ignore):
+    """What is usually ignored does not keep the made-up errors away."""
+    event = {"()": "loghub.EventFilter", "ignore": [ignore]}
+    found = lines(configured({"github": {**GITHUB, "filters": ["event"]}}, filters={"event": event}))
+    assert {line["verdict"] for line in found.values()} == {"ok"}
+
+
+class Below(logging.Filter):
+    """A filter for what is no error."""
+
+    def filter(self, record):
+        return record.levelno < logging.WARNING
+
+
+@pytest.mark.parametrize("said", [{"()": f"{__name__}.Below"}, {"name": "acme"}])
+def test_filtered(said):
+    """What only takes harmless levels, or one logger, is tried as well."""
+    out = {"class": "logging.StreamHandler", "filters": ["it"]}
+    found = lines(configured({"out": out}, filters={"it": said}))
+    assert ("password", "message") in found["out (root's StreamHandler)"]["finds"]
+
+
+@pytest.mark.parametrize("handlers", [{}, {"null": {"class": "logging.NullHandler"}}])
+def test_no_handlers(handlers, capfd):
+    """Without handlers there is nothing to try, which is one sentence and exit code 1; nothing is printed beside it."""
+    done = CliRunner().invoke(main, ["selftest", "secrets", configured(handlers)])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert "has no handler" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def chatter(event):
+    """Stand for a before_send that prints, fails, and leaves a thread that fails later."""
+
+    def fail():
+        time.sleep(0.2)
+        raise ValueError(event["message"])
+
+    print(event)
+    threading.Thread(target=fail).start()
+    raise ValueError(event["message"])
+
+
+class Broken(logging.Formatter):
+    """A formatter with a bug."""
+
+    def format(self, record):
+        raise ValueError(record.getMessage())
+
+
+def test_silence():
+    """What handlers, filters, threads and logging itself print on the way, or at the end of a process, is not seen."""
+    event = {"()": "loghub.EventFilter", "before_send": f"{__name__}.chatter"}
+    handlers = {
+        "detail": {"class": "loghub.JSONDetailHandler", "filters": ["event"]},
+        "broken": {"class": "logging.StreamHandler", "formatter": "broken"},
+        "smtp": {"class": "logging.handlers.SMTPHandler", "mailhost": "127.0.0.1", "fromaddr": "a@example.com",
+                 "toaddrs": ["b@example.com"], "subject": "x", "formatter": "broken"},
+        "it": {"class": f"{__name__}.Collects", "capacity": 3},
+        "handles": {"class": f"{__name__}.Handles"},
+    }  # fmt: skip
+    formatters = {"broken": {"()": f"{__name__}.Broken"}}
+    path = configured(handlers, filters={"event": event}, formatters=formatters)
+    done = subprocess.run(
+        [sys.executable, "-m", "loghub", "selftest", "secrets", path, "--json"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert json.loads(done.stdout)
+    assert done.returncode == 0
 
 
 def test_memory_and_loggers():
