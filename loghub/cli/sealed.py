@@ -12,7 +12,9 @@ import io
 import os
 import sys
 import tempfile
+import threading
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,24 +109,38 @@ _seal: Seal | None = None
 _watching = False
 
 
+_left: WeakKeyDictionary[threading.Thread, Seal] = WeakKeyDictionary()
+"""Threads that began under a seal, and outlive it: they stay where they are."""
+
+
 def _watch(event: str, args: tuple[Any, ...]) -> None:
-    if _seal is not None:
-        _seal.check(event, args)
+    seal = _seal
+    if seal is None and _left:
+        known: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
+        thread = known.get(threading.get_ident())
+        seal = _left.get(thread) if thread is not None else None
+    if seal is not None:
+        seal.check(event, args)
 
 
 @contextlib.contextmanager
 def sealed(folder: str) -> Iterator[Seal]:
-    """Let nothing out of this process, and nothing change on disk but below `folder`."""
+    """Let nothing out of this process, and nothing change on disk but below `folder`.
+
+    A thread that begins meanwhile stays sealed for as long as it lives.
+    """
     global _seal, _watching  # noqa: PLW0603 - one process, one seal
     if not _watching:
         sys.addaudithook(_watch)
         _watching = True
     before = tempfile.tempdir
     tempfile.tempdir = folder
-    _seal = Seal(folder)
+    threads = set(threading.enumerate())
+    _seal = seal = Seal(folder)
     try:
-        yield _seal
+        yield seal
     finally:
+        _left.update({thread: seal for thread in threading.enumerate() if thread not in threads})
         _seal = None
         tempfile.tempdir = before
 

@@ -145,7 +145,6 @@ def _run(path: str) -> list[_Line]:
     if not config["handlers"]:
         raise click.ClickException(f"{path} has no handlers, so there is nothing that could be tried.")
     folder = os.path.realpath(tempfile.mkdtemp(prefix="loghub-selftest-"))
-    threads = set(threading.enumerate())
     with silenced():
         try:
             return _tried(path, config, folder)
@@ -157,13 +156,13 @@ def _run(path: str) -> list[_Line]:
                 f"{path} could not be tried: {type(error).__name__} in {last.name}, {last.filename}:{last.lineno}."
             ) from None
         finally:
-            _wait_for(set(threading.enumerate()) - threads)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tried(path: str, config: dict[str, Any], folder: str) -> list[_Line]:
     secret = canaries.drawn(24)
     context = click.get_current_context()
+    threads = set(threading.enumerate())
     with (
         _environment({"LOGHUB_HOME": os.path.join(folder, "home"), canaries.VARIABLE: secret}),
         sealed(folder) as seal,
@@ -174,6 +173,7 @@ def _tried(path: str, config: dict[str, Any], folder: str) -> list[_Line]:
             return trial.lines(canaries.environment_kind(secret))
         finally:
             trial.end()
+            _wait_for(set(threading.enumerate()) - threads)
 
 
 def _wait_for(threads: set[threading.Thread]) -> None:

@@ -9,10 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 
-from loghub.cli.sealed import SealedError, sealed
+from loghub.cli.sealed import SealedError, sealed, silenced
 
 REACHES = {
     "write": lambda path: open(path, "w"),  # noqa: SIM115
@@ -80,3 +81,44 @@ def test_open_again(tmp_path):
         raise ZeroDivisionError
     (tmp_path / "outside").write_text("written", "utf-8")
     assert tempfile.gettempdir() != str(inside)
+
+
+def test_thread_that_stays(tmp_path):
+    """A thread that began inside stays sealed afterwards; others are free."""
+    inside, go, said = tmp_path / "inside", threading.Event(), []
+    inside.mkdir()
+
+    def write():
+        go.wait(10)
+        try:
+            (tmp_path / "late").write_text("x", "utf-8")
+        except SealedError as error:
+            said.append(error)
+
+    with sealed(str(inside)):
+        thread = threading.Thread(target=write)
+        thread.start()
+    go.set()
+    thread.join()
+    assert len(said) == 1
+    (tmp_path / "outside").write_text("written", "utf-8")
+    assert sorted(os.listdir(tmp_path)) == ["inside", "outside"]
+
+
+def test_silenced(capfd):
+    """Nothing is printed in any way, also through a stream that somebody kept; afterwards all is as it was."""
+    kept = sys.__stderr__, sys.__stdout__
+    with silenced():
+        print("one")
+        print("two", file=sys.stderr)
+        kept[0].write("three")
+        kept[0].flush()
+        kept[1].write("four")
+        os.write(1, b"five")
+        subprocess.run([sys.executable, "-c", "print('six')"], check=True)
+        sys.stdout.close()
+        print("seven")
+    print("after")
+    os.write(2, b"after")
+    assert kept == (sys.__stderr__, sys.__stdout__)
+    assert capfd.readouterr() == ("after\n", "after")
