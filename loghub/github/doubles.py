@@ -71,16 +71,20 @@ def merge(visit: Visit, fingerprint: str, at: int | str, number: int, *, linked:
     if body != kept.get("body"):
         visit.edit(kept, body=body)
         other = visit.read(at)
-    if other is None:
-        return
+    if other is not None:
+        alone = all(state.duplicate_of for state, _ in blocks if not _is_about(state, fingerprint))
+        _mark(visit, other, kept, [state for state, _ in own], close=by_us and alone)
+
+
+def _mark(visit: Visit, other: dict[str, Any], kept: dict[str, Any], states: list[State], *, close: bool) -> None:
+    """Have an issue say that it is a duplicate, and close it."""
     fields: dict[str, Any] = {}
     marked = other.get("body") or ""
-    for state, _ in own:
-        marked = splice(marked, replace(state, duplicate_of=number)) or marked
+    for state in states:
+        marked = splice(marked, replace(state, duplicate_of=kept["number"])) or marked
     if marked != other.get("body"):
         fields["body"] = marked
-    only = all(state.duplicate_of for state, _ in blocks if not _is_about(state, fingerprint))
-    if by_us and only and other["state"] == "open":
+    if close and other["state"] == "open":
         _close(visit, other, kept, fields)
     elif fields:
         visit.edit(other, **fields)
