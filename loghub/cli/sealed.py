@@ -86,7 +86,7 @@ class Seal:
             return
         real = os.path.realpath(os.fsdecode(path))
         if not os.path.join(real, "").startswith(self.folder):
-            self._keep(f"{doing} {real}", tell=f"{os.sep}__pycache__{os.sep}" not in real)
+            self._keep(f"{doing} {real}", tell=f"{os.sep}__pycache__{os.sep}" not in os.path.join(real, ""))
 
     def _keep(self, what: str, *, tell: bool = True) -> None:
         if tell:

@@ -83,6 +83,15 @@ def test_open_again(tmp_path):
     assert tempfile.gettempdir() != str(inside)
 
 
+def test_bytecode(tmp_path):
+    """That an import may not keep its bytecode is nothing that anybody has to know."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with sealed(str(inside)) as seal, pytest.raises(SealedError):
+        os.mkdir(tmp_path / "__pycache__")
+    assert seal.kept == {}
+
+
 def test_thread_that_stays(tmp_path):
     """A thread that began inside stays sealed afterwards; others are free."""
     inside, go, said = tmp_path / "inside", threading.Event(), []
