@@ -215,6 +215,8 @@ SECRET_NAMES = [
     *("session", "sessionid", "session_id", "PHPSESSID", "JSESSIONID", "csrf", "csrf_token", "csrfmiddlewaretoken"),
     *("X-CSRFToken", "ssn", "card_number", "cardNumber", "cvv", "CVV2", "pin", "jwt", "otp", "passphrase", "db_pass"),
     *("signing_key", "encryptionKey", "password_hash", "refresh_tokens", "AccountKey"),
+    *("passWord", "PassWord", "pass_word", "PASS-WORD", "pass_phrase", "passPhrase", "Passwort", "pswd", "wifi_psk"),
+    *("fernet_key", "otp_code", "pass1", "pass2", "passkey", "access_code", "accessCode", "bindpw"),
 ]
 INNOCENT_NAMES = [
     *("author", "authority", "tokenizer", "token_count", "tokenCount", "tokens", "max_tokens", "monkey", "keyboard"),
@@ -370,6 +372,21 @@ class TestNames:
         assert not is_secret_name(name)
         event = plain_event(additional_info={name: "zz9-plural"}, message=f"{name}=zz9-plural")
         assert scrubber.event(event) == event
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            r'{"stderr": "host=x\napi_key=zz9-plural\nsession_id=zz9-plural\npass=zz9-plural\n"}',
+            r"b'GET / HTTP/1.1\r\ncookie: sid=zz9-plural\r\nauthorization: zz9-plural'",
+            r'{"body": "{\\npass: zz9-plural\\n}"}',
+            r"b'host\tpass=zz9-plural\tacme_id=zz9-plural'",
+            r"'\x0apass=zz9-plural\u000apin=zz9-plural'",
+            r"C:\token=zz9-plural",
+        ],
+    )
+    def test_name_after_an_escape(self, text):
+        """What a backslash makes of a letter is no part of the name behind it, the user's own included."""
+        assert "zz9-plural" not in Scrubber(["acme_id"]).text(text)
 
     def test_any_value_under_a_secret_name(self, scrubber):
         """Numbers and containers are hidden; that there is no value at all may be said."""

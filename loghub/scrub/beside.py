@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _COLOUR = r"(?:(?:\x1b|\\x1b|\\033|\\u001b)\[[0-9;]{0,9}m)*"
 _COLOUR_END = re.compile(r"[0-9]{0,3}m")
+_ESCAPED = re.compile(r"[nrt]|u00[0-9a-f]{2}|x[0-9a-f]{2}")  # what a backslash makes of the letters before a name
 _AFTER_NAME = (
     r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|(?:%5b)?%5d)" + _COLOUR + r"(?P<op>[ \t]{0,8}(?:"
     # a name with its type
@@ -47,7 +48,7 @@ _PROSE = listed(
     found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
     rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your"""
 )
-_STRONG = re.compile(r"passw|passph|passc|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE)
+_STRONG = re.compile(r"pass[_-]?(?:w|ph|c|k)|pswd|psk|bindpw|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE)
 _FILE_LINE = re.compile(r"[ |+]*File \"")
 KEY_OF = re.compile(r"(?:access|account|api|auth|encryption|master|private|secret|signing)[ _-]?\Z")
 _LETTER_AND_DIGIT = re.compile(r"[a-z][^\s/]{0,64}?[0-9]|[0-9][^\s/]{0,64}?[a-z]")
@@ -56,12 +57,14 @@ _CODE_OPS = listed("= == != : :=")
 
 
 def _name_start(low: str, last: int) -> int:
-    """Return where the name begins of which a part begins at `last`; the end of a colour is no part of it."""
+    """Return where the name begins of which a part begins at `last`; no end of a colour or an escape is part of it."""
     at, least = last, max(0, last - 64)
     while at > least and (low[at - 1].isalnum() or low[at - 1] in "_-"):
         at -= 1
-    colour = _COLOUR_END.match(low, at, last) if low[at - 1 : at] in {"[", ";"} else None
-    return colour.end() if colour else at
+    before = low[at - 1 : at]
+    end = _ESCAPED if before == "\\" else _COLOUR_END if before in {"[", ";"} else None
+    other = end.match(low, at, last) if end else None
+    return other.end() if other else at
 
 
 def _is_code(text: str, at: int) -> bool:

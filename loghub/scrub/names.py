@@ -11,19 +11,21 @@ _NAME_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 
 # A word of a name that contains one of these is secret, however it is glued together.
 _SECRET_PARTS = re.compile(
-    r"password|passwd|passphrase|passcode|apikey|accesskey|privatekey|secretkey|accountkey|sessionid|sessid"
+    r"passwor[dt]|passwd|passphrase|passcode|passkey|pswd|bindpw|apikey|accesskey|privatekey|secretkey|accountkey|sessionid|sessid"
     r"|sessionkey|credential|csrf|xsrf|(?:token|secret|pwd)$|^cardnumber$|^creditcard$|^ccnumber$|^ccnum$"
 )
 _SECRET_WORDS = listed("secret authorization cookie setcookie ssn cvv cvc")
 # Secret where they end a name: `proxy_auth`, but not `auth_backend`.
-_SECRET_ENDS = listed("auth session jwt bearer otp totp pass dbpass userpass")
+_SECRET_ENDS = listed("auth session jwt bearer otp totp pass dbpass userpass psk")
 _KEYS_OF = listed(
-    """access account aes api app auth consumer decryption deploy encryption hmac jwt license master private rsa secret
+    """access account aes api app auth consumer decryption deploy encryption fernet hmac jwt license master private rsa secret
     server session shared signing ssh storage subscription webhook"""
 )
 _SECRET_PAIRS = frozenset((word, "key") for word in _KEYS_OF) | {
     *(("card", "number"), ("card", "no"), ("card", "num"), ("card", "pin"), ("credit", "card"), ("cc", "number")),
     *(("cc", "num"), ("session", "id"), ("session", "cookie"), ("auth", "header"), ("auth", "code"), ("user", "pin")),
+    *(("pass", end) for end in ("word", "words", "wd", "phrase", "code", "key", "wort", "1", "2")),
+    *((start, "code") for start in ("otp", "totp", "access")),
 }
 _GRANTING = listed("access api auth refresh session")  # what makes `tokens` more than a number of words
 # A name that ends like this is about the secret, not the secret: `token_count`, `password_field`.
@@ -39,6 +41,7 @@ _SINGULAR = {f"{word}s": word for word in ("secret", "password", "cookie", "key"
 # Every name that is secret contains one of these, in small letters.
 STEMS = (
     *("passw", "passph", "passc", "pass", "pwd", "secret", "token", "key", "credential", "auth", "cookie", "sess"),
+    *("pswd", "psk", "bindpw", "access_code", "access-code", "accesscode"),
     *("csrf", "xsrf", "ssn", "cvv", "cvc", "card", "cc_n", "cc-n", "ccn", "pin", "jwt", "bearer", "otp"),
 )
 
