@@ -6,9 +6,9 @@ import json
 import urllib.parse
 from typing import TYPE_CHECKING, Any, cast
 
+from loghub.scrub.masked import is_distinct
 from loghub.scrub.size import KEPT
 from loghub.scrub.texts import MARK, PLACEHOLDER
-from loghub.scrub.values import is_distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

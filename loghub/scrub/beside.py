@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from loghub.scrub.masked import MASKED, stands_for
+from loghub.scrub.masked import MASKED, PROSE, is_distinct, is_prose, stands_for
 from loghub.scrub.names import STEMS
 from loghub.scrub.size import MAX_VALUE_CHARS
 from loghub.scrub.texts import MARK, any_of, listed, lower
@@ -17,7 +17,11 @@ _COLOUR = r"(?:(?:\x1b|\\x1b|\\033|\\u001b)\[[0-9;]{0,9}m)*"
 _COLOUR_END = re.compile(r"[0-9]{0,3}m")
 _ESCAPED = re.compile(r"[nrt]|u00[0-9a-f]{2}|x[0-9a-f]{2}")  # what a backslash makes of the letters before a name
 _AFTER_NAME = (
-    r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"'])?[\])]?|%22|(?:%5b)?%5d)" + _COLOUR + r"(?P<op>[ \t]{0,8}(?:"
+    r"(?P<rest>[\w-]{0,48}+)(?P<end>(?:\\{0,3}[\"']|&quot;|&#3[49];|\\{1,3}u002[27])?[\])]?|%22|(?:%5b)?%5d)"
+    + _COLOUR
+    + r"(?P<op>[ \t]{0,8}(?:"
+    # "name": "password", "value": ...
+    r"(?P<pair>(?:[\s,;]|\\{1,3}[rn]){1,40}+\\{0,3}[\"']?value\\{0,3}[\"']?[ \t]{0,4}[:=])|"
     # a name with its type
     r":[ \t]{0,4}[\w.]{1,40}+(?:\[[\w., |]{0,40}\])?(?:[ \t]?\|[ \t]?none)?[ \t]{0,4}=(?=[ \t]{0,4}[\"'])"
     r"|:[ \t]{0,4}(?:str|bytes|int|any)[ \t]{0,4}=(?!=)"
@@ -26,15 +30,26 @@ _AFTER_NAME = (
 _QUOTED = re.compile(
     r"[bBrRuUfF]{0,2}(?:(\"\"\"|''')(?P<triple>.*?)(?:\1|\Z)"
     r"|(\\{1,3}[\"'])(?P<escaped>(?:(?!\3)[^\n])*+)"
-    r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n]|(?<=\\\\)\5(?=\w))*+))",
+    r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n]|(?<=\\\\)\5(?=\w))*+)"
+    r"|(&quot;|&\#3[49];|\\{1,3}u002[27])(?P<entity>(?:(?!\7)[^\n])*+))",
     re.DOTALL,
 )
 # Closing and parting characters belong to a bare value only where it goes on behind them.
-_BARE = re.compile(
-    r"(?:(?!%2[26])[^\s,;&\"'<>()\[\]{}|\\\x1b]"
+_UNTIL = (
+    r"[^\s,;&\"'<>()\[\]{}|\\\x1b]"
     rf"|(?<!{MARK})(?!\\[nrt])"
     r"[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=))++"
 )
+_BARE = re.compile(f"(?:(?!%22){_UNTIL}")
+_BARE_ENCODED = re.compile(f"(?:(?!%2[26]){_UNTIL}")
+_PAIR_NAME = re.compile(
+    r"(?:name|key|field|id)\\{0,3}[\"']?[ \t]{0,4}[:=]>?[ \t]{0,4}\\{0,3}[\"']?[\w./-]{0,48}\Z", re.IGNORECASE
+)
+_LINE_START = re.compile(r"(?:^|\n|\\n)([ \t]{0,40}(?:- )?)[\"']?\Z")
+_MORE_WORDS = re.compile(r"(?: {1,2}[^\s=:,;\"'<>(){}\[\]&|\\]+){1,8}+(?=[ \t]{0,8}(?:\r?\n|\\[rn]|\Z))")
+_BLOCK = re.compile(r"[|>][+-]?[1-9]?[ \t]{0,8}(?P<end>\r?\n|\\{1,3}n)(?P<indent> {1,40})")
+_CONTAINED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
+_WORKER = re.compile(r"[a-z]{3,20}-[0-9]{1,3}")
 _SCHEME = re.compile(
     r"(?:(?P<whole>digest|oauth|hawk|signature|aws4-hmac-sha256)"
     r"|bearer|basic|token|negotiate|ntlm|api-?key|key|bot|jwt|googlelogin)(?:[ \t]{1,4}|%20)",
@@ -42,17 +57,19 @@ _SCHEME = re.compile(
 )
 _TO_LINE_END = re.compile(r"(?:[\w-]{1,40}=(?:\\{0,3}\"[^\"\\\n]*+\\{0,3}\"|[^\s,\"'\\]++),?[ \t]{0,4})++|[^\n\r\\]+")
 _COOKIES = re.compile(r"[\w.%-]{1,128}(?:=\"[^\"\n\r\\]*\"|[^\n\r\"'\\])*+")
-_NO_VALUE = listed("none null true false undefined nil nan [] {} () str bytes secretstr")
-_PROSE = listed(
-    """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
-    found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
-    rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your"""
+_NO_VALUE = listed("none null true false undefined nil nan yes no [] {} () str bytes secretstr")
+_ABOUT_IT = PROSE | listed("user account login change changed updated set locked strength weak strong ok")
+_STRONG = re.compile(
+    r"pass[_-]?(?:w|ph|c|k)|pswd|psk|bindpw|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE
 )
-_STRONG = re.compile(r"pass[_-]?(?:w|ph|c|k)|pswd|psk|bindpw|pwd|secret$|api.?key|private|ssn|cvv|cvc|otp", re.IGNORECASE)
 _FILE_LINE = re.compile(r"[ |+]*File \"")
 KEY_OF = re.compile(r"(?:access|account|api|auth|encryption|master|private|secret|signing)[ _-]?\Z")
 _LETTER_AND_DIGIT = re.compile(r"[a-z][^\s/]{0,64}?[0-9]|[0-9][^\s/]{0,64}?[a-z]")
+_BRACKET = re.compile(r"[\[\](){}]")
 _QUOTE = re.compile(r"[\"']")
+_LIST_END = re.compile(r"\\{0,3}[\"']?[ \t]{0,4}\]")
+_ENCODED_OPS = listed("%3d %3a")
+_DONE, _DONE_TOO = f'"{MARK}"', f"'{MARK}'"
 _CODE_OPS = listed("= == != : :=")
 
 
@@ -83,25 +100,37 @@ def _open_quote(text: str, at: int) -> str:
     return quote
 
 
-def _container_end(text: str, at: int) -> int | None:
-    """Return where the bracket at `at` closes, or None where it does not close soon."""
-    depth = 0
-    for place in range(at, min(len(text), at + MAX_VALUE_CHARS)):
-        depth += (text[place] in "[{(") - (text[place] in ")}]")
-        if not depth:
-            return place + 1
-    return None
+class _Brackets:
+    """Where the brackets of a text close, found out once and only when one is asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.ends: dict[int, int] | None = None
+
+    def end(self, at: int) -> int | None:
+        """Return where the bracket at `at` closes, or None where it does not close soon."""
+        if self.ends is None:
+            self.ends = {}
+            opened: list[int] = []
+            for found in _BRACKET.finditer(self.text, at):
+                if found[0] in "[{(":
+                    opened.append(found.start())
+                elif opened:
+                    self.ends[opened.pop()] = found.end()
+        end = self.ends.get(at)
+        return end if end and end <= at + MAX_VALUE_CHARS else None
 
 
 class _Named:
     """The name of a secret in a text: where its value is, and whether it has one."""
 
-    def __init__(self, text: str, found: re.Match[str], start: int) -> None:
+    def __init__(self, text: str, found: re.Match[str], start: int, brackets: _Brackets) -> None:
         self.text = text
+        self.brackets = brackets
         self.found = found
         self.start = start
         self.name = text[start : found.end("rest")].lower()
-        self.op = found["op"].strip()
+        self.op = "pair" if found["pair"] else found["op"].strip()
         self.before = text[start - 1 : start]
 
     def value(self, *, code: bool) -> tuple[int, int] | None:
@@ -112,11 +141,13 @@ class _Named:
         quoted = _QUOTED.match(self.text, at)
         if quoted:
             start, end = self._without_scheme(*quoted.span(str(quoted.lastgroup)), quoted=True)
-        elif code and self.op in _CODE_OPS and not self.text[at : at + 1].isdigit():
+        elif code and (self.op in _CODE_OPS or self.op == "pair") and not self.text[at : at + 1].isdigit():
             return None
         else:
             start, end = self._bare(at)
         loose = not quoted and self.op == ":"
+        if self._is_list and not (quoted and is_distinct(self.text[start:end], 6) and _LIST_END.match(self.text, end)):
+            return None
         return None if self._innocent(self.text[start:end], loose=loose, scheme=start > at + 1) else (start, end)
 
     def _joined(self) -> bool:
@@ -124,10 +155,22 @@ class _Named:
         if self.op == "":  # password 'hunter2'
             return "passw" in self.name
         if self.op == ",":  # ("password", "hunter2")
-            return bool(self.found["end"]) and self.text[: self.start].rstrip("b\"'")[-1:] == "("
-        if self.op == ">":  # <password>hunter2</password>
-            return self.before == "<"
+            return bool(self.found["end"]) and self._opener in {"(", "["}
+        if self.op == ">" and self.before == "<":  # <password>hunter2</password>
+            return True
+        if self.op in {"pair", ">"}:  # <property name="password">hunter2</property>
+            return bool(_PAIR_NAME.search(self.text[max(0, self.start - 80) : self.start]))
         return True
+
+    @property
+    def _opener(self) -> str:
+        """What stands before the name and its quote."""
+        return self.text[max(0, self.start - 8) : self.start].rstrip("b\\\"'")[-1:]
+
+    @property
+    def _is_list(self) -> bool:
+        """Whether it is the first of a list, which may be one of names."""
+        return self.op == "," and self._opener == "["
 
     @property
     def _ends_a_path(self) -> bool:
@@ -138,18 +181,49 @@ class _Named:
 
     def _bare(self, at: int) -> tuple[int, int]:
         opener = self.text[at : at + 1]
+        if opener in {"|", ">"} and self.op == ":":
+            block = self._block(at)
+            if block:
+                return block
         if opener in {"[", "{"} or (self.op == "=" and opener == "("):
-            return at, self._bare_end(_container_end(self.text, at) or at + MAX_VALUE_CHARS)
+            return at, self._bare_end(self.brackets.end(at) or at + MAX_VALUE_CHARS)
         cookies = _COOKIES.match(self.text, at) if "cookie" in self.name else None
         if cookies and "=" in cookies[0]:
             return at, self._bare_end(cookies.end())
         start, end = self._without_scheme(at, self._bare_end(at), quoted=False)
         if end > start and self.text[end : end + 1] in {"(", "[", "{"}:  # Basic('bob', 'hunter2')
-            end = self._bare_end(_container_end(self.text, end) or end)
-        return start, end
+            end = self._bare_end(self.brackets.end(end) or end)
+        return start, self._with_more_words(start, end) if start == at else end
+
+    def _line_start(self) -> re.Match[str] | None:
+        return _LINE_START.search(self.text[max(0, self.start - 48) : self.start])
+
+    def _block(self, at: int) -> tuple[int, int] | None:
+        """Return the place of a YAML block, the lines that are indented like its first one."""
+        opened, line = _BLOCK.match(self.text, at), self._line_start()
+        if not opened or not line or len(opened["indent"]) <= len(line[1]):
+            return None
+        start = end = opened.end()
+        begins = opened["end"] + opened["indent"]
+        while True:
+            stop = self.text.find(opened["end"], end)
+            end = stop if stop >= 0 else len(self.text)
+            if not self.text.startswith(begins, end):
+                return start, end
+            end += len(begins)
+
+    def _with_more_words(self, start: int, end: int) -> int:
+        """Return where a value of words ends, which is alone on its line: ``password: correct horse battery``."""
+        if not (self.op == ":" or (self.op == "=" and self.text[start - 1] == " ")) or not _STRONG.search(self.name):
+            return end
+        more = _MORE_WORDS.match(self.text, end) if end > start and self._line_start() else None
+        words = self.text[start : more.end()].lower().split() if more else []
+        if not more or words[0] in _NO_VALUE or any(word.strip(".,!") in _ABOUT_IT for word in words):
+            return end
+        return more.end()
 
     def _bare_end(self, at: int) -> int:
-        more = _BARE.match(self.text, at)
+        more = (_BARE_ENCODED if self.op in _ENCODED_OPS else _BARE).match(self.text, at)
         return more.end() if more else at
 
     def _without_scheme(self, start: int, end: int, *, quoted: bool) -> tuple[int, int]:
@@ -162,6 +236,15 @@ class _Named:
         rest = (_TO_LINE_END if scheme["whole"] else _BARE).match(self.text, scheme.end())
         return rest.span() if rest else (end, end)
 
+    def _is_told(self, low: str) -> bool:
+        """Tell whether `low` is what programs say of a field, a worker's session or a token of a grammar."""
+        if low[0] in "[{":
+            contained = ["".join(one) for one in _CONTAINED.findall(low)]
+            return bool(contained) and all(map(is_prose, contained))
+        if self.name == "token":
+            return len(low) <= 16 and self.text[max(0, self.start - 11) : self.start].lower() == "unexpected "
+        return self.name.endswith("session") and bool(_WORKER.fullmatch(low))
+
     def _innocent(self, value: str, *, loose: bool, scheme: bool) -> bool:
         """Tell whether `value` is no secret; after a `loose` colon, and no `scheme`, prose may stand."""
         low = value.strip().lower()
@@ -171,6 +254,7 @@ class _Named:
             or low.rstrip("):,") in _NO_VALUE
             or MASKED.fullmatch(value)
             or stands_for(value, self.name)
+            or self._is_told(low)
         ):
             return True
         strong = bool(_STRONG.search(self.name))
@@ -180,7 +264,7 @@ class _Named:
             return True
         if not loose:
             return False
-        return low.rstrip(".,!") in _PROSE or not (strong or scheme or len(low) > 12 or not low.isalpha())
+        return low.rstrip(".,!") in PROSE or not (strong or scheme or len(low) > 12 or not low.isalpha())
 
 
 def names_pattern(more: Iterable[str]) -> re.Pattern[str]:
@@ -199,16 +283,20 @@ def replace_named(
     low = lower(text)
     kept: list[str] = []
     done = 0
+    brackets = _Brackets(text)
+    may_be_code = 'File "' in text
     for match in pattern.finditer(low):
-        start = _name_start(low, match.start())
-        filtered = match.start() < done or text.startswith(MARK, match.end())
-        if filtered or not (is_secret(text[start : match.end("rest")]) or _is_key_of(low, start, match.end("rest"))):
+        end = match.end()
+        if match.start() < done or text.startswith((MARK, _DONE, _DONE_TOO), end):
             continue
-        in_code = code or _is_code(text, start)
+        start = _name_start(low, match.start())
+        if not (is_secret(text[start : match.end("rest")]) or _is_key_of(low, start, match.end("rest"))):
+            continue
+        in_code = code or (may_be_code and _is_code(text, start))
         quote = _open_quote(text, start - (match["end"][:1] in {"'", '"'})) if in_code else ""
         if quote and text.startswith(quote, match.end()):
             continue  # "password=" + password: the literal ends here
-        span = _Named(text, match, start).value(code=in_code and not quote)
+        span = _Named(text, match, start, brackets).value(code=in_code and not quote)
         if span:
             kept += [text[done : span[0]], MARK]
             done = span[1]

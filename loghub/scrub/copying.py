@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from loghub.event import Event, Frame, Shared, escaped
 from loghub.scrub.acquaintance import forget
+from loghub.scrub.masked import is_distinct, is_prose
 from loghub.scrub.size import (
     CHARS,
     CUT,
@@ -250,22 +251,27 @@ class Copy:
 
     def names_a_secret(self, mapping: Mapping[Any, Any]) -> bool:
         """Tell whether `mapping` is one of the pairs ``{"name": "DB_PASSWORD", "value": ...}``."""
-        if len(mapping) > 8 or "value" not in mapping:
+        if len(mapping) > 8:
             return False
-        names = (mapping.get("name"), mapping.get("key"))
+        small = {key.lower(): key for key in mapping if type(key) is str and len(key) <= 5}
+        if "value" not in small:
+            return False
+        names = [mapping[small[key]] for key in ("name", "key", "field") if key in small]
         return any(type(name) is str and self.scrubber.is_secret(name) for name in names)
 
     def hidden(self, value: Any) -> Any:
         """Return what is shown of a value under a secret name: whether there is one at all."""
         if value is None or type(value) is bool or (type(value) is str and not value):
             return value
+        if type(value) in _SEQUENCES and value and all(type(one) is str and is_prose(one) for one in value):
+            return self.entries(value, 0)
         if type(value) is str and len(value) <= MAX_VALUE_CHARS:
             self.found.append(value)
         return PLACEHOLDER
 
     def entries(self, entries: Any, depth: int) -> list[Any]:
         """Copy a list, tuple or set; ``("Authorization", "Bearer ...")`` is a key and its value."""
-        if type(entries) is tuple and len(entries) == 2 and self.is_key(entries[0]):
+        if type(entries) in _SEQUENCES and len(entries) == 2 and self.is_pair(*entries, told=type(entries) is tuple):
             return [self.value(entries[0], depth), self.hidden(entries[1])]
         copied = [self.value(entry, depth) for entry in islice(iter(entries), MAX_ENTRIES)]
         if len(copied) > 1 and any(type(entry) is str and entry[:1] == "-" for entry in copied):
@@ -279,6 +285,12 @@ class Copy:
         told = [entry if type(entry) is str else "" for entry in copied]
         clean = self.scrubber.command(told, self.found)
         return [new if old else entry for entry, old, new in zip(copied, told, clean, strict=True)]
+
+    def is_pair(self, name: Any, value: Any, *, told: bool) -> bool:
+        """Tell whether two entries are a secret's name and its value; a list, not `told`, may be one of names."""
+        if not self.is_key(name):
+            return False
+        return told or (type(value) is str and is_distinct(value, 6) and not is_prose(value))
 
     def is_key(self, value: Any) -> bool:
         """Tell whether the first of two is the name of a secret."""

@@ -12,7 +12,8 @@ from loghub.scrub.texts import MARK, lower
 
 BEARER = re.compile(r"([bB](?i:earer|asic))(?:[ \t]{1,4}|%20)([A-Za-z0-9._~+/=-]{8,}+)")
 _NEAR = re.compile(
-    r"(?:(?<![a-z])|(?<=\\[nrt]))(?P<word>api[ _-]?key|key|token|secret|password|passphrase|credentials?|bearer|aws)(?![a-z])"
+    r"(?:(?<![a-z])|(?<=\\[nrt]))(?P<word>api[ _-]?key|key"
+    r"|token|secret|password|passphrase|credentials?|bearer|aws)(?![a-z])"
     r"[^\w\n\udcff]{1,4}(?:[a-z]{1,12}[^\w\n\udcff]{1,4}){0,3}?(?P<value>[a-z0-9+/_=-]{16,512}+)"
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

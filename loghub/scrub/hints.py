@@ -9,15 +9,19 @@ import re
 
 from loghub.scrub.commands import COMMAND_HINTS
 from loghub.scrub.names import STEMS
+from loghub.scrub.phrases import PHRASE_HINTS
 from loghub.scrub.shapes import SHAPE_HINTS
 from loghub.scrub.texts import any_of
 
 # What may follow the stem of a name, were it worth a look: an operator, or a digit on the same line.
-_NAME_FOLLOWS = r"(?=[\w-]{0,48}+(?:[\"'\])\\%]|[ \t]{0,8}[=:>\x1b]|[ \t][^\n0-9]{0,80}+[0-9]|[ \t]{1,4}[\"']))"
+_NAME_FOLLOWS = (
+    r"(?=[\w-]{0,48}+(?:[\"'\])\\%]|&(?:quot|#3)|(?:,|\r?\n)[ \t]{0,40}+value"
+    r"|[ \t]{0,8}[=:>\x1b]|[ \t][^\n0-9]{0,80}+[0-9]|[ \t]{1,4}[\"']))"
+)
 _DIGITS_FOLLOW = r"[0-9]{3}(?:[0-9]{4}|(?=[ -][0-9]{4}))"
 _HINT_KINDS = {
     **dict.fromkeys((*STEMS, "basic", "aws"), "name"),
-    "://": "url",
+    **dict.fromkeys(("://", ":\\/\\/"), "url"),
     "%3a%2f%2f": "encoded",
     **dict.fromkeys(("@tcp(", "@unix(", "@udp(", ":thin:"), "dsn"),
     **dict.fromkeys(
@@ -27,6 +31,7 @@ _HINT_KINDS = {
     **dict.fromkeys(("hooks.slack.com/", "api/webhooks/", "webhook.office.com/"), "hook"),
     **dict.fromkeys(("--begin", "-- begin"), "pem"),
     **dict.fromkeys(COMMAND_HINTS, "command"),
+    **dict.fromkeys(PHRASE_HINTS, "phrase"),
 }
 # What the rules look for, as small letters: a text without any of these is clean.
 _HINTS = re.compile(

@@ -18,8 +18,8 @@ _SECRET_WORDS = listed("secret authorization cookie setcookie ssn cvv cvc")
 # Secret where they end a name: `proxy_auth`, but not `auth_backend`.
 _SECRET_ENDS = listed("auth session jwt bearer otp totp pass dbpass userpass psk")
 _KEYS_OF = listed(
-    """access account aes api app auth consumer decryption deploy encryption fernet hmac jwt license master private rsa secret
-    server session shared signing ssh storage subscription webhook"""
+    """access account aes api app auth consumer decryption deploy encryption fernet hmac jwt license master private rsa
+    secret server session shared signing ssh storage subscription webhook"""
 )
 _SECRET_PAIRS = frozenset((word, "key") for word in _KEYS_OF) | {
     *(("card", "number"), ("card", "no"), ("card", "num"), ("card", "pin"), ("credit", "card"), ("cc", "number")),

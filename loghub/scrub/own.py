@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from loghub import env
+from loghub.scrub.masked import is_distinct
 from loghub.scrub.scrubber import Scrubber
-from loghub.scrub.values import is_distinct
 
 _MIN_CHARS = 8
 _MIN_TOKEN_CHARS = 20  # GitHub's have 40 and more

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loghub.event import SURROGATES
+from loghub.scrub.acquaintance import forget
 from loghub.scrub.beside import names_pattern, replace_named
 from loghub.scrub.commands import SEPARATOR, replace_in_commands, replace_options
 from loghub.scrub.copying import Copy, last_words
@@ -15,6 +16,7 @@ from loghub.scrub.drawn import BEARER, basic_or_bearer, replace_random
 from loghub.scrub.hints import hints_in, kind_of
 from loghub.scrub.names import is_secret_name, words_of
 from loghub.scrub.patterns import read_extra, replace_pattern
+from loghub.scrub.phrases import replace_phrases
 from loghub.scrub.shapes import CARD, PEM, card, shapes
 from loghub.scrub.size import MAX_REMEMBERED
 from loghub.scrub.texts import MARK, PLACEHOLDER, SURROGATE, any_of, lower
@@ -30,7 +32,7 @@ from loghub.scrub.urls import (
 from loghub.scrub.values import Values, environment_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from loghub.event import Event
 
@@ -90,6 +92,15 @@ class Scrubber:
         try:
             return self.scrub(text, self.current_values()[0], [])
         except Exception:  # a text that cannot be scrubbed is not let through
+            return PLACEHOLDER
+
+    def line(self, line: str, *told: Mapping[str, Any]) -> str:
+        """Return the `line` of a log file as `text` does, without what stands under secret names in `told`, either."""
+        try:
+            found = [str(one[name]) for one in told for name in one if type(name) is str and self.is_secret(name)]
+            clean = self.scrub(line, self.current_values()[0], found)
+            return str(forget({"line": clean}, found)["line"]) if found else clean
+        except Exception:
             return PLACEHOLDER
 
     def event(self, event: Event) -> Event:
@@ -176,7 +187,9 @@ class Scrubber:
         for kind, rule in _RULES:
             if kind in kinds:
                 text = rule(text, found)
-        if "name" in kinds:
+        if "phrase" in kinds:
+            text = replace_phrases(text, self.is_secret, found)
+        if "name" in kinds or "phrase" in kinds:
             text = replace_named(text, self._named, self.is_secret, found, code=code)
             text = BEARER.sub(basic_or_bearer, text)
             text = replace_random(text)

@@ -16,7 +16,7 @@ HOOKS = re.compile(
 )
 # An authority ends at / ? #; passwords in home-made DSNs do not know that, but do not look like a port.
 URL_PASSWORD = re.compile(
-    r"(://[^\s/?#:@\"'<>\\\[]{0,256}:)"
+    r"(:(?://|\\{1,3}/\\{1,3}/)[^\s/?#:@\"'<>\\\[]{0,256}:)"
     r"([^\s/?#\"'<>\\]{1,4096}(?=@)|(?!/|[0-9]{1,5}[/?#])[^\s\"'<>@\\]{1,64}(?=@))"
 )
 DSN_PASSWORD = re.compile(
@@ -24,7 +24,7 @@ DSN_PASSWORD = re.compile(
     r"|(:thin:[\w.$#]{1,64}/)([^\s/@\"']{1,256}+)(?=@)"
 )
 # A token as the user: Sentry's DSN, a clone's address.
-_URL_USER = re.compile(r"(://)([\w%.~-]{20,512}+)(?=@|:[^\s/@\"'<>]{0,256}+@)")
+_URL_USER = re.compile(r"(:(?://|\\{1,3}/\\{1,3}/))([\w%.~-]{20,512}+)(?=@|:[^\s/@\"'<>]{0,256}+@)")
 # Names that mean a secret only in the query of a URL, and only with a long value.
 QUERY = re.compile(
     r"([?&](?:sig|signature|code|key|auth|sid|x-amz-signature|x-goog-signature)=)([^\s&\"'<>#\\]{16,}+)", re.IGNORECASE

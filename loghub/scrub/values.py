@@ -9,6 +9,7 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from loghub.scrub.masked import is_distinct
 from loghub.scrub.names import is_secret_name
 from loghub.scrub.size import MAX_VALUE_CHARS
 from loghub.scrub.texts import MARK, any_of
@@ -19,16 +20,7 @@ if TYPE_CHECKING:
 
 MIN_SECRET_CHARS = 8  # a shorter value in the environment is no secret worth the damage
 
-_PLAIN_WORDS = re.compile(
-    r"[A-Za-z]?[a-z]{0,15}(?:[-_. ][A-Za-z]?[a-z]{0,15}){0,2}|[A-Z]{1,15}(?:[-_ ][A-Z]{1,15}){0,2}"
-)
-_NO_SECRET = re.compile(r"[0-9.:,eE+-]+|(?:~|\.{0,2}/|[A-Za-z]:[\\/]).*|\w+://.*|[0-9A-Za-z.-]+:[0-9]{1,5}", re.DOTALL)
 _NOT_PASSWORDS = frozenset({"PWD", "OLDPWD"})
-
-
-def is_distinct(value: str, least: int) -> bool:
-    """Tell whether `value` can be removed wherever it stands without removing what is only spelled alike."""
-    return len(value) >= least and not _PLAIN_WORDS.fullmatch(value) and not _NO_SECRET.fullmatch(value)
 
 
 def environment_secrets() -> frozenset[str]:
