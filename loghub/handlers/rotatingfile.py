@@ -53,6 +53,8 @@ from loghub.sighting import FIELD, Sighting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from loghub.scrub import Scrubber
+
 _POSIX = sys.platform != "win32"
 
 if sys.platform == "win32":
@@ -65,6 +67,7 @@ else:
 
     _EXCLUSIVE, _FREE, _AT_ONCE, _flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.LOCK_NB, fcntl.flock
 
+_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", FIELD}
 _PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
 # How often a writer follows a file that is replaced under it before it takes the one that it has got: on a
 # file system whose inode numbers change by themselves it would follow for ever.
@@ -265,7 +268,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         if self._scrub is not None:
             seen = record.__dict__.get(FIELD)  # an EventFilter that looked at it knows the user's own secrets, too
             said = seen.capture if type(seen) is Sighting else None
-            line = (self._scrub if said is None else said.scrubber.text)(line)
+            scrubber = self._scrub if said is None else said.scrubber
+            line = scrubber.line(line, *_told(record))
         data = (line + self.terminator).encode(self._codec, self._errors)
         return data[len(self._byte_order_mark) :] if self._byte_order_mark else data
 
@@ -630,7 +634,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         except Exception as error:  # nobody above: the backup stays as it is
             logging.getLogger("loghub").warning(
                 "Error reporter: %s",
-                _scrubber()(f"a backup of {self.baseFilename} could not be compressed and stays as it is: {error}"),
+                _scrubber().text(
+                    f"a backup of {self.baseFilename} could not be compressed and stays as it is: {error}"
+                ),
             )
 
     def _next_to_compress(self, tried: set[int]) -> Any:
@@ -790,7 +796,15 @@ def _mode_bits(owner: object, value: object) -> int | None:
     return bits
 
 
-def _scrubber() -> Callable[[str], str]:
-    from loghub.scrub.own import clean
+def _scrubber() -> Scrubber:
+    from loghub.scrub.own import scrubber
 
-    return clean
+    return scrubber()
+
+
+def _told(record: logging.LogRecord) -> list[dict[Any, Any]]:
+    """Return what `record` says by name: its `extra`, and arguments in a dict."""
+    fields = record.__dict__
+    names = fields.keys() - _FIELDS
+    told = [{name: fields[name] for name in names}] if names else []
+    return [*told, record.args] if type(record.args) is dict else told

@@ -10,7 +10,7 @@ from loghub.scrub.texts import MARK, listed
 PROSE = listed(
     """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
     found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
-    rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your"""
+    raise return rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your"""
 )
 _WORD = re.compile(r"[^\s\"'.,;:!?()\[\]]+")
 

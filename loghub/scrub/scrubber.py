@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from loghub.event import Event
 
 ENVIRONMENT_SECONDS = 30.0  # how long the environment is trusted not to have changed
+_TEXTS = (str, bytes)
+_TOLD_DEPTH = 3  # dicts within dicts beside a line
 MAX_PASSES = 8  # until nothing changes; two are the rule
 
 
@@ -97,7 +99,9 @@ class Scrubber:
     def line(self, line: str, *told: Mapping[str, Any]) -> str:
         """Return the `line` of a log file as `text` does, without what stands under secret names in `told`, either."""
         try:
-            found = [str(one[name]) for one in told for name in one if type(name) is str and self.is_secret(name)]
+            found: list[str] = []
+            for one in told:
+                self._take(one, found, _TOLD_DEPTH)
             clean = self.scrub(line, self.current_values()[0], found)
             return str(forget({"line": clean}, found)["line"]) if found else clean
         except Exception:
@@ -109,6 +113,14 @@ class Scrubber:
             return Copy(self).event(event)
         except Exception as error:
             return last_words(event, error)
+
+    def _take(self, told: Mapping[Any, Any], found: list[str], depth: int) -> None:
+        """Add the texts under secret names in `told` to `found`."""
+        for name, value in told.items():
+            if type(value) is dict and depth:
+                self._take(value, found, depth - 1)
+            elif type(value) in _TEXTS and type(name) is str and self.is_secret(name):
+                found.append(value if type(value) is str else repr(value)[2:-1])
 
     def is_secret(self, name: str) -> bool:
         """Tell whether `name` names a secret, by loghub's own list or the user's."""

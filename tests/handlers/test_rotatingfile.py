@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 
 from loghub import filters, rollover
 from loghub.errors import OptionValueError, UnknownOptionError
+from loghub.formatters import JsonFormatter
 from loghub.handlers import rotatingfile
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.rotatingfile import RotatingFileHandler
@@ -1102,6 +1103,28 @@ def test_scrub_of_the_filter(log):
     logger.error("acme_id=77-xy-88 again")
     handler.close()
     assert read(log) == "acme_id=77-xy-88 and [Filtered]\nacme_id=[Filtered] again\n"
+
+
+def test_scrub_of_what_is_told(log):
+    """With scrub, what stands under a secret name in a record's arguments or extra is gone from its line, too."""
+    handler = RotatingFileHandler(log, scrub=True)
+    lines = RotatingFileHandler(log.with_name("lines.log"), scrub=True)
+    lines.setFormatter(JsonFormatter())
+    logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
+    logger.addHandler(handler)
+    logger.addHandler(lines)
+    secret = 'Zq7 pLm2"Vx9Kt'
+    logger.error("login %(user)s with %(password)s", {"user": "bob", "password": secret})
+    logger.error("login failed for %s with %s", "bob", secret, extra={"password": secret, "user": "bob"})
+    logger.error("sent %s", secret, extra={"request": {"headers": {"X-Api-Key": secret.encode()}}})
+    logger.error("login %(user)s", {"user": "bob"}, extra={"port": 25})
+    handler.close()
+    lines.close()
+    for text in (read(log), read(lines.baseFilename)):
+        assert "pLm2" not in text
+        assert "login bob with [Filtered]" in text
+        assert "login failed for bob with [Filtered]" in text
+        assert "login bob" in text.splitlines()[-1]
 
 
 def test_unknown_option(log):
