@@ -9,8 +9,9 @@ from loghub.scrub.texts import MARK, listed
 # Words that stand where a value would, and say something about it.
 PROSE = listed(
     """a an and are at be but by can cannot could denied did do does empty expected expired failed field for forbidden
-    found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected required reset
-    raise return rule rules should that the this to too unauthorized unexpected unknown was were when will with wrong you your"""
+    found has hash have incorrect invalid is it its mismatch missing must no not of on or please rejected
+    required reset raise return rule rules should that the this to too unauthorized unexpected unknown was were
+    when will with wrong you your"""
 )
 _WORD = re.compile(r"[^\s\"'.,;:!?()\[\]]+")
 
