@@ -214,7 +214,8 @@ class _Named:
 
     def _with_more_words(self, start: int, end: int) -> int:
         """Return where a value of words ends, which is alone on its line: ``password: correct horse battery``."""
-        if not (self.op == ":" or (self.op == "=" and self.text[start - 1] == " ")) or not _STRONG.search(self.name):
+        joined = self.op == ":" or (self.op == "=" and self.text[start - 1] == " ")
+        if not joined or self.text[end : end + 1] != " " or not _STRONG.search(self.name):
             return end
         more = _MORE_WORDS.match(self.text, end) if end > start and self._line_start() else None
         words = self.text[start : more.end()].lower().split() if more else []

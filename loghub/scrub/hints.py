@@ -48,6 +48,10 @@ _HINTS = re.compile(
 _HIDDEN = re.compile(any_of(dict.fromkeys(COMMAND_HINTS, "") | SHAPE_HINTS))
 
 
+# A hint that holds one of these may hide what tells of an odd shape.
+_ODD = re.compile(r"[.-]|^(?::aa|q~|nral)")
+
+
 def hints_in(low: str) -> set[str]:
     """Return what is found in a text in small letters."""
     found = set(_HINTS.findall(low))
@@ -58,4 +62,6 @@ def kind_of(hint: str) -> str:
     """Return which kind of rule a hint calls for."""
     if hint == "--":
         return "option"
-    return _HINT_KINDS.get(hint) or ("card" if hint[0] in "23456" else "shape")
+    if hint[0] in "23456":
+        return "card"
+    return _HINT_KINDS.get(hint) or ("odd shape" if _ODD.search(hint) else "shape")

@@ -17,7 +17,7 @@ from loghub.scrub.hints import hints_in, kind_of
 from loghub.scrub.names import is_secret_name, words_of
 from loghub.scrub.patterns import read_extra, replace_pattern
 from loghub.scrub.phrases import replace_phrases
-from loghub.scrub.shapes import CARD, PEM, card, shapes
+from loghub.scrub.shapes import CARD, PEM, card, odd_shapes, shapes
 from loghub.scrub.size import MAX_REMEMBERED
 from loghub.scrub.texts import MARK, PLACEHOLDER, SURROGATE, any_of, lower
 from loghub.scrub.urls import (
@@ -50,6 +50,7 @@ _RULES: tuple[tuple[str, Callable[[str, list[str]], str]], ...] = (
     ("dsn", lambda text, found: replace_passwords(DSN_PASSWORD, text, found)),
     ("query", lambda text, found: replace_passwords(QUERY, text, found)),
     ("hook", lambda text, found: replace_passwords(HOOKS, text, found)),
+    ("odd shape", lambda text, _: odd_shapes().sub(MARK, shapes().sub(MARK, text))),
     ("shape", lambda text, _: shapes().sub(MARK, text)),
     ("command", replace_in_commands),
 )
