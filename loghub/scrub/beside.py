@@ -145,7 +145,7 @@ class _Named:
             return None
         else:
             start, end = self._bare(at)
-        loose = not quoted and self.op == ":"
+        loose = not quoted and self.op in {":", "pair"}
         if self._is_list and not (quoted and is_distinct(self.text[start:end], 6) and _LIST_END.match(self.text, end)):
             return None
         return None if self._innocent(self.text[start:end], loose=loose, scheme=start > at + 1) else (start, end)

@@ -242,6 +242,7 @@ SENTENCES = [
     "Password: must be at least 8 characters",
     "Password: this field is required",
     "login page password field",
+    "field name: password\nvalue: is required",
     "def connect(user, password): raise ValueError(user)",
     "user login bob password reset",
     "the AUTH PLAIN mechanism",
