@@ -4,7 +4,8 @@ Four judgements find a secret, each in one place:
 
 * by **shape**: a text that can be nothing else (`shapes`), passwords in URLs (`urls`);
 * by **name**: what stands beside a name like ``password`` or ``X-Api-Key``, as a key of a dict (`names`) or in a
-  text (`beside`), a command line (`commands`) or what other programs say (`phrases`); a long drawn value beside a word like token (`drawn`);
+  text (`beside`), a command line (`commands`) or what other programs say (`phrases`); a long drawn
+  value beside a word like token (`drawn`);
 * by **value**: loghub's own credentials and the environment's secrets, wherever they stand, also percent- or
   base64-encoded or broken over lines (`values`);
 * by **acquaintance**: what was found beside a name in one field is removed from every other field of the same
