@@ -314,6 +314,12 @@ class TestShapes:
         assert "abcDEF" not in scrubber.text(hook)
         assert scrubber.text("next=https%3A%2F%2Fshop.example%2Fa%3Fb") == "next=https%3A%2F%2Fshop.example%2Fa%3Fb"
 
+    def test_after_a_percent_escape(self, scrubber):
+        """The digits of a percent escape are not the beginning of the word behind it."""
+        for token in ("AKIA" + "ABCDEFGHIJKLMNOP", "sk-proj-" + "a1B2c3D4e5F6g7H8", "sbp_" + "8a696e47" * 5):
+            assert scrubber.text(f"x%3D{token}") == "x%3D[Filtered]"
+            assert scrubber.text(f"x%20{token} y") == "x%20[Filtered] y"
+
     def test_hint_within_a_hint(self, scrubber):
         """What makes a text worth a look may begin within something else that does."""
         token = "npm_" + "a1B2c3D4e5" * 4

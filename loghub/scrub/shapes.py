@@ -13,13 +13,13 @@ from loghub.scrub.texts import MARK, any_of
 
 _WORD = "A-Za-z0-9_-"
 _HEX = "[0-9a-f]"
-_START = rf"(?:(?<![{_WORD}])|(?<=\\[nrt]))"
+_START = rf"(?:(?<![{_WORD}])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{{2}}))"
 
 
 def _alone(start: str, rest: str) -> str:
-    """Return a pattern for `rest`, where `start` before it begins a word, or follows a line break in a repr."""
+    """Return a pattern for `rest`, where `start` before it begins a word, or follows an escape in a repr or a URL."""
     start = re.escape(start)  # the look-behind stands after it, or the search would try every place
-    return rf"(?:(?<![{_WORD}]{start})|(?<=\\[nrt]{start})){rest}"
+    return rf"(?:(?<![{_WORD}]{start})|(?<=\\[nrt]{start})|(?<=%[0-9A-Fa-f]{{2}}{start})){rest}"
 
 
 def _each(starts: str, rest: str, *, alone: bool = False) -> dict[str, str]:
@@ -41,7 +41,7 @@ _TOKENS: dict[str, str] = {
     **_each("sk-proj- sk-ant- sk-svcacct- sk-admin- sk-or-", rf"[{_WORD}]{{16,}}+", alone=True),
     **_each("sk-", "(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}+", alone=True),
     **_each("SK", rf"{_HEX}{{32}}(?![0-9A-Za-z])", alone=True),
-    **_each("AKIA ASIA ABIA", "(?<![A-Z0-9]....)[A-Z0-9]{16}(?![A-Z0-9])"),
+    **_each("AKIA ASIA ABIA", "(?:(?<![A-Z0-9]....)|(?<=%[0-9A-F]{2}....))[A-Z0-9]{16}(?![A-Z0-9])"),
     "AIza": rf"[{_WORD}]{{30,}}+",
     "ya29.": rf"[{_WORD}]{{20,}}+",
     "GOCSPX-": rf"[{_WORD}]{{20,}}+",
