@@ -171,7 +171,8 @@ class Renderer:
             message = str(str(exc))  # twice as by traceback: the first may be a str that does not want to be one
         except BaseException:  # traceback lets nothing out either, and has these words for it
             message = "<exception str() failed>"
-        return stack + name + ": " + message + "\n" if message else stack + name + "\n"
+        # As in traceback the name is formatted, which its class may have changed.
+        return stack + (f"{name}: {message}\n" if message else f"{name}\n")
 
     def _look_at_class(self, kind: type[BaseException]) -> tuple[bool, Any]:
         """Remember whether the last lines of a class depend on more than its name and message."""

@@ -68,9 +68,11 @@ def test_class_that_is_renamed():
         assert rendered(exc, renderer) == printed(exc)
 
 
-@pytest.mark.parametrize(("module", "name"), [(Loud("a"), "x"), ("a", Loud("x")), (Loud("a"), Loud("x"))])
+@pytest.mark.parametrize(
+    ("module", "name"), [(Loud("a"), "x"), ("a", Loud("x")), (Loud("a"), Loud("x")), ("builtins", Loud("x"))]
+)
 def test_names_that_are_formatted_otherwise(module, name):
-    """A class's names are joined, not formatted."""
+    """A class's names are joined; one that stands alone is formatted."""
     kind = type("X", (Exception,), {"__module__": module})
     kind.__qualname__ = name
     exc = caught(raise_it, kind("x"))
