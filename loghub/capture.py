@@ -23,7 +23,6 @@ from loghub import codepath, complaint, fingerprint
 from loghub.codepath import CodePath, make_room, reachable, steps
 from loghub.copies import Copies
 from loghub.description import (
-    TRACEBACK_HEAD,
     Describer,
     exception_of,
     in_app_rule,
@@ -34,6 +33,7 @@ from loghub.description import (
 )
 from loghub.scrub import Scrubber
 from loghub.sighting import FIELD, NOT_REPORTED, Kind, Sighting, make, path_of
+from loghub.traceback_text import TRACEBACK_HEAD
 from loghub.written import has_args, template_of
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from loghub import fingerprint, rendering
 from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, watch
 from loghub.event import KEYS, Event, Shared, iso
 from loghub.sighting import FIELD
-from loghub.traceback_text import parse_traceback, qualify
+from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback, qualify
 from loghub.written import GOES_ON, raised_at, template_of
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 MAX_NAMES = 256
 MAX_SHARED = 2048
 """Frames that are remembered as they were described."""
-
-TRACEBACK_HEAD = "Traceback (most recent call last):"
-"""How Python begins the text of a traceback."""
 
 _MAX_CAUSES = 50
 _MAX_DEPTH = 10  # groups within groups; Python prints as many

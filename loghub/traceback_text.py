@@ -30,7 +30,9 @@ _CHAINS = {
     "During handling of the above exception, another exception occurred:": "context",
 }
 _DEEPEST = 12  # Python itself prints ten levels of groups
-_HEAD = "Traceback (most recent call last):"
+TRACEBACK_HEAD = "Traceback (most recent call last):"
+"""How Python begins the text of a traceback."""
+
 _DUMP = "(most recent call first):"
 _FRAME = re.compile(r'^\s*File "(?P<file>.*)", line (?P<line>\d{1,9})(?:,? in (?P<function>.*))?$')
 _MEMBER = re.compile(r"^(?P<indent> *)\+(?P<first>-\+)?-{16} (?:\d+|\.\.\.) -{16}$")
@@ -53,7 +55,7 @@ def parse_traceback(text: str) -> dict[str, Any]:
         return _fatal(lines)
     # A group that was never raised has a margin but no head.
     begins = ("  | ", "  + ") if any(map(_MEMBER.match, lines)) else ()
-    start = next((at for at, line in enumerate(lines) if line.endswith(_HEAD) or line.startswith(begins)), 0)
+    start = next((at for at, line in enumerate(lines) if line.endswith(TRACEBACK_HEAD) or line.startswith(begins)), 0)
     head = lines[start]
     indent = "" if begins else head[: len(head) - len(head.lstrip())]
     if _CHAINS.keys().isdisjoint(lines[:start]):
@@ -144,7 +146,7 @@ def _error(items: Sequence[Any]) -> dict[str, Any]:
 
 def _stack_end(lines: Sequence[str]) -> int:
     """Return the index of the line that names the exception: after the stack, the first not indented."""
-    start = next((number + 1 for number, line in enumerate(lines) if line.endswith(_HEAD)), 0)
+    start = next((number + 1 for number, line in enumerate(lines) if line.endswith(TRACEBACK_HEAD)), 0)
     return next((number for number in range(start, len(lines)) if lines[number][:1] > " "), len(lines))
 
 
@@ -203,7 +205,7 @@ _COLOUR = re.compile(r"(?:\x1b|\\x1b)\[[0-9;]*m")
 _DIGIT = re.compile(r"\d")
 _DRESSED = re.compile(
     r"^(?P<prefix>(?:(?! *\+ Exception Group )[^\n]){1,220}?[ |\]:])(?: *\+ Exception Group )?"
-    rf"{re.escape(_HEAD)}\n(?=[^\n]{{0,240}}File \")",
+    rf"{re.escape(TRACEBACK_HEAD)}\n(?=[^\n]{{0,240}}File \")",
     re.MULTILINE,
 )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from loghub.event import Shared, escaped
 from loghub.fingerprint.files import File, folders, is_library_path, place_of
 from loghub.fingerprint.messages import MAX_TEXT
-from loghub.traceback_text import parse_javascript, parse_traceback, undressed
+from loghub.traceback_text import TRACEBACK_HEAD, parse_javascript, parse_traceback, undressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +100,7 @@ def with_stack(event: object) -> Mapping[str, Any]:
         return foreign
     script = _is_script_text(event, text)
     read = parse_javascript(text) if script else parse_traceback(text)
-    if not (read["frames"] or read["exceptions"] or read["causes"]) and (script or _HEAD not in text):
+    if not (read["frames"] or read["exceptions"] or read["causes"]) and (script or TRACEBACK_HEAD not in text):
         return event
     if any(BUNDLE.search(text_in(frame, "file")) for frame in read["frames"]):
         read["platform"] = "javascript"
@@ -192,7 +192,6 @@ def _is_script_text(event: Mapping[str, Any], text: str) -> bool:
     return 'File "' not in text and _SCRIPT_LINE.search(text) is not None
 
 
-_HEAD = "Traceback (most recent call last):"
 _MAX_STACK = 200_000
 BUNDLE = re.compile(r"\.(?:[mc]?js|jsx|tsx?|vue)(?:[?#:]|$)")
 """How the name of a script ends."""
@@ -215,7 +214,7 @@ _LEVELS = frozenset({"CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "D
 def read_error(source: Mapping[str, Any]) -> Error:
     """Read an event, or a part of one."""
     error = read_head(source)
-    if _HEAD in error.message and not source.get("frames"):  # the stack of a child process, sent as a text
+    if TRACEBACK_HEAD in error.message and not source.get("frames"):  # the stack of a child process, sent as a text
         read = parse_traceback(undressed(text_in(source, "error_message")[-_MAX_STACK:]))
         if read["frames"]:
             return read_head(read)._replace(frames=_frames(read["frames"], ""), relation=error.relation)

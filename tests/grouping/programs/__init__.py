@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.grouping.stage import Case
 
-_MODULES = ("service", "chains", "libraries", "spoken", "language", "work")
+_MODULES = ("service", "chains", "libraries", "spoken", "language", "jobs")
 
 
 def all_cases() -> Iterator[Case]:

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from tests.grouping.stage import Case
 
 WORK = {
-    "work": "",
-    "work.jobs": """\
+    "yard": "",
+    "yard.jobs": """\
 import concurrent.futures
 import json
 import logging
 import multiprocessing
 import re
 
-log = logging.getLogger("work.jobs")
+log = logging.getLogger("yard.jobs")
 
 def halve(value):
     return 1 / value
@@ -199,12 +199,12 @@ AGAIN = """\
 
 
 def cases() -> list[Case]:
-    """Return the cases of work."""
+    """Return the cases of jobs."""
     table = Table(WORK, 1)
     for job, bad, worse in (("halve", 0, 0.0), ("first", [], "")):
         table.bug(
             f"job {job} fails",
-            "work.jobs:here",
+            "yard.jobs:here",
             case("called", job, bad),
             case("in a pool of the program", job, worse, edits=((HERE, POOLED),)),
             case("mapped by a pool", job, bad, edits=((HERE, MAPPED),), shift=2),
@@ -213,41 +213,41 @@ def cases() -> list[Case]:
         )
         table.bug(
             f"job {job} fails in another process",
-            "work.jobs:in_process",
+            "yard.jobs:in_process",
             case("1", job, bad),
             case("2", job, worse, shift=3),
             case("3", job, bad, python="3.13"),
         )
-    table.bug("bad row, never raised", "work.jobs:never_raised_row", case("1", 5), case("2", 17, shift=2))
-    table.bug("bad column, never raised", "work.jobs:never_raised_column", case("1", 5), case("2", 17, shift=2))
-    table.bug("bad sheet, never raised", "work.jobs:import_sheet", case("1", "sheet", 5), case("2", "sheet", 6))
-    table.bug("bad formula, never raised", "work.jobs:import_sheet", case("1", "formula", 5), case("2", "formula", 6))
-    table.bug("counter of nought", "work.jobs:counter", case("1", 0), case("2", 0.0, via="flask"))
-    table.bug("gauge of nought", "work.jobs:gauge", case("1", 0), case("2", 0.0, via="flask"))
-    table.bug("counter of no number", "work.jobs:counter_of", case("1", "x"), case("2", "y", style="queue"))
-    table.bug("gauge of no number", "work.jobs:gauge_of", case("1", "x"), case("2", "y", style="queue"))
-    table.bug("counter at the end", "work.jobs:counter_at", case("1", []), case("2", [1], style="queue"))
-    table.bug("counter's length", "work.jobs:counter_length", case("1"), case("2", shift=2))
-    table.bug("counter's equal", "work.jobs:counter_equal", case("1", 5), case("2", 6, shift=2))
-    table.bug("counter cannot be closed", "work.jobs:counter_closed", case("1", "a"), case("2", 5, shift=2))
-    table.bug("class without key", "work.jobs:declare", case("1", "Book"), case("2", "Page", shift=1))
-    table.bug("field cannot be described", "work.jobs:describe", case("1", "book"), case("2", "page", shift=1))
-    table.bug("local class", "work.jobs:local_class", case("1", 5), case("2", 6, style="stderr"))
-    table.bug("global class", "work.jobs:global_class", case("1", 5), case("2", 6, style="stderr"))
-    table.bug("silent", "work.jobs:silent", case("1"), case("2", style="stderr"), case("3", style="queue"))
-    table.bug("assertion alone", "work.jobs:assertive", case("1", 0), case("2", "", style="stderr"))
-    table.bug("assertion: low", "work.jobs:bare_assert", case("1", 0), case("2", 5, style="stderr"))
-    table.bug("assertion: high", "work.jobs:bare_assert", case("1", 50), case("2", 70, style="stderr"))
-    table.bug("a is closed", "work.jobs:chosen", case("1", {"kind": "a"}), case("2", {"kind": "a", "id": 5}, shift=2))
-    table.bug("b is closed", "work.jobs:chosen", case("1", {"kind": "b"}), case("2", {"kind": "b", "id": 5}, shift=2))
-    table.bug("lock is lost in finally", "work.jobs:in_finally", case("1", "/data/5"), case("2", "/data/6"))
-    table.bug("no number in except", "work.jobs:in_else", case("1", "x"), case("2", "y 17", shift=2))
-    table.bug("a number in else", "work.jobs:in_else", case("1", "5"), case("2", "6", shift=2))
-    table.bug("nothing was matched", "work.jobs:walrus", case("1", "b"), case("2", "c", style="in message"))
-    table.bug("chain lacks a", "work.jobs:chained", case("1", {}), case("2", {"x": 1}, shift=2))
+    table.bug("bad row, never raised", "yard.jobs:never_raised_row", case("1", 5), case("2", 17, shift=2))
+    table.bug("bad column, never raised", "yard.jobs:never_raised_column", case("1", 5), case("2", 17, shift=2))
+    table.bug("bad sheet, never raised", "yard.jobs:import_sheet", case("1", "sheet", 5), case("2", "sheet", 6))
+    table.bug("bad formula, never raised", "yard.jobs:import_sheet", case("1", "formula", 5), case("2", "formula", 6))
+    table.bug("counter of nought", "yard.jobs:counter", case("1", 0), case("2", 0.0, via="flask"))
+    table.bug("gauge of nought", "yard.jobs:gauge", case("1", 0), case("2", 0.0, via="flask"))
+    table.bug("counter of no number", "yard.jobs:counter_of", case("1", "x"), case("2", "y", style="queue"))
+    table.bug("gauge of no number", "yard.jobs:gauge_of", case("1", "x"), case("2", "y", style="queue"))
+    table.bug("counter at the end", "yard.jobs:counter_at", case("1", []), case("2", [1], style="queue"))
+    table.bug("counter's length", "yard.jobs:counter_length", case("1"), case("2", shift=2))
+    table.bug("counter's equal", "yard.jobs:counter_equal", case("1", 5), case("2", 6, shift=2))
+    table.bug("counter cannot be closed", "yard.jobs:counter_closed", case("1", "a"), case("2", 5, shift=2))
+    table.bug("class without key", "yard.jobs:declare", case("1", "Book"), case("2", "Page", shift=1))
+    table.bug("field cannot be described", "yard.jobs:describe", case("1", "book"), case("2", "page", shift=1))
+    table.bug("local class", "yard.jobs:local_class", case("1", 5), case("2", 6, style="stderr"))
+    table.bug("global class", "yard.jobs:global_class", case("1", 5), case("2", 6, style="stderr"))
+    table.bug("silent", "yard.jobs:silent", case("1"), case("2", style="stderr"), case("3", style="queue"))
+    table.bug("assertion alone", "yard.jobs:assertive", case("1", 0), case("2", "", style="stderr"))
+    table.bug("assertion: low", "yard.jobs:bare_assert", case("1", 0), case("2", 5, style="stderr"))
+    table.bug("assertion: high", "yard.jobs:bare_assert", case("1", 50), case("2", 70, style="stderr"))
+    table.bug("a is closed", "yard.jobs:chosen", case("1", {"kind": "a"}), case("2", {"kind": "a", "id": 5}, shift=2))
+    table.bug("b is closed", "yard.jobs:chosen", case("1", {"kind": "b"}), case("2", {"kind": "b", "id": 5}, shift=2))
+    table.bug("lock is lost in finally", "yard.jobs:in_finally", case("1", "/data/5"), case("2", "/data/6"))
+    table.bug("no number in except", "yard.jobs:in_else", case("1", "x"), case("2", "y 17", shift=2))
+    table.bug("a number in else", "yard.jobs:in_else", case("1", "5"), case("2", "6", shift=2))
+    table.bug("nothing was matched", "yard.jobs:walrus", case("1", "b"), case("2", "c", style="in message"))
+    table.bug("chain lacks a", "yard.jobs:chained", case("1", {}), case("2", {"x": 1}, shift=2))
     table.bug(
         "share divides by nought",
-        "work.jobs:long_call",
+        "yard.jobs:long_call",
         case("several lines", 2, 0),
         case("several lines, text", 3, 0, style="stderr"),
     )  # fmt: skip
