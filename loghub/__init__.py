@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from loghub.handlers.rotatingfile import RotatingFileHandler
     from loghub.handlers.smtp import BatchingSMTPHandler
     from loghub.handlers.uncaught import UncaughtHandler
+    from loghub.seeds import get_error_statistics, get_recent_errors
 
 _HOME_OF = {
     "BatchingSMTPHandler": "loghub.handlers.smtp",
@@ -27,6 +28,8 @@ _HOME_OF = {
     "JsonFormatter": "loghub.formatters",
     "RotatingFileHandler": "loghub.handlers.rotatingfile",
     "UncaughtHandler": "loghub.handlers.uncaught",
+    "get_error_statistics": "loghub.seeds",
+    "get_recent_errors": "loghub.seeds",
 }
 
 __all__ = [
@@ -38,6 +41,8 @@ __all__ = [
     "RotatingFileHandler",
     "UncaughtHandler",
     "__version__",
+    "get_error_statistics",
+    "get_recent_errors",
 ]
 
 

@@ -67,6 +67,9 @@ ORPHAN_SECONDS = 12.0
 """How long the lease of a dead process of this host still holds after it was renewed: what it had sent may be
 under way (GitHub ends a request after ten seconds)."""
 
+TIDY_SECONDS = 3600.0
+"""How often one of a ledger's processes lets go of what is too old."""
+
 UNEXPECTED_ATTEMPTS = 8
 """Failures of a handler's own code after which an item becomes a dead letter."""
 
@@ -258,6 +261,8 @@ class Home:
         self._held: tuple[bool, Ledger | None] = (False, None)
         self._borrowed: set[int] = set()
         self._adopted_at = 0.0
+        self._tidy_at = 0.0
+        self._tidying = False
         self._said: dict[str, str] = {}
 
     # The application's side -----------------------------------------------------------------------------
@@ -274,6 +279,11 @@ class Home:
         """Remove a handler; True when it was the last."""
         self.forget_kinds()  # repeats would still be for its destination
         return self._handlers.pop(key, self) is not self and not self._handlers
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether a handler of this process uses it."""
+        return bool(self._handlers)
 
     def forget_kinds(self) -> None:
         """Write each kind in full once more: who is told of its repeats may have changed."""
@@ -487,7 +497,25 @@ class Home:
         delivered = self._deliver_all(closing=last)
         if held:
             self.look_at = min(self.look_at, self.now() + TROUBLE_SECONDS)
+        self._tidy()
         return delivered and not held
+
+    def _tidy(self) -> None:
+        """Have the ledger let go of what is too old: a step a round, and all of it while nothing else is to do."""
+        now = self.now()
+        if not self._tidying:
+            if now < self._tidy_at <= now + TIDY_SECONDS:
+                return
+            self._tidy_at = now + TIDY_SECONDS
+            if self.ledger().spend("tidy", 1, TIDY_SECONDS, now) > 0:
+                return  # another process does it
+        started = time.perf_counter()
+        while True:
+            self._tidying = self.ledger().tidy(now)
+            if not self._tidying or self.changed or _thread is None or not _thread.is_gentle():
+                return
+            time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
+            started = time.perf_counter()
 
     def _deliver_all(self, *, closing: bool) -> bool:
         look_at = again_at = wake_at = float("inf")
@@ -657,7 +685,7 @@ class Home:
 
     def _give_up_ledger(self, error: LedgerError) -> None:
         """Keep journaling without the ledger; a damaged one is set aside, so that the next round begins anew."""
-        from loghub.ledger.sqlite import CorruptLedgerError
+        from loghub.ledger.connection import CorruptLedgerError
 
         self.trouble = str(error)
         self.look_at = self.again_at = self.now() + TROUBLE_SECONDS

@@ -7,6 +7,8 @@
       OptionValueError       ValueError   an option's value is malformed
       UnsetVariableError     ValueError   ext://loghub.env.NAME, and NAME is not set
       MissingExtraError      ImportError  an optional dependency is not installed
+      BadCursorError         ValueError   a list is to go on at a place that there is not
+      DetailFileError                     a file is no detail file, or a damaged one
       LedgerError                         the ledger cannot be used
       DeliveryError                       not delivered now, try again later
         RefusedError                      never deliverable as it is: a dead letter
@@ -35,6 +37,14 @@ class UnsetVariableError(LoghubError, ValueError):
 
 class MissingExtraError(LoghubError, ImportError):
     """A feature needs a package that is not installed; the message names the extra."""
+
+
+class BadCursorError(LoghubError, ValueError):
+    """A list is to go on at a place that is none of it."""
+
+
+class DetailFileError(LoghubError):
+    """A file is no detail file, or a damaged one."""
 
 
 class LedgerError(LoghubError):

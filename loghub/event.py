@@ -146,6 +146,11 @@ def epoch(timestamp: object) -> float | None:
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
+def storable(value: object) -> str:
+    """Return what a database takes as text: lone surrogates have no UTF-8."""
+    return str("" if value is None else value).encode(errors="backslashreplace").decode()
+
+
 def escaped(text: str) -> str:
     """Return `text` with control characters and lone surrogates as in a repr, but for line breaks and tabs."""
     return text.translate(_ESCAPES)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery
 from loghub.event import Event, iso
+from loghub.ledger.find import ALL, Find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loghub.delivery import Home
+    from loghub.ledger.find import Page
     from loghub.ledger.protocol import Group, Ledger
+
+DAY_SECONDS = 86_400.0
 
 
 def open_home(path: str | None, url: str | None) -> Home:
@@ -28,25 +33,34 @@ def open_home(path: str | None, url: str | None) -> Home:
     return home
 
 
-def recent(ledger: Ledger, limit: int = 10, fingerprint: str | None = None) -> list[Event]:
-    """Return the newest kept events."""
-    return ledger.events(limit, fingerprint)
+def recent(ledger: Ledger, limit: int = 10, fingerprint: str | None = None) -> Page[Event]:
+    """Return the newest kept events, of one group if need be."""
+    return ledger.events(limit, Find(fingerprint=fingerprint))
 
 
-def statistics(ledger: Ledger, days: float = 7, now: Callable[[], float] = time.time) -> dict[str, Any]:
-    """Return seed B's dict: occurrences in all, by error type, by module, by day (UTC, ``YYYY-MM-DD``)."""
+def statistics(
+    ledger: Ledger, days: float = 7, now: Callable[[], float] = time.time, find: Find = ALL
+) -> dict[str, Any]:
+    """Return seed B's dict: occurrences in all, by error type, by module, by day (UTC, ``YYYY-MM-DD``).
+
+    Args:
+        ledger: Where.
+        days: How far back; by whole hours.
+        now: The clock.
+        find: Which; its `since` goes before `days`.
+    """
+    if find.since is None:
+        find = replace(find, since=now() - days * DAY_SECONDS)
     types: Counter[str] = Counter()
     modules: Counter[str] = Counter()
-    daily: Counter[str] = Counter()
-    for error_type, module, hour, count in ledger.hours(now() - days * 86400):
+    for error_type, module, count in ledger.totals_of(find):
         types[error_type] += count
         modules[module] += count
-        daily[iso(hour * 3600)[:10]] += count
     return {
         "total_errors": types.total(),
         "error_types": dict(types.most_common()),
         "modules": dict(modules.most_common()),
-        "daily_counts": dict(sorted(daily.items())),
+        "daily_counts": {iso(day * DAY_SECONDS)[:10]: count for day, count in sorted(ledger.days(find).items())},
     }
 
 

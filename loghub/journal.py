@@ -496,7 +496,7 @@ class Tally:
     Attributes:
         event: The event that describes the group, if the stretch has one in full.
         count: Occurrences.
-        hours: Occurrences by hour (hours since the epoch).
+        hours: Occurrences by hour (hours since the epoch), release and environment.
         routed: Occurrences by destination.
         level: The highest logging level.
         kept: Events to be kept in full.
@@ -508,7 +508,7 @@ class Tally:
     first_at: float = float("inf")
     last_at: float = 0.0
     level: int = 0
-    hours: Counter[int] = field(default_factory=Counter)
+    hours: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     routed: Counter[str] = field(default_factory=Counter)
     kept: list[Event] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
@@ -683,7 +683,7 @@ class Reader:
         tally.last_at = max(tally.last_at, at)
         if n:
             tally.count += n
-            tally.hours[int(at // 3600)] += n
+            tally.hours[int(at // 3600), known.release, known.environment] += n
             tally.environments[known.environment] += n
             tally.servers[known.server] += n
             tally.releases[known.release] += n

@@ -18,7 +18,9 @@ from loghub import delivery, journal
 from loghub.delivery import Home, LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.journal import Journal
-from loghub.ledger.sqlite import SCHEMA_VERSION, CorruptLedgerError, SQLiteLedger
+from loghub.ledger import schema
+from loghub.ledger.connection import CorruptLedgerError
+from loghub.ledger.sqlite import SQLiteLedger
 from tests.channels import Told
 from tests.clock import Clock
 from tests.sightings import kind, note
@@ -1002,7 +1004,7 @@ def test_newer_ledger(by_hand, make, home, caplog):
     for _ in range(3):
         fail(log, times=10)
         assert not one.home.round()
-    with_newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    with_newer.execute(f"PRAGMA user_version = {schema.VERSION}")
     with_newer.close()
     assert one.home.round()
     assert one.count == 60

@@ -22,15 +22,16 @@ LAYERS = [
     ["description"],
     ["complaint"],
     ["capture"],
-    ["ledger.protocol", "journal"],
+    ["ledger.protocol", "ledger.find", "journal"],
     ["ledger"],
     ["delivery"],
     ["filters", "hooks"],
     ["formatters"],
     ["handlers.base"],
+    ["detail"],
     ["github", "mail", "procedures", "history"],
     ["handlers"],
-    ["structlog", "seeds", "supervise", "demo"],
+    ["structlog", "seeds", "supervise", "demo", "reindex"],
     ["cli", "web"],
 ]
 

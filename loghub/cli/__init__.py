@@ -20,6 +20,7 @@ VERBS = {
     "outbox": "loghub.cli.outbox",
     "preview": "loghub.cli.preview",
     "recent": "loghub.cli.readers",
+    "reindex": "loghub.cli.reindex",
     "selftest": "loghub.cli.selftest",
     "show": "loghub.cli.readers",
     "stats": "loghub.cli.readers",

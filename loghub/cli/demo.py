@@ -16,7 +16,7 @@ import loghub.demo
 from loghub import env, history
 from loghub.cli import outbox, preview, readers
 from loghub.cli.where import close_at_end, load_handlers
-from loghub.handlers.detailfile import detail_files
+from loghub.detail import detail_files
 
 _TOLD_BY_ENVIRONMENT = ("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_REPO", "GITHUB_REPOSITORY", "LOGHUB_HOME", "LOGHUB_LEDGER")
 

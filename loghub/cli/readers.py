@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from loghub import history
+from loghub.cli.filters import filtered
 from loghub.cli.table import table
 from loghub.cli.where import Where, where
 from loghub.event import dumps, iso
+from loghub.ledger.find import ALL, ORDERS, Find
 
 if TYPE_CHECKING:
     from loghub.event import Event
+    from loghub.ledger.find import Page
     from loghub.ledger.protocol import Group
 
+_ORDERS = dict(zip(("last", "first", "count"), ORDERS, strict=True))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
 @click.command(short_help="The newest errors.")
 @click.option("-n", "--limit", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("--after", default="", metavar="TIMESTAMP~ID", help="Those behind this one, the last of the page before.")
+@filtered
 @_JSON
 @where
-def recent(place: Where, limit: int, as_json: bool) -> None:
+def recent(place: Where, limit: int, after: str, find: Find, as_json: bool) -> None:
     """Print the newest errors that were kept in full.
 
     \b
     Example:
-      loghub recent -n 50
+      loghub recent -n 50 --type 'Timeout*' --since 36h
       loghub recent --json | jq -r '.[].error_type'
+      loghub recent --after "$(loghub recent --json | jq -r '.[-1] | .timestamp + "~" + .id')"
     """
-    found = history.recent(place.open().ledger(), limit)
+    found = place.open().ledger().events(limit, find, after)
     if as_json:
         click.echo(dumps(found, indent=2))
     elif not found:
-        click.echo("No errors were reported here yet.")
+        click.echo(_nothing(find, after))
     else:
         rows = [
             (_minute(one.get("timestamp")), one.get("component"), one.get("error_type"),
@@ -42,27 +50,30 @@ def recent(place: Where, limit: int, as_json: bool) -> None:
             for one in found
         ]  # fmt: skip
         click.echo(table(["when (UTC)", "component", "type", "message", "where", "id"], rows))
+        _more(found)
 
 
 @click.command(short_help="Counts by type, module and day.")
 @click.option("--days", default=7.0, show_default=True, type=click.FloatRange(min=0.01), help="How far back.")
+@filtered
 @_JSON
 @where
-def stats(place: Where, days: float, as_json: bool) -> None:
+def stats(place: Where, days: float, find: Find, as_json: bool) -> None:
     """Print how many errors there were, by type, module and day.
 
     \b
     Example:
       loghub stats --days 30
+      loghub stats --release 2.4.0 --environment production
       loghub stats --json
     """
     ledger = place.open().ledger()
-    found = history.statistics(ledger, days)
+    found = history.statistics(ledger, days, find=find)
     if as_json:
         click.echo(dumps(found, indent=2))
         return
     totals = ledger.totals()
-    click.echo(f"{found['total_errors']:,} errors in {days:g} days.")
+    click.echo(f"{found['total_errors']:,} errors{_span(find, days)}.")
     for key, head in (("error_types", "type"), ("modules", "module"), ("daily_counts", "day")):
         if found[key]:
             click.echo("\n" + table([head, "errors"], list(found[key].items())))
@@ -72,23 +83,44 @@ def stats(place: Where, days: float, as_json: bool) -> None:
 
 @click.command(short_help="The bugs: one line each.")
 @click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("--sort", "order", type=click.Choice(list(_ORDERS)), default="last", show_default=True, help="By what.")
+@click.option("--status", type=click.Choice(["open", "resolved", "muted"]), help="Only these.")
+@click.option("--after", default="", metavar="VALUE~FINGERPRINT", help="Those behind this one, the last of a page.")
+@filtered
 @_JSON
 @where
-def groups(place: Where, limit: int, as_json: bool) -> None:
+def groups(place: Where, limit: int, order: str, status: str | None, after: str, find: Find, as_json: bool) -> None:
     """Print the groups, the last seen first: all errors with one fingerprint are one group.
 
     \b
     Example:
-      loghub groups
+      loghub groups --sort count --since 7d
       loghub groups --json | jq '.[] | select(.count > 100)'
+      loghub groups --after "$(loghub groups --json | jq -r '.[-1] | .last_seen_at + "~" + .fingerprint')"
     """
-    found = place.open().ledger().groups(limit)
+    find = replace(find, status=status)
+    found = place.open().ledger().groups(limit, find, after, _ORDERS[order])
     if as_json:
         click.echo(dumps([history.group_row(one) for one in found], indent=2))
     elif not found:
-        click.echo("No errors were reported here yet.")
+        click.echo(_nothing(find, after))
     else:
         click.echo(groups_table(found))
+        _more(found)
+
+
+def _more(page: Page[Any]) -> None:
+    if page.after:
+        click.echo(f"\nMore: --after {page.after}")
+
+
+def _nothing(find: Find, after: str) -> str:
+    return "No errors were reported here yet." if find == ALL and not after else "No errors are like that."
+
+
+def _span(find: Find, days: float) -> str:
+    since = f" in {days:g} days" if find.since is None else f" since {_minute(iso(find.since))}"
+    return since if find.until is None else f"{since}, until {_minute(iso(find.until))}"
 
 
 def groups_table(found: list[Group]) -> str:

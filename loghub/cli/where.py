@@ -52,14 +52,14 @@ class Where:
             raise click.ClickException(f"{self.config} has no handler of loghub: there is nothing to look at.")
         return found
 
-    def open(self) -> Home:
-        """Return the home, for reading; of several in --config the first."""
+    def open(self, *, make: bool = False) -> Home:
+        """Return the home, for reading; of several in --config the first. `make`: one that is not there is made."""
         if self.config is not None and self.home is None:
             first = self.handlers()[0].home
             return close_at_end(history.open_home(first.path, first.url))
         probe = ReportingHandler(**self.named())
         path, url = probe.home.path, probe.home.url
-        if url is None and (path is None or not os.path.isdir(path)):
+        if not make and url is None and (path is None or not os.path.isdir(path)):
             raise click.ClickException(
                 f"There is no home at {path}: nothing was reported there yet. Say where with --home or --config."
             )

@@ -82,7 +82,7 @@ class ReportingHandler(logging.Handler):
         self.enabled = options.variable_flag("ERROR_REPORTING_ENABLED", default=True)
         options.variable_flag("ERROR_REPORTING_INCLUDE_SYSTEM_INFO", default=True)  # else the first record says so
         self.shutdown_timeout = options.number(self, "shutdown_timeout", shutdown_timeout)
-        where = home_option(self, home), _ledger(self, ledger)
+        where = home_option(self, home), ledger_option(self, ledger)
         super().__init__(level)
         self._selective = False
         self._capture: Capture | None = None  # who looks at the records, if no filter chooses among them
@@ -250,7 +250,8 @@ def home_option(owner: object, value: str | None) -> str | None:
     return os.path.abspath(os.path.expanduser(options.text(owner, "home", value)))
 
 
-def _ledger(owner: object, value: str | None) -> str | None:
+def ledger_option(owner: object, value: str | None) -> str | None:
+    """Return the address that option `ledger` has; None for SQLite in the home."""
     url = value if value is not None else env.read("LOGHUB_LEDGER")
     if url is None or url == "sqlite":
         return None

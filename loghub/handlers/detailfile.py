@@ -5,31 +5,22 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import re
 import threading
 import time
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, options
-from loghub.event import dumps, indented, lay_out
+from loghub.detail import abandoned_files, detail_files, write_detail
 from loghub.handlers.base import ReportingHandler
 from loghub.journal import when
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from loghub.event import Event
     from loghub.sighting import Sighting
-
-PATTERN = re.compile(r"error_\d{8}_\d{6}_[\w]+\.json", re.ASCII)
-"""Names of detail files (seed B's pattern)."""
 
 SWEEP_EVERY = 500
 """The most files written between two looks at the limits; a small limit is looked at more often."""
-
-_HIDDEN = re.compile(r"\.error_.*\.tmp")
-_ABANDONED_SECONDS = 3600.0  # a file under its hidden name is finished in no time, unless its writer was killed
 
 
 class JSONDetailHandler(ReportingHandler):
@@ -99,9 +90,8 @@ class JSONDetailHandler(ReportingHandler):
                 or (self.max_total_bytes and total > self.max_total_bytes)
             ):
                 _remove(path)
-        for path, at, _ in _files(self.directory, _HIDDEN):
-            if at < self._now() - _ABANDONED_SECONDS:
-                _remove(path)
+        for path in abandoned_files(self.directory, self._now()):
+            _remove(path)
 
     def _sweep_aside(self) -> None:
         """Sweep in a thread: looking at thousands of files takes longer than logging may."""
@@ -131,92 +121,6 @@ class JSONDetailHandler(ReportingHandler):
             )
 
 
-def detail_files(directory: str) -> list[tuple[str, float, int]]:
-    """Return path, time of writing and bytes of each detail file in `directory`."""
-    return list(_files(directory, PATTERN))
-
-
-def detail_name(event: Event, created: float) -> str:
-    """Return ``error_YYYYmmdd_HHMMSS_Type_<id8>.json`` (UTC)."""
-    return _name(event, created, 8)
-
-
-def write_detail(directory: str, event: Event, created: float, text: str | None = None) -> str:
-    """Write `event` into a new file of `directory`; return its path.
-
-    Args:
-        directory: Made if somebody has removed it.
-        event: The event.
-        created: When it happened, epoch seconds.
-        text: What `loghub.event.lay_out` gives for the event, if that is known.
-
-    Raises:
-        OSError: It could not be written; nothing is left behind.
-    """
-    hidden = os.path.join(directory, f".error_{_word(event.get('id'))[:64]}.{threading.get_ident()}.tmp")
-    data = indented(text or lay_out(event)).encode()
-    try:
-        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileNotFoundError:  # somebody removed the directory
-        os.makedirs(directory, exist_ok=True)
-        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        try:
-            while data:
-                data = data[os.write(fd, data) :]
-        finally:
-            os.close(fd)
-        return _publish(hidden, directory, event, created)
-    finally:
-        _remove(hidden)
-
-
-def _publish(hidden: str, directory: str, event: Event, created: float) -> str:
-    """Give the file its name, unless another has it: then with more of the id."""
-    path = ""
-    for digits in (8, 64):
-        path = os.path.join(directory, _name(event, created, digits))
-        if _gave_name(hidden, path) or _holds(path, event):
-            break
-    return path
-
-
-def _gave_name(hidden: str, path: str) -> bool:
-    try:
-        os.link(hidden, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
-        if os.path.exists(path):
-            return False
-        os.rename(hidden, path)
-    return True
-
-
-def _holds(path: str, event: Event) -> bool:
-    """Whether this very event is there already: one record can come by two ways."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return dumps(event.get("id", "")) in file.read()
-    except (OSError, ValueError):
-        return False
-
-
-def _name(event: Event, created: float, digits: int) -> str:
-    kind = _word(event.get("error_type"))[:80] or "Error"
-    return f"error_{_stamp(int(created))}_{kind}_{_word(event.get('id'))[:digits]}.json"
-
-
-@lru_cache(16)
-def _stamp(second: int) -> str:
-    return time.strftime("%Y%m%d_%H%M%S", time.gmtime(second))
-
-
-def _word(value: object) -> str:
-    text = str(value or "")
-    return text if text.isascii() and text.isalnum() else re.sub(r"\W", "_", text, flags=re.ASCII)
-
-
 def _directory(owner: object, directory: object, log_path: object) -> str:
     name = "directory" if directory is not None else "log_path"
     chosen = directory if directory is not None else log_path
@@ -224,20 +128,6 @@ def _directory(owner: object, directory: object, log_path: object) -> str:
         return os.path.abspath("logs/errors")
     chosen = options.text(owner, name, os.fspath(chosen) if isinstance(chosen, os.PathLike) else chosen)
     return os.path.abspath(os.path.expanduser(chosen))
-
-
-def _files(directory: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, float, int]]:
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return
-    for name in filter(pattern.fullmatch, names):
-        path = os.path.join(directory, name)
-        try:
-            seen = os.stat(path)
-        except OSError:  # another process sweeps too
-            continue
-        yield path, seen.st_mtime, seen.st_size
 
 
 def _remove(path: str) -> None:

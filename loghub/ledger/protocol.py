@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from loghub.ledger.find import ALL, Find
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from loghub.event import Event
-    from loghub.journal import Fold
+    from loghub.journal import Fold, Tally
+    from loghub.ledger.find import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,15 @@ class Outcome:
     memory: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How much was not in the ledger before."""
+
+    groups: int
+    events: int
+    occurrences: int
+
+
 class Ledger(Protocol):
     """One memory for all processes of a home. Every method is one transaction; all may raise LedgerError."""
 
@@ -144,20 +156,61 @@ class Ledger(Protocol):
     def spend(self, name: str, limit: int, seconds: float, now: float) -> float:
         """Take one from a budget of `limit` in any `seconds`; return 0.0, or the seconds until there is room."""
 
-    def events(self, limit: int, fingerprint: str | None = None) -> list[Event]:
-        """Return kept events, newest first."""
+    def restore(self, groups: Mapping[str, Tally], now: float) -> Restored:
+        """See that no group has fewer occurrences in an hour, events or facts than is said here, by fingerprint."""
+
+    def tidy(self, now: float) -> bool:
+        """Let go of some of what is too old, within some hundredths of a second; True if there is more."""
+
+    def purge(self, find: Find, now: float) -> int:
+        """Delete the groups that are found, with all that is kept of them; return how many."""
+
+    def events(self, limit: int, find: Find = ALL, after: str = "") -> Page[Event]:
+        """Return kept events, newest first.
+
+        Args:
+            limit: How many.
+            find: Which.
+            after: Go on behind this one: ``TIMESTAMP~ID``, as the page before says.
+
+        Raises:
+            BadCursorError: There is no such place in the list.
+        """
 
     def event(self, key: str) -> Event | None:
         """Return the kept event whose id is or begins with `key`."""
 
-    def groups(self, limit: int | None = None) -> list[Group]:
-        """Return groups, last seen first."""
+    def groups(
+        self, limit: int | None = None, find: Find = ALL, after: str = "", order: str = "last_seen_at"
+    ) -> Page[Group]:
+        """Return groups, the highest in `order` (one of `loghub.ledger.find.ORDERS`) first.
+
+        Args:
+            limit: How many; None: all.
+            find: Which; `since` and `until` ask whether a group was first seen before the end, and last after the
+                beginning.
+            after: Go on behind this one: what the list is ordered by, ``~`` and the fingerprint, as the page before
+                says.
+            order: By what.
+
+        Raises:
+            BadCursorError: There is no such place in the list.
+        """
 
     def group(self, key: str) -> Group | None:
         """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
 
-    def hours(self, since: float) -> list[tuple[str, str, int, int]]:
-        """Return (error_type, module, hour, count) since a time; hours count from the epoch."""
+    def totals_of(self, find: Find = ALL) -> list[tuple[str, str, int]]:
+        """Return occurrences by (error_type, module), the most first; times by whole hours."""
+
+    def days(self, find: Find = ALL) -> dict[int, int]:
+        """Return occurrences by day (days since the epoch, UTC); times by whole hours."""
+
+    def hours(self, find: Find = ALL) -> dict[int, int]:
+        """Return occurrences by hour (hours since the epoch), as far back as hours are kept."""
+
+    def hours_of(self, fingerprints: Sequence[str], since: float) -> dict[str, dict[int, int]]:
+        """Return occurrences of each of some groups by hour, since a time."""
 
     def outbox(self) -> list[dict[str, Any]]:
         """Return what waits or is dead, by destination and group (SPEC's keys)."""

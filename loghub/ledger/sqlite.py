@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sqlite3
-import threading
 import time
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loghub import event as events
-from loghub.errors import LedgerError
+from loghub.event import storable
+from loghub.ledger import conditions, folding, retention
+from loghub.ledger.connection import SQLiteFile
+from loghub.ledger.find import ALL, ORDERS, Find, Page, cursor, read_cursor
 from loghub.ledger.protocol import Group, Item
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator, Mapping, Sequence
 
     from loghub.event import Event
     from loghub.journal import Fold, Tally
-    from loghub.ledger.protocol import Outcome
+    from loghub.ledger.protocol import Outcome, Restored
 
-SCHEMA_VERSION = 2
 MAX_REASON_CHARS = 2000
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS journals (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS groups (
-    id INTEGER PRIMARY KEY,
-    fingerprint TEXT NOT NULL UNIQUE,
-    error_type TEXT NOT NULL, error_module TEXT NOT NULL, error_message TEXT NOT NULL,
-    component TEXT NOT NULL, module TEXT NOT NULL, culprit TEXT NOT NULL,
-    level TEXT NOT NULL, logger TEXT NOT NULL,
-    count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
-    status TEXT NOT NULL DEFAULT 'open', issue_url TEXT, muted_until REAL NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS groups_by_time ON groups (last_seen_at);
-CREATE TABLE IF NOT EXISTS facts (
-    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
-    kind TEXT NOT NULL, value TEXT NOT NULL,
-    count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
-    PRIMARY KEY (group_id, kind, value)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
-    id TEXT NOT NULL PRIMARY KEY,
-    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
-    at REAL NOT NULL, data TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_by_time ON events (at);
-CREATE INDEX IF NOT EXISTS events_by_group ON events (group_id, at);
-CREATE TABLE IF NOT EXISTS hours (
-    hour INTEGER NOT NULL,
-    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
-    count INTEGER NOT NULL,
-    PRIMARY KEY (hour, group_id)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox (
-    destination TEXT NOT NULL,
-    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
-    total INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,
-    level INTEGER NOT NULL, since_at REAL NOT NULL, due_at REAL NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT '', memory TEXT NOT NULL DEFAULT '{}',
-    PRIMARY KEY (destination, group_id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (destination, since_at) WHERE total > told;
-CREATE TABLE IF NOT EXISTS destinations (
-    name TEXT PRIMARY KEY, owner TEXT NOT NULL DEFAULT '', leased_until REAL NOT NULL DEFAULT 0,
-    memory TEXT NOT NULL DEFAULT '{}'
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spent (name TEXT NOT NULL, at REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS spent_by_name ON spent (name, at);
-"""
-
-_CHANGES = {
-    1: "ALTER TABLE groups ADD COLUMN muted_until REAL NOT NULL DEFAULT 0",
-}
-"""What makes the next version's schema of an older one."""
 
 _GROUP = """g.id, g.fingerprint, g.error_type, g.error_module, g.error_message, g.component, g.culprit, g.level,
     g.logger, g.count, g.first_seen_at, g.last_seen_at, g.status, g.issue_url, g.muted_until"""
@@ -88,162 +29,9 @@ _GROUP = """g.id, g.fingerprint, g.error_type, g.error_module, g.error_message, 
 _ITEM = f"""SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o.memory, {_GROUP}
     FROM outbox o JOIN groups g ON g.id = o.group_id"""  # noqa: S608 - literals
 
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-
-class CorruptLedgerError(LedgerError):
-    """The file is not a database, or a damaged one.
-
-    Attributes:
-        inode: Which file it is: by now another process may have put a new one in its place.
-    """
-
-    def __init__(self, message: str, inode: int) -> None:
-        super().__init__(message)
-        self.inode = inode
-
-
-class SQLiteLedger:
-    """The ledger in the file `path`; None keeps it in memory, until it is closed.
-
-    After `close`, and when the file was removed or replaced, the next call opens it anew.
-
-    Args:
-        path: The file.
-        timeout: Seconds to wait for other processes that write.
-
-    Raises:
-        CorruptLedgerError: The file is damaged.
-        LedgerError: A newer loghub wrote it, or it cannot be opened.
-    """
-
-    def __init__(self, path: str | None, *, timeout: float = 1.0) -> None:
-        self.path = path
-        self.id = ""
-        self._timeout = timeout
-        self._lock = threading.RLock()
-        self._opened: sqlite3.Connection | None = None
-        self._inode = 0
-        self.offset("")  # what is wrong with the file is said now
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        with self._lock:
-            if self._opened is not None and self._was_replaced():
-                self.close()
-            if self._opened is None:
-                self._opened = self._open()
-            return self._opened
-
-    def _was_replaced(self) -> bool:
-        return self.path is not None and _inode(self.path) != self._inode
-
-    def _open(self) -> sqlite3.Connection:
-        with self._explained():
-            db = sqlite3.connect(
-                self.path or ":memory:", timeout=self._timeout, isolation_level=None, check_same_thread=False
-            )
-            try:
-                if self.path:
-                    self._inode = _inode(self.path)
-                    with contextlib.suppress(OSError):
-                        os.chmod(self.path, 0o600)
-                self._prepare(db)
-            except BaseException:
-                db.close()
-                raise
-            return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        db.text_factory = _decode
-        db.execute("PRAGMA foreign_keys = ON")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise LedgerError(
-                f"The ledger {self.path} was written by a newer loghub (schema {version}, this one knows "
-                f"{SCHEMA_VERSION}): upgrade loghub-handlers, or give another home."
-            )
-        if version < SCHEMA_VERSION:
-            self._create(db)
-        db.execute("PRAGMA synchronous = NORMAL")
-        self.id = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0]
-
-    def _create(self, db: sqlite3.Connection) -> None:
-        """Make the tables; of several processes that come first together, one does."""
-        deadline = time.monotonic() + self._timeout
-        while True:
-            try:
-                if self.path:
-                    db.execute("PRAGMA journal_mode = WAL")
-                db.execute("BEGIN IMMEDIATE")
-                break
-            except sqlite3.OperationalError as error:
-                # Changing to WAL does not wait for other processes by itself.
-                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-        version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
-        for older in range(version, SCHEMA_VERSION) if version else ():
-            db.execute(_CHANGES[older])
-        for statement in _SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex[:12],))
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        db.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            if _code(error) in _CORRUPT:
-                raise CorruptLedgerError(
-                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun.", self._inode
-                ) from error
-            raise LedgerError(f"The ledger {self.path} cannot be used now: {error}.") from error
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
-            db = self._db
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-                raise
-
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._lock, self._explained():
-            return self._db.execute(query, values).fetchall()
-
-    def close(self) -> None:
-        """Let go of the file; the next call opens it again."""
-        with self._lock:
-            opened, self._opened = self._opened, None
-            if opened is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    opened.close()
-
-    def hold(self, seconds: float) -> bool:
-        """Before a fork: have no file open, and keep every thread out until `resume`.
-
-        SQLite must not be carried into a child: it would take the parent's locks for its own.
-
-        Returns:
-            False if another thread did not come out within `seconds`; then nothing is held.
-        """
-        if not self._lock.acquire(timeout=seconds):
-            return False
-        if self.path:
-            self.close()
-        return True
-
-    def resume(self) -> None:
-        """After a fork, in the parent: let the others in again."""
-        self._lock.release()
+class SQLiteLedger(SQLiteFile):
+    """The ledger in the file `path`; None keeps it in memory, until it is closed."""
 
     # Folding ------------------------------------------------------------------------------------------
 
@@ -255,97 +43,37 @@ class SQLiteLedger:
     def fold(self, fold: Fold) -> bool:
         """Take in a stretch of a journal; False where the ledger is not at its start."""
         with self._transaction() as db:
-            row = db.execute("SELECT offset FROM journals WHERE name = ?", (fold.journal,)).fetchone()
-            if (row[0] if row else 0) != fold.start:
-                return False
-            db.execute(
-                "INSERT INTO journals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET offset = excluded.offset",
-                (fold.journal, fold.end),
-            )
-            for fingerprint, tally in fold.groups.items():
-                self._fold_group(db, fingerprint, tally)
-            for key, n in (("dropped", fold.dropped), ("torn", fold.torn)):
-                if n:
-                    db.execute(
-                        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
-                        (key, n),
-                    )
-        return True
-
-    def _fold_group(self, db: sqlite3.Connection, fingerprint: str, tally: Tally) -> None:
-        row = db.execute("SELECT id FROM groups WHERE fingerprint = ?", (fingerprint,)).fetchone()
-        group_id = row[0] if row else self._new_group(db, fingerprint, tally)
-        if tally.last_at:
-            db.execute(
-                "UPDATE groups SET count = count + ?, first_seen_at = min(first_seen_at, ?),"
-                " last_seen_at = max(last_seen_at, ?) WHERE id = ?",
-                (tally.count, tally.first_at, tally.last_at, group_id),
-            )
-        db.executemany(
-            "INSERT INTO hours VALUES (?, ?, ?)"
-            " ON CONFLICT (hour, group_id) DO UPDATE SET count = count + excluded.count",
-            [(hour, group_id, n) for hour, n in tally.hours.items()],
-        )
-        db.executemany(
-            "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (group_id, kind, value) DO UPDATE SET"
-            " count = count + excluded.count, first_seen_at = min(first_seen_at, excluded.first_seen_at),"
-            " last_seen_at = max(last_seen_at, excluded.last_seen_at)",
-            [
-                (group_id, kind, _text(value), n, tally.first_at, tally.last_at)
-                for kind, values in _facts(tally)
-                for value, n in values.items()
-                if value
-            ],
-        )
-        db.executemany(
-            "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)",
-            [
-                (
-                    _text(one.get("id") or uuid.uuid4().hex),
-                    group_id,
-                    events.epoch(one.get("timestamp")) or tally.last_at,
-                    tally.texts.get(id(one)) or events.dumps(one),
-                )
-                for one in tally.kept
-            ],
-        )
-        db.executemany(
-            "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (destination, group_id) DO UPDATE SET"
-            " since_at = CASE WHEN total > told THEN since_at ELSE excluded.since_at END,"
-            " level = CASE WHEN total > told THEN max(level, excluded.level) ELSE excluded.level END,"
-            " total = total + excluded.total",
-            [(_text(name), group_id, n, tally.level, time.time()) for name, n in tally.routed.items()],
-        )
-
-    def _new_group(self, db: sqlite3.Connection, fingerprint: str, tally: Tally) -> int:
-        one = tally.event or {}
-        at = tally.first_at if tally.last_at else time.time()
-        cursor = db.execute(
-            "INSERT INTO groups (fingerprint, error_type, error_module, error_message, component, module,"
-            " culprit, level, logger, count, first_seen_at, last_seen_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-            (
-                fingerprint,
-                _text(one.get("error_type") or "Error"),
-                _text(one.get("error_module")),
-                _text(one.get("error_message")),
-                _text(one.get("component")),
-                _text(one.get("module")),
-                _text(events.culprit(one)),
-                _text(one.get("level")),
-                _text(one.get("logger")),
-                at,
-                at,
-            ),
-        )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+            taken = folding.fold(db, fold)
+            retention.bound(db)
+        return taken
 
     def forget_journal(self, journal: str) -> None:
         """Drop the offset of a journal that was folded to its end and removed."""
         with self._transaction() as db:
             db.execute("DELETE FROM journals WHERE name = ?", (journal,))
+
+    def restore(self, groups: Mapping[str, Tally], now: float) -> Restored:
+        """See that no group has fewer occurrences in an hour, events or facts than is said here."""
+        with self._transaction() as db:
+            restored = folding.restore(db, groups, retention.hours_since(now))
+            retention.bound(db)
+        return restored
+
+    def tidy(self, now: float) -> bool:
+        """Let go of some of what is too old; True if there is more."""
+        with self._transaction() as db:
+            more = retention.tidy(db, now)
+        with self._lock, self._explained():
+            return retention.give_back(self._db) or more
+
+    def purge(self, find: Find, now: float) -> int:
+        """Delete the groups that are found, with all that is kept of them; return how many."""
+        with self._transaction() as db:
+            condition, values = conditions.for_groups(find, now)
+            return db.execute(
+                f"DELETE FROM groups AS g {_where(condition)}",  # noqa: S608 - conditions are made of literals
+                values,
+            ).rowcount
 
     # Delivering ---------------------------------------------------------------------------------------
 
@@ -398,7 +126,7 @@ class SQLiteLedger:
         for row in rows:
             one = _item(item.destination, row)
             one.group = self._with_facts(row[7], one.group)
-            kept = self.events(1, one.group.fingerprint)
+            kept = self.events(1, Find(fingerprint=one.group.fingerprint))
             one.event = (kept and kept[0]) or _bare_event(one.group)
             yield one
 
@@ -418,7 +146,7 @@ class SQLiteLedger:
                         one.due_at,
                         one.attempts,
                         one.state == "dead",
-                        _text(one.reason)[:MAX_REASON_CHARS],
+                        storable(one.reason)[:MAX_REASON_CHARS],
                         events.dumps(one.memory),
                         destination,
                         one.fingerprint,
@@ -428,7 +156,7 @@ class SQLiteLedger:
                     if one.memory.get(column):
                         db.execute(
                             f"UPDATE groups SET {column} = ? WHERE fingerprint = ?",  # noqa: S608 - two literals
-                            (_text(one.memory[column]), one.fingerprint),
+                            (storable(one.memory[column]), one.fingerprint),
                         )
 
     def told(self, destination: str, before: float, limit: int = 500) -> list[Item]:
@@ -509,15 +237,20 @@ class SQLiteLedger:
 
     # Reading ------------------------------------------------------------------------------------------
 
-    def events(self, limit: int, fingerprint: str | None = None) -> list[Event]:
+    def events(self, limit: int, find: Find = ALL, after: str = "") -> Page[Event]:
         """Return kept events, newest first."""
-        where = "" if fingerprint is None else "WHERE group_id = (SELECT id FROM groups WHERE fingerprint = ?) "
-        values = [limit] if fingerprint is None else [fingerprint, limit]
+        condition, values = conditions.for_events(find, time.time())
+        if after:
+            at, key = read_cursor(after, "timestamp")
+            found = self._rows("SELECT at, number FROM events WHERE id = ?", (key,))
+            condition = f"{condition or '1'} AND (e.at, e.number) < (?, ?)"
+            values += found[0] if found else (at, 0)
         rows = self._rows(
-            f"SELECT data FROM events {where}ORDER BY at DESC, rowid DESC LIMIT ?",  # noqa: S608 - a literal
-            values,
+            "SELECT e.data, e.id, e.at FROM events e JOIN groups g ON g.id = e.group_id"  # noqa: S608 - literals
+            f" {_where(condition)} ORDER BY e.at DESC, e.number DESC LIMIT ?",
+            (*values, limit + 1),
         )
-        return [_event(row[0]) for row in rows]
+        return Page.of(((cursor(events.iso(at), key), _event(data)) for data, key, at in rows), limit)
 
     def event(self, key: str) -> Event | None:
         """Return the kept event whose id is or begins with `key`."""
@@ -526,13 +259,21 @@ class SQLiteLedger:
         )
         return _event(rows[0][0]) if rows else None
 
-    def groups(self, limit: int | None = None) -> list[Group]:
-        """Return groups, last seen first."""
+    def groups(
+        self, limit: int | None = None, find: Find = ALL, after: str = "", order: str = "last_seen_at"
+    ) -> Page[Group]:
+        """Return groups, the highest in `order` first."""
+        assert order in ORDERS
+        condition, values = conditions.for_groups(find, time.time())
+        if after:
+            condition = f"{condition or '1'} AND (g.{order}, g.fingerprint) < (?, ?)"
+            values += read_cursor(after, order)
         rows = self._rows(
-            f"SELECT {_GROUP} FROM groups g ORDER BY last_seen_at DESC, id DESC LIMIT ?",  # noqa: S608 - a literal
-            (-1 if limit is None else limit,),
+            f"SELECT {_GROUP} FROM groups g {_where(condition)}"  # noqa: S608 - literals
+            f" ORDER BY g.{order} DESC, g.fingerprint DESC LIMIT ?",
+            (*values, -1 if limit is None else limit + 1),
         )
-        return [_group(row) for row in rows]
+        return Page.of(((_place(group, order), group) for group in map(_group, rows)), limit)
 
     def group(self, key: str) -> Group | None:
         """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
@@ -554,13 +295,68 @@ class SQLiteLedger:
             found.setdefault(kind, {})[value] = (first_at, last_at)
         return replace(group, releases=found["release"], environments=found["environment"], servers=found["server"])
 
-    def hours(self, since: float) -> list[tuple[str, str, int, int]]:
-        """Return (error_type, module, hour, count) since a time; hours count from the epoch."""
+    def totals_of(self, find: Find = ALL) -> list[tuple[str, str, int]]:
+        """Return occurrences by (error_type, module), the most first."""
+        (condition, values), counted, counts = self._counted(find)
         return self._rows(
-            "SELECT g.error_type, g.module, h.hour, sum(h.count) FROM hours h JOIN groups g ON g.id = h.group_id"
-            " WHERE h.hour >= ? GROUP BY g.error_type, g.module, h.hour ORDER BY h.hour",
-            (int(since // 3600),),
+            "SELECT g.error_type, g.module, sum(c.count) AS n FROM"  # noqa: S608 - literals
+            f" (SELECT group_id, sum(count) AS count FROM ({counted}) GROUP BY group_id) c"
+            f" JOIN groups g ON g.id = c.group_id {_where(condition)}"
+            " GROUP BY g.error_type, g.module ORDER BY n DESC, g.error_type, g.module",
+            (*counts, *values),
         )
+
+    def days(self, find: Find = ALL) -> dict[int, int]:
+        """Return occurrences by day (days since the epoch, UTC)."""
+        (condition, values), counted, counts = self._counted(find)
+        groups = f"JOIN groups g ON g.id = c.group_id WHERE {condition}" if condition else ""
+        return dict(
+            self._rows(
+                f"SELECT c.day, sum(c.count) FROM ({counted}) c {groups} GROUP BY c.day ORDER BY c.day",  # noqa: S608
+                (*counts, *values),
+            )
+        )
+
+    def hours(self, find: Find = ALL) -> dict[int, int]:
+        """Return occurrences by hour (hours since the epoch), as far back as hours are kept."""
+        (condition, values), (deployed, released) = conditions.for_counts(find, time.time())
+        first, end = _hours_between(find)
+        groups = f"JOIN groups g ON g.id = h.group_id WHERE {condition} AND" if condition else "WHERE"
+        return dict(
+            self._rows(
+                f"SELECT h.hour, sum(h.count) FROM hours h {groups} h.hour >= ? AND h.hour < ?"  # noqa: S608
+                f" {_deployed(deployed)} GROUP BY h.hour ORDER BY h.hour",
+                (*values, first, end, *released),
+            )
+        )
+
+    def hours_of(self, fingerprints: Sequence[str], since: float) -> dict[str, dict[int, int]]:
+        """Return occurrences of each of some groups by hour, since a time."""
+        query = (
+            "SELECT hour, sum(count) FROM hours WHERE hour >= ?"
+            " AND group_id = (SELECT id FROM groups WHERE fingerprint = ?) GROUP BY hour ORDER BY hour"
+        )
+        first = int(since // 3600)
+        return {fingerprint: dict(self._rows(query, (first, fingerprint))) for fingerprint in fingerprints}
+
+    def _counted(self, find: Find) -> tuple[conditions.Condition, str, list[Any]]:
+        """Return what must hold for groups, and (group_id, day, count) between two hours, with its values.
+
+        Days that lie in between as a whole are read as days; the hours before and after them as hours, as far back
+        as there are hours.
+        """
+        groups, (deployed, released) = conditions.for_counts(find, time.time())
+        first, end = _hours_between(find)
+        oldest = self._rows("SELECT min(hour) FROM hours")[0][0] or 0
+        from_day = first // 24 if first < oldest else -(-first // 24)
+        to_day = max(from_day, end // 24)
+        only = _deployed(deployed)
+        hours = f"SELECT group_id, hour / 24 AS day, count FROM hours h WHERE hour >= ? AND hour < ? {only}"  # noqa: S608
+        days = f"SELECT group_id, day, count FROM days h WHERE day >= ? AND day < ? {only}"  # noqa: S608
+        counted = f"{hours} UNION ALL {days} UNION ALL {hours}"
+        before, after = min(end, from_day * 24), max(first, to_day * 24)
+        values = [first, before, *released, from_day, to_day, *released, after, end, *released]
+        return groups, counted, values
 
     def outbox(self) -> list[dict[str, Any]]:
         """Return what waits or is dead, by destination and group (SPEC's keys)."""
@@ -620,25 +416,28 @@ class SQLiteLedger:
         }
 
 
-def _inode(path: str) -> int:
-    try:
-        return os.stat(path).st_ino
-    except OSError:
-        return 0
+_NEVER = 1 << 40  # an hour, or a day, that does not come
 
 
-def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary error code; 0 where Python found the fault."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+def _hours_between(find: Find) -> tuple[int, int]:
+    """Return the first hour that counts, and the first that no longer does."""
+    first = 0 if find.since is None else int(find.since // 3600)
+    return first, _NEVER if find.until is None else int(-(-find.until // 3600))
 
 
-def _decode(data: bytes) -> str:
-    return data.decode(errors="replace")
+def _deployed(condition: str) -> str:
+    if not condition:
+        return ""
+    return f"AND h.deployment_id IN (SELECT d.id FROM deployments d WHERE {condition})"  # noqa: S608 - literals
 
 
-def _text(value: object) -> str:
-    """Return what SQLite takes as text: lone surrogates have no UTF-8."""
-    return str("" if value is None else value).encode(errors="backslashreplace").decode()
+def _where(condition: str) -> str:
+    return f"WHERE {condition}" if condition else ""
+
+
+def _place(group: Group, order: str) -> str:
+    value = getattr(group, order)
+    return cursor(value if order == "count" else events.iso(value), group.fingerprint)
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -658,12 +457,6 @@ _PLAIN = (
     "fingerprint", "error_type", "error_module", "error_message", "component", "culprit", "level", "logger",
     "count", "first_seen_at", "last_seen_at", "status", "issue_url", "muted_until",
 )  # fmt: skip
-
-
-def _facts(tally: Tally) -> Iterator[tuple[str, Counter[str]]]:
-    yield "release", tally.releases
-    yield "environment", tally.environments
-    yield "server", tally.servers
 
 
 def _group(row: Sequence[Any]) -> Group:

@@ -17,10 +17,11 @@ import pytest
 
 from loghub import filters
 from loghub.capture import Capture
+from loghub.detail import detail_files, detail_name, write_detail
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.event import KEYS
 from loghub.handlers import detailfile
-from loghub.handlers.detailfile import JSONDetailHandler, detail_files, detail_name, write_detail
+from loghub.handlers.detailfile import JSONDetailHandler
 
 NOW = 1_790_000_000.0
 SEED_B = re.compile(r"^error_\d{8}_\d{6}_[\w]+\.json$")

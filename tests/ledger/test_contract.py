@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 import time
@@ -14,78 +13,9 @@ from hypothesis import strategies as st
 
 from loghub.event import iso
 from loghub.journal import Fold, Tally
+from loghub.ledger.find import Find
 from loghub.ledger.protocol import Outcome
-from loghub.ledger.sqlite import SQLiteLedger
-
-T0 = 1_770_001_200.0
-HOUR = int(T0 // 3600)
-ONE, TWO = "v1:1111111111111111", "v1:2222222222222222"
-GITHUB, SMTP = "github:acme/shop", "smtp:x"
-
-
-@pytest.fixture(params=["sqlite file", "sqlite memory"])
-def make(request, tmp_path):
-    """Return a maker of empty ledgers."""
-    numbers = itertools.count()
-    made = []
-
-    def one():
-        path = str(tmp_path / f"{next(numbers)}.db") if request.param == "sqlite file" else None
-        made.append(SQLiteLedger(path))
-        return made[-1]
-
-    yield one
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def ledger(make):
-    """Return an empty ledger."""
-    return make()
-
-
-def event(fingerprint=ONE, key="a", at=T0, **more):
-    """Return an event."""
-    return {
-        "id": key * 32,
-        "timestamp": iso(at),
-        "fingerprint": fingerprint,
-        "error_type": "ValueError",
-        "error_module": "builtins",
-        "error_message": "bad price",
-        "component": "shop",
-        "module": "shop.cart",
-        "function": "total",
-        "level": "ERROR",
-        "logger": "shop.cart",
-    } | more
-
-
-def tally(n=1, at=T0, *, kept=(), of=None, level=40, **routed):
-    """Return what a stretch of a journal says about one group."""
-    return Tally(
-        event=of or (kept[-1] if kept else event()),
-        count=n,
-        first_at=at,
-        last_at=at,
-        level=level,
-        hours=Counter({int(at // 3600): n}),
-        routed=Counter({{"github": GITHUB, "smtp": SMTP}[name]: count for name, count in routed.items()}),
-        kept=list(kept),
-        releases=Counter({"1.0": n}),
-        environments=Counter({"production": n}),
-        servers=Counter({"web1": n}),
-    )
-
-
-_names = itertools.count()
-
-
-def fold(ledger, *tallies, fingerprint=ONE, **groups):
-    """Fold tallies of one group, each from a journal of its own."""
-    for one in tallies:
-        assert ledger.fold(Fold(f"journal-{next(_names)}", 0, 10, {fingerprint: one}, **groups))
+from tests.ledger.rows import GITHUB, ONE, SMTP, T0, TWO, _names, event, fold, tally
 
 
 def told(item, state="done", **more):
@@ -195,7 +125,7 @@ def test_dropped_and_torn(ledger):
 def test_fold_is_all_or_nothing(ledger):
     """A fold that fails in the middle leaves neither counts nor an offset."""
     bad = tally(1)
-    bad.hours = Counter({1 << 100: 1})
+    bad.hours = Counter({(1 << 100, "", ""): 1})
     with pytest.raises(Exception, match=r".+"):
         ledger.fold(Fold("j", 0, 10, {ONE: tally(3, kept=[event()]), TWO: bad}))
     assert ledger.offset("j") == 0
@@ -249,7 +179,7 @@ def test_sums(make, stretches):
     assert {one.fingerprint: one.first_seen_at for one in ledger.groups()} == {
         name: min(T0 + seconds for each, _, seconds, _, _ in stretches if each == name) for name in counts
     }
-    assert Counter({hour: n for _, _, hour, n in ledger.hours(0)}) == hours
+    assert ledger.hours() == hours
     assert dict(waiting(ledger, GITHUB)) == counts
     assert dict(waiting(ledger, SMTP)) == {name: n for name, n in due.items() if n}
 
@@ -685,8 +615,8 @@ def test_events(ledger):
     fold(ledger, tally(1, kept=[event(TWO, key="c", at=T0 + 2)]), fingerprint=TWO)
     assert [one["id"][0] for one in ledger.events(10)] == ["b", "c", "a"]
     assert [one["id"][0] for one in ledger.events(2)] == ["b", "c"]
-    assert [one["id"][0] for one in ledger.events(10, ONE)] == ["b", "a"]
-    assert ledger.events(10, "v1:none") == []
+    assert [one["id"][0] for one in ledger.events(10, Find(fingerprint=ONE))] == ["b", "a"]
+    assert ledger.events(10, Find(fingerprint="v1:none")) == []
 
 
 def test_event_without_a_time(ledger):
@@ -713,17 +643,6 @@ def test_groups(ledger):
     assert [one.fingerprint for one in ledger.groups(1)] == [TWO]
     assert ledger.group(ONE).fingerprint == ledger.group("1111").fingerprint == ledger.group("v1:11").fingerprint
     assert ledger.group("3") is None
-
-
-def test_hours(ledger):
-    """Counts come by type, module and hour, since a time."""
-    fold(ledger, tally(2, T0), tally(3, T0 + 3600))
-    fold(ledger, tally(4, T0), fingerprint=TWO)
-    assert ledger.hours(T0 + 30) == [
-        ("ValueError", "shop.cart", HOUR, 6),
-        ("ValueError", "shop.cart", HOUR + 1, 3),
-    ]
-    assert ledger.hours(T0 + 3600) == [("ValueError", "shop.cart", HOUR + 1, 3)]
 
 
 # Forks

@@ -13,8 +13,9 @@ import pytest
 
 from loghub.errors import LedgerError
 from loghub.journal import Fold, Tally
-from loghub.ledger import sqlite
-from loghub.ledger.sqlite import CorruptLedgerError, SQLiteLedger
+from loghub.ledger import schema
+from loghub.ledger.connection import CorruptLedgerError
+from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
 
 ONE = "v1:1111111111111111"
@@ -43,7 +44,7 @@ def opened(path):
 def count(ledger, n=1, journal="j"):
     """Fold n occurrences."""
     start = ledger.offset(journal)
-    tally = Tally(count=n, first_at=1.0, last_at=2.0, hours=Counter({0: n}), routed=Counter({"smtp:x": n}))
+    tally = Tally(count=n, first_at=1.0, last_at=2.0, hours=Counter({(0, "", ""): n}), routed=Counter({"smtp:x": n}))
     return ledger.fold(Fold(journal, start, start + 1, {ONE: tally}))
 
 
@@ -117,7 +118,8 @@ def test_damaged_rows(opened):
     count(one, 2)
     one._db.execute("UPDATE outbox SET memory = '{broken'")
     one._db.execute("INSERT INTO destinations (name, memory) VALUES ('smtp:x', '[1]')")
-    one._db.execute("INSERT INTO events VALUES ('a', 1, 1.0, ?)", ("{" + "[" * 100_000,))
+    row = ("a", 1, 1.0, *[""] * 8, "{" + "[" * 100_000)
+    one._db.execute(f"INSERT INTO events VALUES (NULL, {', '.join('?' * len(row))})", row)
     one._db.execute("UPDATE groups SET error_message = CAST(x'ff61' AS TEXT)")
     (item,) = one.load(one.waiting("smtp:x", 0.0))
     assert item.memory == {}
@@ -228,7 +230,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 ledger = SQLiteLedger(sys.argv[1], timeout=10)
 for n in range(20):
-    tally = Tally(count=1, first_at=1.0, last_at=2.0, hours=Counter({0: 1}))
+    tally = Tally(count=1, first_at=1.0, last_at=2.0, hours=Counter({(0, "", ""): 1}))
     assert ledger.fold(Fold("j" + sys.argv[2], n, n + 1, {"v1:1111111111111111": tally}))
 print(ledger.id)
 ledger.close()
@@ -261,7 +263,7 @@ from loghub.ledger.sqlite import SQLiteLedger
 
 def count(ledger, name):
     start = ledger.offset(name)
-    tally = Tally(count=1, first_at=1.0, last_at=2.0, hours=Counter({0: 1}))
+    tally = Tally(count=1, first_at=1.0, last_at=2.0, hours=Counter({(0, "", ""): 1}))
     assert ledger.fold(Fold(name, start, start + 1, {"v1:1111111111111111": tally}))
 
 ledger = SQLiteLedger(sys.argv[1])
@@ -321,7 +323,7 @@ def test_full_disk(opened, tmp_path):
 
 def test_schema_is_in_one_transaction(path, monkeypatch):
     """A process that dies while it makes the tables leaves none."""
-    monkeypatch.setattr(sqlite, "_SCHEMA", sqlite._SCHEMA + "; CREATE NONSENSE")
+    monkeypatch.setattr(schema, "TABLES", schema.TABLES + "; CREATE NONSENSE")
     with pytest.raises(LedgerError, match="NONSENSE"):
         SQLiteLedger(path)
     monkeypatch.undo()
@@ -436,10 +438,20 @@ def test_schema_1(opened, path, old):
     assert one.group(ONE).muted_until == 5.0
     assert one.mute(ONE, 0.0)
     one.close()
+    words = (
+        "valueerror\nbad price\nshop.cart in total\nshop\nshop",
+        "keyerror\nsku\nshop.till in scan\ntill\nshop.till",
+    )
     assert contents(path) == old | {
-        "groups": [(*row, 0.0) for row in old["groups"]],
-        "version": (sqlite.SCHEMA_VERSION,),
+        "groups": [(*row, 0.0, said) for row, said in zip(old["groups"], words, strict=True)],
+        "events": [
+            (1, "aa", 1, 9.5, "ValueError", *[""] * 6, "valueerror\nunknown place", old["events"][0][3]),
+        ],
+        "hours": [(1, 0, 1, 7), (5, 0, 1, 2)],
+        "version": (schema.VERSION,),
     }
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        assert sorted(file.execute("SELECT * FROM days")) == [(0, 1, 1, 7), (0, 5, 1, 2)]
     again = opened()
     assert count(again)
     assert again.group(ONE).count == 8
@@ -451,7 +463,8 @@ def test_an_old_schema_becomes_the_new_one(opened, path, old, tmp_path):
     def schema(path):
         with contextlib.closing(sqlite3.connect(path)) as file:
             names = file.execute("SELECT name, tbl_name FROM sqlite_master ORDER BY name").fetchall()
-            return names, [file.execute(f"PRAGMA table_info({table})").fetchall() for table in TABLES]
+            tables = [name for name, table in names if name == table]
+            return names, {table: file.execute(f"PRAGMA table_info({table})").fetchall() for table in tables}
 
     opened().close()
     SQLiteLedger(str(tmp_path / "new.db")).close()
@@ -467,13 +480,13 @@ def test_schema_1_and_two_processes(opened, path, old):
 
 DYING = """
 import os, signal, sys
-from loghub.ledger import sqlite
+from loghub.ledger import schema, sqlite
 
 class LastWords(str):
     def split(self, *args):
         os.kill(os.getpid(), signal.SIGKILL)
 
-sqlite._SCHEMA = LastWords(sqlite._SCHEMA)  # is looked at when the old tables are changed
+schema.TABLES = LastWords(schema.TABLES)  # is looked at when the old tables are changed
 sqlite.SQLiteLedger(sys.argv[1])
 """
 
@@ -483,4 +496,4 @@ def test_killed_in_the_midst_of_schema_1(opened, path, old):
     processes.run(DYING, path, code=-9)
     assert contents(path) == old
     assert opened().group(ONE).count == 7
-    assert contents(path)["version"] == (sqlite.SCHEMA_VERSION,)
+    assert contents(path)["version"] == (schema.VERSION,)

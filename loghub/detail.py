@@ -1,0 +1,182 @@
+"""Detail files: one JSON file for each occurrence that is kept in full."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from loghub import fingerprint
+from loghub.errors import DetailFileError
+from loghub.event import dumps, epoch, indented, iso, lay_out
+from loghub.scrub.own import scrubber
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loghub.event import Event
+
+PATTERN = re.compile(r"error_\d{8}_\d{6}_[\w]+\.json", re.ASCII)
+"""Names of detail files (seed B's pattern)."""
+
+MAX_BYTES = 16 << 20
+"""A larger file was not written by loghub, and is not read."""
+
+_HIDDEN = re.compile(r"\.error_.*\.tmp")
+_ABANDONED_SECONDS = 3600.0  # a file under its hidden name is finished in no time, unless its writer was killed
+
+
+def detail_files(directory: str) -> list[tuple[str, float, int]]:
+    """Return path, time of writing and bytes of each detail file in `directory`."""
+    return list(_files(directory, PATTERN))
+
+
+def detail_name(event: Event, created: float) -> str:
+    """Return ``error_YYYYmmdd_HHMMSS_Type_<id8>.json`` (UTC)."""
+    return _name(event, created, 8)
+
+
+def write_detail(directory: str, event: Event, created: float, text: str | None = None) -> str:
+    """Write `event` into a new file of `directory`; return its path.
+
+    Args:
+        directory: Made if somebody has removed it.
+        event: The event.
+        created: When it happened, epoch seconds.
+        text: What `loghub.event.lay_out` gives for the event, if that is known.
+
+    Raises:
+        OSError: It could not be written; nothing is left behind.
+    """
+    hidden = os.path.join(directory, f".error_{_word(event.get('id'))[:64]}.{threading.get_ident()}.tmp")
+    data = indented(text or lay_out(event)).encode()
+    try:
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileNotFoundError:  # somebody removed the directory
+        os.makedirs(directory, exist_ok=True)
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            while data:
+                data = data[os.write(fd, data) :]
+        finally:
+            os.close(fd)
+        return _publish(hidden, directory, event, created)
+    finally:
+        _remove(hidden)
+
+
+def _publish(hidden: str, directory: str, event: Event, created: float) -> str:
+    """Give the file its name, unless another has it: then with more of the id."""
+    path = ""
+    for digits in (8, 64):
+        path = os.path.join(directory, _name(event, created, digits))
+        if _gave_name(hidden, path) or _holds(path, event):
+            break
+    return path
+
+
+def _gave_name(hidden: str, path: str) -> bool:
+    try:
+        os.link(hidden, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if os.path.exists(path):
+            return False
+        os.rename(hidden, path)
+    return True
+
+
+def _holds(path: str, event: Event) -> bool:
+    """Whether this very event is there already: one record can come by two ways."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dumps(event.get("id", "")) in file.read()
+    except (OSError, ValueError):
+        return False
+
+
+def _name(event: Event, created: float, digits: int) -> str:
+    kind = _word(event.get("error_type"))[:80] or "Error"
+    return f"error_{_stamp(int(created))}_{kind}_{_word(event.get('id'))[:digits]}.json"
+
+
+@lru_cache(16)
+def _stamp(second: int) -> str:
+    return time.strftime("%Y%m%d_%H%M%S", time.gmtime(second))
+
+
+def _word(value: object) -> str:
+    text = str(value or "")
+    return text if text.isascii() and text.isalnum() else re.sub(r"\W", "_", text, flags=re.ASCII)
+
+
+def _files(directory: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, float, int]]:
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return
+    for name in filter(pattern.fullmatch, names):
+        path = os.path.join(directory, name)
+        try:
+            seen = os.stat(path)
+        except OSError:  # another process sweeps too
+            continue
+        yield path, seen.st_mtime, seen.st_size
+
+
+def abandoned_files(directory: str, now: float) -> list[str]:
+    """Return the paths of files whose writers were killed."""
+    return [path for path, at, _ in _files(directory, _HIDDEN) if at < now - _ABANDONED_SECONDS]
+
+
+def read_detail(path: str) -> Event:
+    """Read a detail file, also one that loghub did not write; what it lacks is filled in, and secrets are taken out.
+
+    Raises:
+        DetailFileError: It cannot be read, or is no detail file; the message says why.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DetailFileError(error.strerror or str(error)) from error
+    if len(data) > MAX_BYTES:
+        raise DetailFileError(f"larger than {MAX_BYTES >> 20} MiB")
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DetailFileError("empty" if not data.strip(b"\0 \r\n\t") else "no JSON, or cut off") from error
+    if not isinstance(said, dict) or not isinstance(said.get("error_type"), str) or not said["error_type"]:
+        raise DetailFileError("no error: there is no error_type in it")
+    return _completed(said, path, data)
+
+
+def _completed(said: dict[str, Any], path: str, data: bytes) -> Event:
+    event: Event = scrubber().event(said)  # type: ignore[arg-type] # whatever it is, as plain JSON
+    if epoch(event.get("timestamp")) is None:
+        event["timestamp"] = iso(_time_in(path) or os.stat(path).st_mtime)
+    if not isinstance(event.get("id"), str) or not event["id"]:
+        event["id"] = hashlib.blake2b(data, digest_size=16).hexdigest()
+    if not isinstance(event.get("fingerprint"), str) or not event["fingerprint"]:
+        event["fingerprint"] = fingerprint.of_event(event)
+    return event
+
+
+def _time_in(path: str) -> float | None:
+    """Return the time in a detail file's name."""
+    digits = re.sub(r"\D", "", os.path.basename(path))[:14]
+    return epoch(f"{digits[:8]}T{digits[8:]}Z") if len(digits) == 14 else None
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return

@@ -1,0 +1,186 @@
+"""A SQLite file that may be removed, replaced or damaged, and must not be carried over a fork."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from loghub.errors import LedgerError
+from loghub.ledger import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class CorruptLedgerError(LedgerError):
+    """The file is not a database, or a damaged one.
+
+    Attributes:
+        inode: Which file it is: by now another process may have put a new one in its place.
+    """
+
+    def __init__(self, message: str, inode: int) -> None:
+        super().__init__(message)
+        self.inode = inode
+
+
+class SQLiteFile:
+    """The ledger's file at `path`; None keeps it in memory, until it is closed.
+
+    After `close`, and when the file was removed or replaced, the next call opens it anew.
+
+    Args:
+        path: The file.
+        timeout: Seconds to wait for other processes that write.
+
+    Raises:
+        CorruptLedgerError: The file is damaged.
+        LedgerError: A newer loghub wrote it, or it cannot be opened.
+    """
+
+    def __init__(self, path: str | None, *, timeout: float = 1.0) -> None:
+        self.path = path
+        self.id = ""
+        self._timeout = timeout
+        self._lock = threading.RLock()
+        self._opened: sqlite3.Connection | None = None
+        self._inode = 0
+        self._rows("SELECT 1 FROM meta")  # what is wrong with the file is said now
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._opened is not None and self._was_replaced():
+                self.close()
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _was_replaced(self) -> bool:
+        return self.path is not None and _inode(self.path) != self._inode
+
+    def _open(self) -> sqlite3.Connection:
+        with self._explained():
+            db = sqlite3.connect(
+                self.path or ":memory:", timeout=self._timeout, isolation_level=None, check_same_thread=False
+            )
+            try:
+                if self.path:
+                    self._inode = _inode(self.path)
+                    with contextlib.suppress(OSError):
+                        os.chmod(self.path, 0o600)
+                self._prepare(db)
+            except BaseException:
+                db.close()
+                raise
+            return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.text_factory = _decode
+        db.execute("PRAGMA foreign_keys = ON")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > schema.VERSION:
+            raise LedgerError(
+                f"The ledger {self.path} was written by a newer loghub (schema {version}, this one knows "
+                f"{schema.VERSION}): upgrade loghub-handlers, or give another home."
+            )
+        if version < schema.VERSION:
+            self._create(db)
+        db.execute("PRAGMA synchronous = NORMAL")
+        self.id = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0]
+
+    def _create(self, db: sqlite3.Connection) -> None:
+        """Make the tables; of several processes that come first together, one does."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                if self.path:
+                    db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file
+                    db.execute("PRAGMA journal_mode = WAL")
+                db.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                # Changing to WAL does not wait for other processes by itself.
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        schema.create(db)  # unless another process was first
+        db.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex[:12],))
+        db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if _code(error) in _CORRUPT:
+                raise CorruptLedgerError(
+                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun.", self._inode
+                ) from error
+            raise LedgerError(f"The ledger {self.path} cannot be used now: {error}.") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._explained():
+            db = self._db
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    db.execute("ROLLBACK")
+                raise
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._lock, self._explained():
+            return self._db.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Let go of the file; the next call opens it again."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+            if opened is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    opened.close()
+
+    def hold(self, seconds: float) -> bool:
+        """Before a fork: have no file open, and keep every thread out until `resume`.
+
+        SQLite must not be carried into a child: it would take the parent's locks for its own.
+
+        Returns:
+            False if another thread did not come out within `seconds`; then nothing is held.
+        """
+        if not self._lock.acquire(timeout=seconds):
+            return False
+        if self.path:
+            self.close()
+        return True
+
+    def resume(self) -> None:
+        """After a fork, in the parent: let the others in again."""
+        self._lock.release()
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary error code; 0 where Python found the fault."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _decode(data: bytes) -> str:
+    return data.decode(errors="replace")

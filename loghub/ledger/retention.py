@@ -1,0 +1,84 @@
+"""What the ledger lets go of: what is too old, and the oldest events where it grows too large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+EVENT_DAYS = 90
+"""Kept events that are older go, but for the newest of each group."""
+
+HOUR_DAYS = 63
+"""Counts by hour are kept for nine weeks; trends compare the same hours of eight."""
+
+DAY_DAYS = 400
+"""Counts by day, and groups of which nothing was seen, are kept for a year and a month."""
+
+MAX_BYTES = 768 << 20
+"""With more in the ledger than this the oldest events go, but for the newest of each group."""
+
+CHUNK = 500
+"""So many rows go at once: what writes at the same time does not wait for long."""
+
+FREE_BYTES = 4 << 20
+"""So much may lie free in the file."""
+
+_NOT_THE_NEWEST = (
+    "EXISTS (SELECT 1 FROM events newer WHERE newer.group_id = e.group_id"
+    " AND (newer.at, newer.number) > (e.at, e.number))"
+)
+
+_DAY = 86_400.0
+
+
+def hours_since(now: float) -> int:
+    """Return the first hour of which counts are kept."""
+    return int(now - HOUR_DAYS * _DAY) // 3600
+
+
+def bound(db: sqlite3.Connection) -> None:
+    """Let the oldest events go while the ledger is too large."""
+    while _bytes_in_use(db) > MAX_BYTES and _delete_events(db, float("inf")):
+        pass
+
+
+def tidy(db: sqlite3.Connection, now: float) -> bool:
+    """Let go of a chunk of what is too old; True if there may be more."""
+    hour, day = hours_since(now), int(now // _DAY) - DAY_DAYS
+    deleted = [
+        _delete_events(db, now - EVENT_DAYS * _DAY),
+        db.execute("DELETE FROM hours WHERE hour = (SELECT min(hour) FROM hours) AND hour < ?", (hour,)).rowcount,
+        db.execute("DELETE FROM days WHERE day = (SELECT min(day) FROM days) AND day < ?", (day,)).rowcount,
+        db.execute(
+            "DELETE FROM groups WHERE id IN (SELECT id FROM groups g WHERE last_seen_at < ? AND muted_until <= ?"
+            " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.group_id = g.id AND o.total > o.told) LIMIT ?)",
+            (now - DAY_DAYS * _DAY, now, CHUNK),
+        ).rowcount,
+    ]
+    return any(deleted)
+
+
+def give_back(db: sqlite3.Connection) -> bool:
+    """Give a chunk of what lies free in the file back to the file system; True if there is more."""
+    page = db.execute("PRAGMA page_size").fetchone()[0]
+    free = db.execute("PRAGMA freelist_count").fetchone()[0]
+    if free * page <= FREE_BYTES:
+        return False
+    db.execute(f"PRAGMA incremental_vacuum({CHUNK})").fetchall()
+    left = db.execute("PRAGMA freelist_count").fetchone()[0]
+    return bool(FREE_BYTES < left * page < free * page)
+
+
+def _delete_events(db: sqlite3.Connection, before: float) -> int:
+    return db.execute(
+        "DELETE FROM events WHERE number IN"  # noqa: S608 - a literal
+        f" (SELECT number FROM events e WHERE at < ? AND {_NOT_THE_NEWEST} ORDER BY at, number LIMIT ?)",
+        (before, CHUNK),
+    ).rowcount
+
+
+def _bytes_in_use(db: sqlite3.Connection) -> int:
+    pages = db.execute("PRAGMA page_count").fetchone()[0] - db.execute("PRAGMA freelist_count").fetchone()[0]
+    return int(pages * db.execute("PRAGMA page_size").fetchone()[0])

@@ -1,0 +1,50 @@
+"""The functions of the seed documents, for those who want one; all are thin."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from loghub import delivery, history
+from loghub.handlers.base import home_option, ledger_option
+
+if TYPE_CHECKING:
+    from loghub.event import Event
+    from loghub.ledger.protocol import Ledger
+
+
+def get_recent_errors(limit: int = 10) -> list[Event]:
+    """Return the newest errors that were kept in full, newest first, as the detail files have them.
+
+    Of the home that a handler of this process was attached to last; of the default one where there is none.
+
+    Raises:
+        LedgerError: The ledger cannot be used now; the message says why.
+    """
+    ledger = _ledger()
+    return [] if ledger is None or limit < 1 else list(history.recent(ledger, limit))
+
+
+def get_error_statistics(days: float = 7) -> dict[str, Any]:
+    """Return ``total_errors``, ``error_types``, ``modules`` and ``daily_counts`` of the last days (UTC).
+
+    Every occurrence counts, also those that were not kept in full.
+
+    Raises:
+        LedgerError: The ledger cannot be used now; the message says why.
+    """
+    ledger = _ledger()
+    if ledger is None:
+        return {"total_errors": 0, "error_types": {}, "modules": {}, "daily_counts": {}}
+    return history.statistics(ledger, days)
+
+
+def _ledger() -> Ledger | None:
+    """Return the ledger, with all that was logged up to now in it; None where nothing was ever reported."""
+    attached = [home for home in delivery.homes() if home.is_attached]
+    home = attached[-1] if attached else delivery.home_of(home_option("loghub", None), ledger_option("loghub", None))
+    if not attached and home.url is None and (home.path is None or not os.path.isdir(home.path)):
+        return None
+    home.fold()
+    home.adopt(force=True)
+    return home.ledger()

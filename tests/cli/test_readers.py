@@ -1,0 +1,159 @@
+"""recent, stats, groups: what is looked for, page by page."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from loghub.cli import main
+from loghub.cli.filters import MOMENT
+from loghub.event import iso
+from loghub.journal import Fold, Tally
+from loghub.ledger.sqlite import SQLiteLedger
+
+HOUR = 3600
+RELEASES = ("1.0", "1.1")
+
+
+def run(*args, code=0):
+    """Run a verb in this process; return what it printed."""
+    done = CliRunner().invoke(main, list(map(str, args)), catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def read(*args):
+    """Run a verb with --json; return what it printed."""
+    return json.loads(run(*args, "--json"))
+
+
+@pytest.fixture
+def full(tmp_path):
+    """Return a home with five groups, the first the newest, each an hour and a day older; group n has n + 1 errors."""
+    home = tmp_path / "full"
+    home.mkdir()
+    ledger, now = SQLiteLedger(str(home / "ledger.db")), time.time()
+    for number in range(5):
+        at, fingerprint = now - number * 25 * HOUR - 60, f"v1:{number:016x}"
+        event = {
+            "timestamp": iso(at), "error_type": f"Kind{number}Error", "error_message": f"order {number} lost",
+            "module": "shop.cart" if number % 2 else "shop.till", "function": "total", "id": f"{number}" * 32,
+            "fingerprint": fingerprint, "level": "ERROR" if number else "CRITICAL", "logger": "shop",
+            "component": "web" if number < 3 else "batch", "environment": "production", "release": RELEASES[number % 2],
+            "additional_info": {"customer": f"c{number}"},
+        }  # fmt: skip
+        tally = Tally(event=event, count=number + 1, first_at=at, last_at=at, level=40, kept=[event])
+        tally.hours[int(at // HOUR), RELEASES[number % 2], "production"] += number + 1
+        tally.releases[RELEASES[number % 2]] += number + 1
+        tally.environments["production"] += number + 1
+        ledger.fold(Fold(f"j{number}", 0, 1, {fingerprint: tally}))
+    ledger.close()
+    return home
+
+
+FILTERS = [
+    (("--type", "Kind1Error"), "1"),
+    (("--type", "kind*"), "01234"),
+    (("--module", "shop.cart"), "13"),
+    (("--module", "shop"), "01234"),
+    (("--component", "batch"), "34"),
+    (("--level", "critical"), "0"),
+    (("--level", "ERROR"), "01234"),
+    (("--release", "1.1"), "13"),
+    (("--environment", "staging"), ""),
+    (("--text", "ORDER 2"), "2"),
+    (("--text", "c3"), "3"),
+    (("--since", "26h"), "01"),
+    (("--until", "2d"), "234"),
+    (("--since", "3d", "--until", "1d", "--component", "web"), "12"),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), FILTERS, ids=[" ".join(options) for options, _ in FILTERS])
+def test_filters(full, options, expected):
+    """recent, groups and stats take the same filters and find the same errors."""
+    assert "".join(one["id"][0] for one in read("recent", "--home", full, *options)) == expected
+    assert "".join(one["fingerprint"][-1] for one in read("groups", "--home", full, *options)) == expected
+    stats = read("stats", "--days", 30, "--home", full, *options)
+    assert stats["error_types"] == {f"Kind{number}Error": int(number) + 1 for number in sorted(expected, reverse=True)}
+    assert stats["total_errors"] == sum(stats["daily_counts"].values()) == sum(int(number) + 1 for number in expected)
+
+
+def test_nothing_is_like_that(full):
+    """Where nothing is found, that is said, in a word for an empty home and another for a filter."""
+    assert run("groups", "--home", full, "--type", "X") == "No errors are like that.\n"
+    assert run("recent", "--home", full, "--type", "X") == "No errors are like that.\n"
+    assert run("stats", "--home", full, "--type", "X").startswith("0 errors in 7 days.")
+
+
+def test_pages_for_people(full):
+    """A table ends with how to ask for the next page, and the last page does not."""
+    for verb, column in (("recent", "id"), ("groups", "fingerprint")):
+        text, seen = run(verb, "-n", 2, "--home", full), []
+        while "More: --after " in text:
+            seen.append(text)
+            text = run(verb, "-n", 2, "--home", full, "--after", text.rsplit("--after ", 1)[1].strip())
+        assert len(seen) == 2, column
+        assert "Kind4" in text
+
+
+def test_pages_for_programs(full):
+    """What --after takes is made of the last row's JSON."""
+    first = read("recent", "-n", 2, "--home", full)
+    after = f"{first[-1]['timestamp']}~{first[-1]['id']}"
+    assert [one["id"][0] for one in read("recent", "-n", 2, "--home", full, "--after", after)] == ["2", "3"]
+    first = read("groups", "-n", 3, "--home", full, "--sort", "count")
+    after = f"{first[-1]['count']}~{first[-1]['fingerprint']}"
+    rest = read("groups", "--home", full, "--sort", "count", "--after", after)
+    assert [one["count"] for one in first + rest] == [5, 4, 3, 2, 1]
+
+
+def test_no_such_page(full):
+    """A wrong --after is one sentence that says what it looks like."""
+    text = run("groups", "--home", full, "--after", "xyz", code=1)
+    assert "LAST_SEEN_AT~FINGERPRINT" in text
+    assert "Traceback" not in text
+
+
+def test_sort_and_status(full):
+    """Groups are sorted by last or first seen or by count, and chosen by status."""
+    assert [one["count"] for one in read("groups", "--home", full, "--sort", "first")] == [1, 2, 3, 4, 5]
+    run("mute", "v1:0000000000000002", "--home", full)
+    assert [one["count"] for one in read("groups", "--home", full, "--status", "muted")] == [3]
+    assert len(read("groups", "--home", full, "--status", "open")) == 4
+
+
+def test_stats_says_the_span(full):
+    """stats says in words what it has counted."""
+    assert run("stats", "--home", full, "--days", 30).startswith("15 errors in 30 days.")
+    text = run("stats", "--home", full, "--since", "2026-01-01", "--until", "2026-01-02T12:30")
+    assert text.startswith("0 errors since 2026-01-01 00:00, until 2026-01-02 12:30.")
+
+
+def test_times(monkeypatch):
+    """A time is a date, a date with a time and an offset, or how long ago."""
+    monkeypatch.setattr(time, "time", lambda: 1_770_000_000.0)
+    for text, expected in {
+        "2026-02-02": 1_769_990_400.0,
+        "2026-02-02T03:00": 1_770_001_200.0,
+        "2026-02-02T04:00+01:00": 1_770_001_200.0,
+        "2026-02-02 03:00:00Z": 1_770_001_200.0,
+        "36h": 1_770_000_000.0 - 36 * HOUR,
+        "1.5d": 1_770_000_000.0 - 36 * HOUR,
+        "90 m": 1_770_000_000.0 - 5400,
+        " 2w": 1_770_000_000.0 - 14 * 24 * HOUR,
+        "30s": 1_770_000_000.0 - 30,
+    }.items():
+        assert MOMENT.convert(text, None, None) == expected, text
+    for text in ("yesterday", "7", "-7d", "7 days", "", "9999999d", "2026-13-01"):
+        with pytest.raises(click.BadParameter, match="is no time"):
+            MOMENT.convert(text, None, None)
+
+
+def test_wrong_time_is_misuse(full):
+    """A time that is none is misuse, and the sentence says what is one."""
+    assert "write 2026-11-27" in run("groups", "--home", full, "--since", "tuesday", code=2)
