@@ -95,7 +95,7 @@ def questions():
     return {
         "recent 50": (lambda one: one.events(50), 50),
         "recent 50, of a type": (lambda one: one.events(50, Find(error_type="Kind7Error")), 50),
-        "recent 50, with a text": (lambda one: one.events(50, Find(text='customer": 7')), 50),
+        "recent 50, with a text": (lambda one: one.events(50, Find(text='customer": 7')), 200),
         "recent 50, second page": (lambda one: one.events(50, after=one.events(50).after), 50),
         "stats --days 7": (lambda one: history.statistics(one, 7, lambda: NOW), 200),
         "stats --days 7, of a release": (

@@ -853,6 +853,83 @@ def test_rests_between_slices(by_hand, make, monkeypatch, case):
     assert all(0 < rest <= delivery.PACE_SECONDS for rest in rests)
 
 
+# Letting go of what is old
+
+
+@pytest.fixture
+def tidied(monkeypatch):
+    """Return when the ledger was asked to tidy; it has three steps to do."""
+    asked = []
+
+    def tidy(self, now):
+        asked.append(now)
+        return len(asked) % 3 != 0
+
+    monkeypatch.setattr(SQLiteLedger, "tidy", tidy)
+    return asked
+
+
+def test_tidied_once_an_hour(by_hand, make, home, clock, tidied):
+    """One of a ledger's processes tidies once an hour, a step a round while others want the processor."""
+    one = make()
+    other = another(one, home, clock)
+    for _ in range(5):
+        one.home.round()
+        other.round()
+    assert tidied == [clock.now] * 3
+    clock.now += delivery.TIDY_SECONDS + 1
+    other.round()
+    one.home.round()
+    assert len(tidied) == 4
+    shut(other)
+
+
+def test_tidied_at_leisure(by_hand, make, monkeypatch, tidied):
+    """With nothing else to do the thread tidies until all is done, and rests between the steps."""
+    one = make()
+    rests = []
+    monkeypatch.setattr(delivery, "_thread", Standing(True))
+    monkeypatch.setattr(delivery.time, "sleep", rests.append)
+    one.home.round()
+    assert len(tidied) == 3
+    assert len(rests) == 2
+
+
+def test_tidying_makes_way(by_hand, make, monkeypatch, tidied):
+    """An error that comes in meanwhile is seen to first."""
+    one = make()
+    monkeypatch.setattr(delivery, "_thread", Standing(True))
+    monkeypatch.setattr(delivery.time, "sleep", lambda _: fail(logger(one)))
+    one.home.round()
+    assert len(tidied) == 2
+    assert one.home.changed
+
+
+def test_tidied_by_a_clock_that_was_set_back(by_hand, make, clock, tidied):
+    """A clock that was far ahead does not keep the ledger from being tidied."""
+    one = make()
+    clock.now += 10 * 86400
+    one.home.round()
+    clock.now -= 10 * 86400
+    one.home._tidying = False
+    one.home.round()
+    assert tidied[-1] == clock.now
+
+
+def test_old_events_go(by_hand, make, clock):
+    """What was kept is let go when it is too old, but for the newest of each bug."""
+    one = make()
+    log = logger(one)
+    fail(log, times=3)
+    fail(log, KeyError)
+    one.home.round()
+    assert len(one.home.ledger().events(10)) == 4
+    clock.now = time.time() + 91 * 86400
+    one.home.round()
+    assert sorted(event["error_type"] for event in one.home.ledger().events(10)) == ["KeyError", "ValueError"]
+    assert one.count == 4
+
+
 def test_adopted(by_hand, make, home):
     """Journals that nobody holds are folded to their end, torn last lines and all, and removed."""
     left = Journal(os.path.join(home, "journal"), "other")

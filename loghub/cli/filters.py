@@ -18,7 +18,7 @@ _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType):  # type: ignore[type-arg] # generic in new versions of click only
     """A time: ISO 8601, in UTC unless it says otherwise, or how long ago (``90m``, ``36h``, ``7d``, ``2w``)."""
 
     name = "time"

@@ -89,7 +89,7 @@ def stats(place: Where, days: float, find: Find, as_json: bool) -> None:
 @filtered
 @_JSON
 @where
-def groups(place: Where, limit: int, order: str, status: str | None, after: str, find: Find, as_json: bool) -> None:
+def groups(place: Where, *, limit: int, order: str, status: str | None, after: str, find: Find, as_json: bool) -> None:
     """Print the groups, the last seen first: all errors with one fingerprint are one group.
 
     \b

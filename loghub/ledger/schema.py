@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS hours (
     count INTEGER NOT NULL,
     PRIMARY KEY (group_id, hour, deployment_id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS hours_by_time ON hours (hour);
+CREATE INDEX IF NOT EXISTS hours_by_time ON hours (hour, group_id, deployment_id, count);
 CREATE TABLE IF NOT EXISTS days (
     day INTEGER NOT NULL,
     group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
