@@ -19,6 +19,7 @@ VERBS = {
     "mute": "loghub.cli.mute",
     "outbox": "loghub.cli.outbox",
     "preview": "loghub.cli.preview",
+    "purge": "loghub.cli.purge",
     "recent": "loghub.cli.readers",
     "reindex": "loghub.cli.reindex",
     "selftest": "loghub.cli.selftest",

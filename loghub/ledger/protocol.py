@@ -162,8 +162,8 @@ class Ledger(Protocol):
     def tidy(self, now: float) -> bool:
         """Let go of some of what is too old, within some hundredths of a second; True if there is more."""
 
-    def purge(self, find: Find, now: float) -> int:
-        """Delete the groups that are found, with all that is kept of them; return how many."""
+    def purge(self, fingerprints: Sequence[str]) -> int:
+        """Delete groups with all that is kept of them; return how many there were."""
 
     def events(self, limit: int, find: Find = ALL, after: str = "") -> Page[Event]:
         """Return kept events, newest first.

@@ -66,14 +66,10 @@ class SQLiteLedger(SQLiteFile):
         with self._lock, self._explained():
             return retention.give_back(self._db) or more
 
-    def purge(self, find: Find, now: float) -> int:
-        """Delete the groups that are found, with all that is kept of them; return how many."""
+    def purge(self, fingerprints: Sequence[str]) -> int:
+        """Delete groups with all that is kept of them; return how many there were."""
         with self._transaction() as db:
-            condition, values = conditions.for_groups(find, now)
-            return db.execute(
-                f"DELETE FROM groups AS g {_where(condition)}",  # noqa: S608 - conditions are made of literals
-                values,
-            ).rowcount
+            return sum(db.execute("DELETE FROM groups WHERE fingerprint = ?", (one,)).rowcount for one in fingerprints)
 
     # Delivering ---------------------------------------------------------------------------------------
 

@@ -350,10 +350,10 @@ def test_a_step_is_short(ledger, monkeypatch):
 
 
 def test_purge(ledger):
-    """Groups that are found are deleted with their events, counts, facts and what waits."""
+    """Groups are deleted with their events, counts, facts and what waits."""
     fold(ledger, tally(3, kept=[event()], github=1))
     fold(ledger, tally(2, kept=[event(TWO, key="b", error_type="KeyError")]), fingerprint=TWO)
-    assert ledger.purge(Find(error_type="ValueError"), T0) == 1
+    assert ledger.purge([ONE, "v1:none"]) == 1
     assert ledger.group(ONE) is None
     assert ids(ledger.events(9)) == "b"
     assert ledger.outbox() == []
