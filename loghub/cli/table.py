@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int | No
     Numbers stand to the right.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(head, *cells, strict=True)]
     room = (width or shutil.get_terminal_size((100, 24)).columns) - 2 * (len(head) - 1)
     while sum(widths) > room and max(widths) > 12:
         widths[widths.index(max(widths))] -= 1
@@ -24,14 +25,29 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int | No
     return "\n".join(lines + [_row(row, widths, right) for row in cells])
 
 
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) == "Mn":
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
 def _row(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    fitted = (
-        (cell if len(cell) <= size else cell[: size - 1] + "…").rjust(size)
-        if to_right
-        else (cell if len(cell) <= size else cell[: size - 1] + "…").ljust(size)
-        for cell, size, to_right in zip(cells, widths, right, strict=True)
-    )
+    fitted = (_fit(cell, size, to_right=one) for cell, size, one in zip(cells, widths, right, strict=True))
     return "  ".join(fitted).rstrip()
+
+
+def _fit(cell: str, size: int, *, to_right: bool) -> str:
+    if width_of(cell) > size:
+        while width_of(cell) >= size:
+            cell = cell[:-1]
+        cell += "…"
+    space = " " * (size - width_of(cell))
+    return space + cell if to_right else cell + space
 
 
 def _cell(value: object) -> str:
