@@ -39,7 +39,8 @@ class Sum:
 
     def add(self, fold):
         for fingerprint, tally in fold.groups.items():
-            self.counts.update({(fingerprint, hour): n for hour, n in tally.hours.items()})
+            for (hour, *_), n in tally.hours.items():
+                self.counts[fingerprint, hour] += n
             self.routed.update({(fingerprint, destination): n for destination, n in tally.routed.items()})
             self.kept[fingerprint] += len(tally.kept)
             self.levels[fingerprint] = max(tally.level, self.levels.get(fingerprint, 0))

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from loghub import reindex as module
+from loghub.event import iso
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.ledger.sqlite import SQLiteLedger
 from loghub.reindex import Reindexed, reindex
@@ -65,7 +66,7 @@ def test_ledger_that_was_lost(shop, folder, new):
     assert {one["id"] for one in new.events(99)} <= {one["id"] for one in old.events(99)}
     for group in new.groups():
         whole, before = new.group(group.fingerprint), old.group(group.fingerprint)
-        assert whole.first_seen_at == before.first_seen_at
+        assert iso(whole.first_seen_at) == iso(before.first_seen_at)
         assert list(whole.servers) == list(before.servers)
         assert whole.culprit == before.culprit
     assert reindex(new, [str(folder)]) == Reindexed(files=7)

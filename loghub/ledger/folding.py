@@ -123,7 +123,7 @@ def group_of(db: sqlite3.Connection, fingerprint: str, tally: Tally) -> int:
     if row:
         return int(row[0])
     one: Event = tally.event or {}
-    at = _milliseconds(tally.first_at if tally.last_at else time.time())
+    at = tally.first_at if tally.last_at else time.time()
     cursor = db.execute(
         "INSERT INTO groups (fingerprint, error_type, error_module, error_message, component, module,"
         " culprit, level, logger, count, first_seen_at, last_seen_at, words)"
@@ -153,14 +153,11 @@ def _count(db: sqlite3.Connection, group_id: int, tally: Tally) -> None:
 
 
 def add_to_group(db: sqlite3.Connection, group_id: int, count: int, first_at: float, last_at: float) -> None:
-    """Count occurrences of a group that happened between two times.
-
-    Times have milliseconds, as in JSON: what a reader got can be asked for.
-    """
+    """Count occurrences of a group that happened between two times."""
     db.execute(
         "UPDATE groups SET count = count + ?, first_seen_at = min(first_seen_at, ?),"
         " last_seen_at = max(last_seen_at, ?) WHERE id = ?",
-        (count, _milliseconds(first_at), _milliseconds(last_at), group_id),
+        (count, first_at, last_at, group_id),
     )
 
 
@@ -215,7 +212,7 @@ def keep_events(db: sqlite3.Connection, group_id: int, tally: Tally) -> int:
             (
                 storable(one.get("id") or uuid.uuid4().hex),
                 group_id,
-                events.epoch(one.get("timestamp")) or _milliseconds(tally.last_at),
+                events.epoch(one.get("timestamp")) or tally.last_at,
                 *(storable(one.get(name)) for name in _NAMES),
                 storable(words_of(one)),
                 tally.texts.get(id(one)) or events.dumps(one),
@@ -244,8 +241,3 @@ def _route(db: sqlite3.Connection, group_id: int, tally: Tally) -> None:
         " total = total + excluded.total",
         [(storable(name), group_id, n, tally.level, time.time()) for name, n in tally.routed.items()],
     )
-
-
-def _milliseconds(at: float) -> float:
-    """Return the time that `loghub.event.iso` says."""
-    return round(at * 1_000_000) // 1000 / 1000

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS groups (
     status TEXT NOT NULL DEFAULT 'open', issue_url TEXT, muted_until REAL NOT NULL DEFAULT 0,
     words TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX IF NOT EXISTS groups_by_time ON groups (last_seen_at, fingerprint);
+CREATE INDEX IF NOT EXISTS groups_by_time ON groups (last_seen_at);
 CREATE TABLE IF NOT EXISTS facts (
     group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
     kind TEXT NOT NULL, value TEXT NOT NULL,

@@ -262,14 +262,23 @@ class SQLiteLedger(SQLiteFile):
         assert order in ORDERS
         condition, values = conditions.for_groups(find, time.time())
         if after:
-            condition = f"{condition or '1'} AND (g.{order}, g.fingerprint) < (?, ?)"
-            values += read_cursor(after, order)
+            condition = f"{condition or '1'} AND (g.{order}, g.id) < (?, ?)"
+            values += self._place(after, order)
         rows = self._rows(
             f"SELECT {_GROUP} FROM groups g {_where(condition)}"  # noqa: S608 - literals
-            f" ORDER BY g.{order} DESC, g.fingerprint DESC LIMIT ?",
+            f" ORDER BY g.{order} DESC, g.id DESC LIMIT ?",
             (*values, -1 if limit is None else limit + 1),
         )
-        return Page.of(((_place(group, order), group) for group in map(_group, rows)), limit)
+        return Page.of(((_cursor(group, order), group) for group in map(_group, rows)), limit)
+
+    def _place(self, after: str, order: str) -> tuple[float, int]:
+        """Return the place of a group in a list, also where it has moved on since."""
+        value, key = read_cursor(after, order)
+        found = self._rows(f"SELECT {order}, id FROM groups WHERE fingerprint = ?", (key,))  # noqa: S608 - a literal
+        if found and (order == "count" or events.iso(found[0][0]) == events.iso(value)):
+            return (value if order == "count" else found[0][0]), found[0][1]
+        # JSON has milliseconds, and all of this one may come: rather twice than never.
+        return value + (1 if order == "count" else 0.001), 0
 
     def group(self, key: str) -> Group | None:
         """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
@@ -431,7 +440,7 @@ def _where(condition: str) -> str:
     return f"WHERE {condition}" if condition else ""
 
 
-def _place(group: Group, order: str) -> str:
+def _cursor(group: Group, order: str) -> str:
     value = getattr(group, order)
     return cursor(value if order == "count" else events.iso(value), group.fingerprint)
 
