@@ -14,7 +14,9 @@ PACKAGE = Path(__file__).parents[1] / "loghub"
 LAYERS = [
     ["errors"],
     ["env"],
-    ["options", "backoff"],
+    ["options", "backoff", "tails"],
+    ["trend"],
+    ["forecast"],
     ["event", "codepath"],
     ["sighting", "written"],
     ["scrub", "traceback_text", "foreign_text", "release", "clone", "release_order", "copies", "rendering", "rollover"],
