@@ -29,7 +29,7 @@ _UNJUDGED_DAYS = 14
 _JUDGED_DAYS = 42
 _PACES = (0.05, 0.15, 0.4)
 """How much of a day's surprise the level takes over."""
-_DOUBTS = (0.5, 4.0, float("inf"))
+_DOUBTS = (0.1, 4.0, float("inf"))
 """After so many weeks half of what a day of the week has more or less is believed; infinite: days are alike."""
 
 

@@ -91,9 +91,10 @@ def spike(hours: Mapping[int, int], first_seen_at: float, now: float) -> Spike |
     The window is the hour that runs and the one before. There is a spike if it has at least `SPIKE_LEAST`
     occurrences, at least `SPIKE_RATIO` times what is expected, and the probability of so many is below
     `SPIKE_PROBABILITY`. Expected is the highest of three means over the same window of earlier days: of the last 3
-    days (so a level that stays is a spike for a day, not for weeks), of all, and of the same day of the week (so
-    Monday's job may fail each Monday); the window an hour earlier or later counts as the same (so daylight saving
-    time moves nightly jobs without an alarm). Scatter is that of all two-hour windows.
+    days (so a level that stays is a spike for a day, not for weeks), of all but the two worst (so an outage does not
+    hide the next), and of the same day of the week (so Monday's job may fail each Monday); the window an hour earlier
+    or later counts as the same (so daylight saving time moves nightly jobs without an alarm). Scatter is that of all
+    two-hour windows, without the two worst days.
 
     A group younger than `LEAST_DAYS` days has nothing to compare with, and never spikes; `trend` calls it new.
     Occurrences that are added in the window never end a spike.
@@ -110,8 +111,11 @@ def spike(hours: Mapping[int, int], first_seen_at: float, now: float) -> Spike |
     days = min(DAYS, int((now - first_seen_at - 3 * HOUR) // DAY))
     if days < LEAST_DAYS:
         return None
+    usual = max(_same_hours(hours, hour, part, chosen) for chosen in (range(1, 4), range(7, days + 1, 7)))
+    if observed < SPIKE_RATIO * usual[0]:
+        return None  # before what costs more
     calm = _calm_days(hours, hour, days)
-    expected, sample = _same_hours(hours, hour, part, days, calm)
+    expected, sample = max(usual, _same_hours(hours, hour, part, calm))
     if observed < SPIKE_RATIO * expected:
         return None
     scatter = _hourly_scatter(hours, hour, days, calm) * (1 + 1 / sample)
@@ -137,21 +141,16 @@ def _calm_days(hours: Mapping[int, int], hour: int, days: int) -> list[int]:
     return ordered[: days - exceptional]
 
 
-def _same_hours(
-    hours: Mapping[int, int], hour: int, part: float, days: int, calm: Collection[int]
-) -> tuple[float, int]:
-    """Return the highest mean over the same window of earlier days, and of how many days it is one."""
-    best, sample = 0.0, 1
-    for shift in (-1, 0, 1):
-        windows = {
-            day: part * _at(hours, hour + shift - 24 * day) + _at(hours, hour + shift - 1 - 24 * day)
-            for day in range(1, days + 1)
-        }
-        for chosen in (calm, range(1, 4), range(7, days + 1, 7)):
-            # Half an occurrence more: nothing in so many windows does not mean never.
-            if chosen and (mean := (sum(windows[day] for day in chosen) + 0.5) / len(chosen)) > best:
-                best, sample = mean, len(chosen)
-    return best, sample
+def _same_hours(hours: Mapping[int, int], hour: int, part: float, days: Collection[int]) -> tuple[float, int]:
+    """Return the mean of the same window (or the one an hour beside it that has more) on `days` days, and how many."""
+    if not days:
+        return 0.0, 1
+    sums = (
+        sum(part * _at(hours, hour + shift - 24 * day) + _at(hours, hour + shift - 1 - 24 * day) for day in days)
+        for shift in (-1, 0, 1)
+    )
+    # Half an occurrence more: nothing in so many windows does not mean never.
+    return (max(sums) + 0.5) / len(days), len(days)
 
 
 def _hourly_scatter(hours: Mapping[int, int], hour: int, days: int, calm: Collection[int]) -> float:
