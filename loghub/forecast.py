@@ -38,7 +38,7 @@ class Forecast:
     """What the next 24 hours bring.
 
     Attributes:
-        expected: The mean.
+        expected: As likely more as less.
         low: With `high`, the bounds within which (both included) the count will be with probability `coverage`.
         high: See `low`.
         coverage: That probability.
@@ -82,7 +82,7 @@ def next_day(hours: Mapping[int, int], first_seen_at: float, now: float) -> Fore
     roots = [count ** (1 / 3) for count in counts]
     level, errors = min((_smooth(roots, pace, doubt) for pace, doubt in product(_PACES, _DOUBTS)), key=_off)
     ahead = sorted(max(level + error, 0.0) ** 3 for error in errors)
-    expected = fmean(ahead)
+    expected = _quantile(ahead, 0.5)
     low, high = (round(_quantile(ahead, 0.5 + side * COVERAGE / 2)) for side in (-1, 1))
     why = (
         f"About {expected:,.0f} in the next 24 hours, between {low:,} and {high:,} with a probability of {COVERAGE:.0%}"

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery
+from loghub import delivery, forecast, trend
 from loghub.event import Event, iso
 from loghub.ledger.find import ALL, Find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from loghub.delivery import Home
+    from loghub.forecast import Forecast, NoForecast
     from loghub.ledger.find import Page
     from loghub.ledger.protocol import Group, Ledger
+    from loghub.trend import Spike, Trend
+
+SHOWN_DAYS = 14
+"""So many days of counts are shown beside a group."""
 
 DAY_SECONDS = 86_400.0
 
@@ -62,6 +67,70 @@ def statistics(
         "modules": dict(modules.most_common()),
         "daily_counts": {iso(day * DAY_SECONDS)[:10]: count for day, count in sorted(ledger.days(find).items())},
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What occurrences do: of a group, or of all that is looked for.
+
+    Attributes:
+        trend: Whether they are new, rising, steady, falling or gone, and why.
+        spike: More of them now than usual at this time; None where there are not.
+        daily: Occurrences of each of the last days (UTC), the oldest first; the last is today.
+    """
+
+    trend: Trend
+    spike: Spike | None
+    daily: list[int]
+
+    @property
+    def word(self) -> str:
+        """What is most worth telling."""
+        return self.trend.word if self.spike is None else "spike"
+
+    def row(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        spike = None
+        if self.spike is not None:
+            spike = {
+                "since_at": iso(self.spike.since),
+                "observed": self.spike.observed,
+                "expected": self.spike.expected,
+                "why": self.spike.why,
+            }
+        return {"trend": self.trend.word, "why": self.trend.why, "spike": spike, "daily": self.daily}
+
+
+def outlooks(ledger: Ledger, groups: Sequence[Group], now: Callable[[], float] = time.time) -> dict[str, Outlook]:
+    """Return what some groups do, by fingerprint."""
+    at = now()
+    hours = ledger.hours_of([one.fingerprint for one in groups], at - trend.HISTORY_DAYS * DAY_SECONDS)
+    return {one.fingerprint: _outlook(hours[one.fingerprint], one.first_seen_at, at) for one in groups}
+
+
+def outlook(ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.time) -> Outlook:
+    """Return what all that is looked for does together, whatever the times in `find`."""
+    hours, at = _hours(ledger, find, now)
+    return _outlook(hours, min(hours, default=0) * 3600, at)
+
+
+def next_day(ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.time) -> Forecast | NoForecast:
+    """Return how many of what is looked for the next 24 hours will bring, or why nobody can know."""
+    hours, at = _hours(ledger, find, now)
+    return forecast.next_day(hours, min(hours, default=int(at // 3600)) * 3600, at)
+
+
+def _hours(ledger: Ledger, find: Find, now: Callable[[], float]) -> tuple[dict[int, int], float]:
+    at = now()
+    return ledger.hours(replace(find, since=at - forecast.DAYS * DAY_SECONDS, until=None)), at
+
+
+def _outlook(hours: dict[int, int], first_seen_at: float, now: float) -> Outlook:
+    return Outlook(
+        trend.trend(hours, first_seen_at, now),
+        trend.spike(hours, first_seen_at, now),
+        trend.daily(hours, SHOWN_DAYS, now),
+    )
 
 
 def group_row(group: Group) -> dict[str, Any]:

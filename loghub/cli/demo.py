@@ -53,7 +53,8 @@ def demo(send: bool, orders: int, directory: str | None) -> None:
     totals = ledger.totals()
     click.echo(f"{totals['occurrences']:,} errors -> {totals['groups']} bugs\n")
     found = ledger.groups()
-    click.echo(readers.groups_table(sorted(found, key=lambda one: -one.count)))
+    most_first = sorted(found, key=lambda one: -one.count)
+    click.echo(readers.groups_table(most_first, history.outlooks(ledger, most_first)))
     _show_files(folder)
     if send:
         _send(config, variables)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loghub import history
 from loghub.cli.filters import filtered
 from loghub.cli.readers import groups_table
 from loghub.cli.where import Where, where
@@ -47,7 +48,7 @@ def purge(place: Where, fingerprints: Sequence[str], *, find: Find, dry_run: boo
     if not found:
         click.echo("No groups are like that.")
         return
-    click.echo(groups_table(found))
+    click.echo(groups_table(found, history.outlooks(ledger, found)))
     if dry_run:
         click.echo(f"\n{len(found):,} groups would be deleted.")
         return

@@ -9,17 +9,24 @@ import click
 
 from loghub import history
 from loghub.cli.filters import filtered
-from loghub.cli.table import table
+from loghub.cli.table import bar, columns, table
 from loghub.cli.where import Where, where
 from loghub.event import dumps, iso
+from loghub.forecast import Forecast
 from loghub.ledger.find import ALL, ORDERS, Find
+from loghub.trend import sparkline
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from loghub.event import Event
+    from loghub.history import Outlook
     from loghub.ledger.find import Page
-    from loghub.ledger.protocol import Group
+    from loghub.ledger.protocol import Group, Ledger
 
 _ORDERS = dict(zip(("last", "first", "count"), ORDERS, strict=True))
+_WIDE = 120  # columns of a terminal
+_TREND = click.option("--trend", "with_trend", is_flag=True, help="With --json: trend, spike and days, too.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -56,10 +63,11 @@ def recent(place: Where, limit: int, after: str, find: Find, as_json: bool) -> N
 @click.command(short_help="Counts by type, module and day.")
 @click.option("--days", default=7.0, show_default=True, type=click.FloatRange(min=0.01), help="How far back.")
 @filtered
+@_TREND
 @_JSON
 @where
-def stats(place: Where, days: float, find: Find, as_json: bool) -> None:
-    """Print how many errors there were, by type, module and day.
+def stats(place: Where, *, days: float, find: Find, with_trend: bool, as_json: bool) -> None:
+    """Print how many errors there were, by type, module and day, and how many the next day will bring.
 
     \b
     Example:
@@ -70,15 +78,25 @@ def stats(place: Where, days: float, find: Find, as_json: bool) -> None:
     ledger = place.open().ledger()
     found = history.statistics(ledger, days, find=find)
     if as_json:
-        click.echo(dumps(found, indent=2))
+        click.echo(dumps(found | (_prospect(ledger, find) if with_trend else {}), indent=2))
         return
     totals = ledger.totals()
     click.echo(f"{found['total_errors']:,} errors{_span(find, days)}.")
-    for key, head in (("error_types", "type"), ("modules", "module"), ("daily_counts", "day")):
+    for key, head in (("error_types", "type"), ("modules", "module")):
         if found[key]:
             click.echo("\n" + table([head, "errors"], list(found[key].items())))
+    if found["daily_counts"]:
+        most = max(found["daily_counts"].values())
+        rows = [(day, count, bar(count, most)) for day, count in found["daily_counts"].items()]
+        click.echo("\n" + table(["day", "errors", ""], rows))
+        outlook = history.outlook(ledger, find)
+        click.echo(
+            "\n" + " ".join(one.why for one in (outlook.spike, outlook.trend, history.next_day(ledger, find)) if one)
+        )
     if totals["dropped"] or totals["torn"]:
         click.echo(f"\nNot counted: {totals['dropped']:,} that could not be written, {totals['torn']:,} torn lines.")
+    if totals["forgotten"]:
+        click.echo(f"\nThe ledger was full: {totals['forgotten']:,} groups that were unseen for longest were let go.")
 
 
 @click.command(short_help="The bugs: one line each.")
@@ -87,9 +105,20 @@ def stats(place: Where, days: float, find: Find, as_json: bool) -> None:
 @click.option("--status", type=click.Choice(["open", "resolved", "muted"]), help="Only these.")
 @click.option("--after", default="", metavar="VALUE~FINGERPRINT", help="Those behind this one, the last of a page.")
 @filtered
+@_TREND
 @_JSON
 @where
-def groups(place: Where, *, limit: int, order: str, status: str | None, after: str, find: Find, as_json: bool) -> None:
+def groups(
+    place: Where,
+    *,
+    limit: int,
+    order: str,
+    status: str | None,
+    after: str,
+    find: Find,
+    with_trend: bool,
+    as_json: bool,
+) -> None:
     """Print the groups, the last seen first: all errors with one fingerprint are one group.
 
     \b
@@ -99,14 +128,26 @@ def groups(place: Where, *, limit: int, order: str, status: str | None, after: s
       loghub groups --after "$(loghub groups --json | jq -r '.[-1] | .last_seen_at + "~" + .fingerprint')"
     """
     find = replace(find, status=status)
-    found = place.open().ledger().groups(limit, find, after, _ORDERS[order])
+    ledger = place.open().ledger()
+    found = ledger.groups(limit, find, after, _ORDERS[order])
+    outlooks = history.outlooks(ledger, found) if with_trend or not as_json else {}
     if as_json:
-        click.echo(dumps([history.group_row(one) for one in found], indent=2))
+        rows = [history.group_row(one) for one in found]
+        click.echo(dumps([row | outlooks[row["fingerprint"]].row() for row in rows] if with_trend else rows, indent=2))
     elif not found:
         click.echo(_nothing(find, after))
     else:
-        click.echo(groups_table(found))
+        click.echo(groups_table(found, outlooks))
         _more(found)
+
+
+def _prospect(ledger: Ledger, find: Find) -> dict[str, Any]:
+    """Return trend, spike, days and forecast of what is looked for, as JSON has them."""
+    ahead = history.next_day(ledger, find)
+    told: dict[str, Any] = {"why": ahead.why}
+    if isinstance(ahead, Forecast):
+        told |= {"expected": ahead.expected, "low": ahead.low, "high": ahead.high, "coverage": ahead.coverage}
+    return history.outlook(ledger, find).row() | {"forecast": told}
 
 
 def _more(page: Page[Any]) -> None:
@@ -123,14 +164,21 @@ def _span(find: Find, days: float) -> str:
     return since if find.until is None else f"{since}, until {_minute(iso(find.until))}"
 
 
-def groups_table(found: list[Group]) -> str:
+def groups_table(found: Sequence[Group], outlooks: Mapping[str, Outlook]) -> str:
     """Return groups as a table for people."""
+    days = history.SHOWN_DAYS if columns() >= _WIDE else history.SHOWN_DAYS // 2
     rows = [
-        (one.count, one.error_type, one.error_message, one.culprit, _minute(iso(one.last_seen_at)),
-         one.issue_url or one.status, one.fingerprint)
+        (one.count, sparkline(outlooks[one.fingerprint].daily[-days:]), outlooks[one.fingerprint].word, one.error_type,
+         one.error_message, one.culprit, _minute(iso(one.last_seen_at))[5:], _issue(one), one.fingerprint[:11])
         for one in found
     ]  # fmt: skip
-    return table(["count", "type", "message", "where", "last seen (UTC)", "issue", "fingerprint"], rows)
+    head = ["count", f"{days} days", "trend", "type", "message", "where", "last (UTC)", "issue", "fingerprint"]
+    return table(head, rows)
+
+
+def _issue(group: Group) -> str:
+    number = (group.issue_url or "").rpartition("/issues/")[2]
+    return f"#{number} {group.status}" if number else group.status
 
 
 @click.command(short_help="One group, or one error, whole.")
@@ -151,28 +199,30 @@ def show(place: Where, key: str, as_json: bool) -> None:
     if group is None and event is None:
         raise click.ClickException(f"Nothing here has the fingerprint or id {key}: see loghub groups, recent.")
     newest = history.recent(ledger, 1, group.fingerprint) if group else [event]
+    outlook = history.outlooks(ledger, [group])[group.fingerprint] if group else None
     if as_json:
-        click.echo(dumps(_whole(group, newest[0] if newest else None), indent=2))
+        click.echo(dumps(_whole(group, outlook, newest[0] if newest else None), indent=2))
         return
-    if group is not None:
-        click.echo(_about(group))
+    if group is not None and outlook is not None:
+        click.echo(_about(group, outlook))
     for one in newest:
         if one is not None:
             click.echo(_error(one))
 
 
-def _whole(group: Group | None, event: Event | None) -> Any:
-    if group is None:
+def _whole(group: Group | None, outlook: Outlook | None, event: Event | None) -> Any:
+    if group is None or outlook is None:
         return event
     return history.group_row(group) | {
         "releases": list(group.releases),
         "environments": list(group.environments),
         "servers": list(group.servers),
+        **outlook.row(),
         "event": event,
     }
 
 
-def _about(group: Group) -> str:
+def _about(group: Group, outlook: Outlook) -> str:
     lines = [
         f"{group.error_type} in {group.culprit}",
         f"  fingerprint   {group.fingerprint}",
@@ -180,6 +230,8 @@ def _about(group: Group) -> str:
             f"  seen          {group.count:,} times, {_minute(iso(group.first_seen_at))}"
             f" to {_minute(iso(group.last_seen_at))} UTC"
         ),
+        f"  {history.SHOWN_DAYS} days       {sparkline(outlook.daily)}  {outlook.word}",
+        *(f"                {one.why}" for one in (outlook.spike, outlook.trend) if one),
         f"  component     {group.component}",
         f"  releases      {', '.join(group.releases) or '-'}",
         f"  environments  {', '.join(group.environments) or '-'}",

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_BAR_CHARS = 30
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int | None = None) -> str:
     """Return `rows` under `head`; the widest column gives way where the line is too long.
 
@@ -17,12 +20,22 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int | No
     """
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(width_of, column)) for column in zip(head, *cells, strict=True)]
-    room = (width or shutil.get_terminal_size((100, 24)).columns) - 2 * (len(head) - 1)
+    room = (width or columns()) - 2 * (len(head) - 1)
     while sum(widths) > room and max(widths) > 12:
         widths[widths.index(max(widths))] -= 1
     right = [all(isinstance(row[i], int | float) for row in rows) and bool(rows) for i in range(len(head))]
     lines = [_row(head, widths, right), "  ".join("-" * size for size in widths)]
     return "\n".join(lines + [_row(row, widths, right) for row in cells])
+
+
+def columns() -> int:
+    """Return how wide the terminal is; 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def bar(count: float, most: float) -> str:
+    """Return a bar as long as `count` is beside `most`."""
+    return "█" * max(round(_BAR_CHARS * count / most), 1) if count > 0 else ""
 
 
 def width_of(text: str) -> int:

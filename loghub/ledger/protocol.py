@@ -222,7 +222,7 @@ class Ledger(Protocol):
         """Give up dead deliveries; return how many."""
 
     def totals(self) -> dict[str, int]:
-        """Return ``groups``, ``occurrences``, ``dropped`` and ``torn``."""
+        """Return ``groups``, ``occurrences``, ``dropped``, ``torn`` and ``forgotten`` (groups that had to go)."""
 
     def close(self) -> None:
         """Let go of files and connections; the next call opens them again."""

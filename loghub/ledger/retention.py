@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,14 +11,14 @@ if TYPE_CHECKING:
 EVENT_DAYS = 90
 """Kept events that are older go, but for the newest of each group."""
 
-HOUR_DAYS = 63
-"""Counts by hour are kept for nine weeks; trends compare the same hours of eight."""
+HOUR_DAYS = 91
+"""Counts by hour are kept for thirteen weeks; forecasts learn from twelve, trends from eight."""
 
 DAY_DAYS = 400
 """Counts by day, and groups of which nothing was seen, are kept for a year and a month."""
 
 MAX_BYTES = 768 << 20
-"""With more in the ledger than this the oldest events go, but for the newest of each group."""
+"""With more in the ledger than this the oldest events go, but for the newest of each group; then groups go."""
 
 CHUNK = 500
 """So many rows go at once: what writes at the same time does not wait for long."""
@@ -38,10 +39,16 @@ def hours_since(now: float) -> int:
     return int(now - HOUR_DAYS * _DAY) // 3600
 
 
-def bound(db: sqlite3.Connection) -> None:
-    """Let the oldest events go while the ledger is too large."""
-    while _bytes_in_use(db) > MAX_BYTES and _delete_events(db, float("inf")):
-        pass
+def bound(db: sqlite3.Connection, above: int) -> int:
+    """Let the oldest events go while the ledger is larger than `above` bytes, then the groups unseen for longest.
+
+    Returns:
+        The size above which this is to be done again: what waits for delivery stays, whatever its size.
+    """
+    while (size := _bytes_in_use(db)) > above:
+        if not (_delete_events(db, float("inf")) or _forget_groups(db)):
+            return size + size // 20
+    return MAX_BYTES
 
 
 def tidy(db: sqlite3.Connection, now: float) -> bool:
@@ -49,13 +56,9 @@ def tidy(db: sqlite3.Connection, now: float) -> bool:
     hour, day = hours_since(now), int(now // _DAY) - DAY_DAYS
     deleted = [
         _delete_events(db, now - EVENT_DAYS * _DAY),
-        db.execute("DELETE FROM hours WHERE hour = (SELECT min(hour) FROM hours) AND hour < ?", (hour,)).rowcount,
+        _delete_hour(db, hour),
         db.execute("DELETE FROM days WHERE day = (SELECT min(day) FROM days) AND day < ?", (day,)).rowcount,
-        db.execute(
-            "DELETE FROM groups WHERE id IN (SELECT id FROM groups g WHERE last_seen_at < ? AND muted_until <= ?"
-            " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.group_id = g.id AND o.total > o.told) LIMIT ?)",
-            (now - DAY_DAYS * _DAY, now, CHUNK),
-        ).rowcount,
+        _delete_groups(db, now - DAY_DAYS * _DAY, now),
     ]
     return any(deleted)
 
@@ -77,6 +80,31 @@ def _delete_events(db: sqlite3.Connection, before: float) -> int:
         f" (SELECT number FROM events e WHERE at < ? AND {_NOT_THE_NEWEST} ORDER BY at, number LIMIT ?)",
         (before, CHUNK),
     ).rowcount
+
+
+def _delete_groups(db: sqlite3.Connection, before: float, now: float) -> int:
+    """Let the groups go that were last seen before a time, are not muted, and of which nobody has to be told."""
+    return db.execute(
+        "DELETE FROM groups WHERE id IN (SELECT id FROM groups g WHERE last_seen_at < ? AND muted_until <= ?"
+        " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.group_id = g.id AND o.total > o.told)"
+        " ORDER BY last_seen_at LIMIT ?)",
+        (before, now, CHUNK),
+    ).rowcount
+
+
+def _forget_groups(db: sqlite3.Connection) -> int:
+    forgotten = _delete_groups(db, float("inf"), time.time())
+    db.execute(
+        "INSERT INTO meta VALUES ('forgotten', ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
+        (forgotten,),
+    )
+    return forgotten
+
+
+def _delete_hour(db: sqlite3.Connection, before: int) -> int:
+    """Let the counts of the oldest hour go, if it was before a time."""
+    query = "DELETE FROM hours WHERE hour = (SELECT min(hour) FROM hours) AND hour < ?"
+    return db.execute(query, (before,)).rowcount
 
 
 def _bytes_in_use(db: sqlite3.Connection) -> int:

@@ -33,6 +33,8 @@ _ITEM = f"""SELECT o.total, o.told, o.level, o.since_at, o.due_at, o.attempts, o
 class SQLiteLedger(SQLiteFile):
     """The ledger in the file `path`; None keeps it in memory, until it is closed."""
 
+    _full_at = retention.MAX_BYTES
+
     # Folding ------------------------------------------------------------------------------------------
 
     def offset(self, journal: str) -> int:
@@ -44,7 +46,7 @@ class SQLiteLedger(SQLiteFile):
         """Take in a stretch of a journal; False where the ledger is not at its start."""
         with self._transaction() as db:
             taken = folding.fold(db, fold)
-            retention.bound(db)
+            self._full_at = retention.bound(db, self._full_at)
         return taken
 
     def forget_journal(self, journal: str) -> None:
@@ -56,7 +58,7 @@ class SQLiteLedger(SQLiteFile):
         """See that no group has fewer occurrences in an hour, events or facts than is said here."""
         with self._transaction() as db:
             restored = folding.restore(db, groups, retention.hours_since(now))
-            retention.bound(db)
+            self._full_at = retention.bound(db, self._full_at)
         return restored
 
     def tidy(self, now: float) -> bool:
@@ -410,14 +412,15 @@ class SQLiteLedger(SQLiteFile):
             return changed.rowcount
 
     def totals(self) -> dict[str, int]:
-        """Return ``groups``, ``occurrences``, ``dropped`` and ``torn``."""
+        """Return ``groups``, ``occurrences``, ``dropped``, ``torn`` and ``forgotten`` (groups that had to go)."""
         (groups, occurrences), *_ = self._rows("SELECT count(*), coalesce(sum(count), 0) FROM groups")
-        said = dict(self._rows("SELECT key, value FROM meta WHERE key IN ('dropped', 'torn')"))
+        said = dict(self._rows("SELECT key, value FROM meta WHERE key IN ('dropped', 'torn', 'forgotten')"))
         return {
             "groups": groups,
             "occurrences": occurrences,
             "dropped": int(said.get("dropped", 0)),
             "torn": int(said.get("torn", 0)),
+            "forgotten": int(said.get("forgotten", 0)),
         }
 
 

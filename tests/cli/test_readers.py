@@ -157,3 +157,27 @@ def test_times(monkeypatch):
 def test_wrong_time_is_misuse(full):
     """A time that is none is misuse, and the sentence says what is one."""
     assert "write 2026-11-27" in run("groups", "--home", full, "--since", "tuesday", code=2)
+
+
+def test_trends_for_people(full):
+    """groups has a line of days and a word for each group, show the sentences, stats bars and what is to come."""
+    lines = run("groups", "--home", full).splitlines()
+    assert "7 days" in lines[0]
+    assert all(" new " in line or " steady " in line for line in lines[2:7])
+    assert "▁" in lines[2] or "█" in lines[2]
+    assert "14 days" in run("show", "v1:0000000000000002", "--home", full)
+    text = run("stats", "--home", full)
+    assert "█" in text
+    assert "A forecast needs 28 days of history" in text
+
+
+def test_trends_for_programs(full):
+    """With --trend JSON has trend, reason, spike and days; without it the keys are the usual ones."""
+    plain, told = read("groups", "--home", full)[0], read("groups", "--home", full, "--trend")[0]
+    assert set(told) - set(plain) == {"trend", "why", "spike", "daily"}
+    assert (told["trend"], told["spike"], len(told["daily"])) == ("new", None, 14)
+    assert set(read("stats", "--home", full)) == {"total_errors", "error_types", "modules", "daily_counts"}
+    stats = read("stats", "--home", full, "--trend")
+    assert "28 days of history" in stats["forecast"]["why"]
+    assert sum(stats["daily"]) == 15
+    assert {"trend", "why", "spike", "daily"} < set(read("show", "v1:0000000000000002", "--home", full))

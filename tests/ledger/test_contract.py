@@ -119,7 +119,7 @@ def test_dropped_and_torn(ledger):
     """What journals could not write or hold is added up."""
     fold(ledger, tally(5), torn=1, dropped=7)
     fold(ledger, tally(5), fingerprint=TWO, torn=2, dropped=3)
-    assert ledger.totals() == {"groups": 2, "occurrences": 10, "dropped": 10, "torn": 3}
+    assert ledger.totals() == {"groups": 2, "occurrences": 10, "dropped": 10, "torn": 3, "forgotten": 0}
 
 
 def test_fold_is_all_or_nothing(ledger):

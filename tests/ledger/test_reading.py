@@ -300,11 +300,17 @@ def test_events_of_one_group_are_bounded(ledger, monkeypatch):
     assert ids(ledger.events(10)) == "bcaf"
 
 
+def full(ledger, monkeypatch, size):
+    """Let the ledger be full at so many bytes."""
+    monkeypatch.setattr(retention, "MAX_BYTES", size)
+    ledger._full_at = size
+
+
 def test_a_ledger_that_grows_too_large(make, monkeypatch):
     """The oldest events go where there is too much, but each group keeps its newest; nothing is counted less."""
     ledger = make()
     big = "x" * 10_000
-    monkeypatch.setattr(retention, "MAX_BYTES", 400_000)
+    full(ledger, monkeypatch, 400_000)
     monkeypatch.setattr(retention, "CHUNK", 5)
     fold(ledger, tally(1, T0, kept=[event(TWO, key="z", at=T0, traceback=big)]), fingerprint=TWO)
     for n in range(80):
@@ -316,6 +322,35 @@ def test_a_ledger_that_grows_too_large(make, monkeypatch):
     assert ledger.group(ONE).count == 80
 
 
+def test_a_ledger_full_of_groups(make, monkeypatch):
+    """Where one event of each group is too much, those that were not seen for longest go, which is counted."""
+    ledger = make()
+    full(ledger, monkeypatch, 400_000)
+    monkeypatch.setattr(retention, "CHUNK", 5)
+    for n in range(80):
+        kept = [event(at=T0 + n, traceback="x" * 10_000) | {"id": f"{n:02d}"}]
+        fold(ledger, tally(1, T0 + n, kept=kept, smtp=n == 0), fingerprint=f"v1:{n:02d}")
+    left = [one.fingerprint for one in ledger.groups()]
+    assert 10 < len(left) < 40
+    assert left == [f"v1:{n:02d}" for n in [*range(79, 80 - len(left), -1), 0]]
+    assert ledger.totals()["forgotten"] == 80 - len(left)
+
+
+def test_a_ledger_full_of_what_waits(make, monkeypatch):
+    """What waits for delivery stays, and the ledger is not searched again at every fold for what could go."""
+    ledger = make()
+    full(ledger, monkeypatch, 300_000)
+    tried = []
+    delete = retention._delete_groups
+    monkeypatch.setattr(retention, "_delete_groups", lambda *how: tried.append(1) or delete(*how))
+    for n in range(80):
+        kept = [event(at=T0 + n, traceback="x" * 10_000) | {"id": f"{n:02d}"}]
+        fold(ledger, tally(1, T0 + n, kept=kept, smtp=1), fingerprint=f"v1:{n:02d}")
+    assert len(ledger.groups()) == 80
+    assert ledger.totals()["forgotten"] == 0
+    assert len(tried) < 40
+
+
 def tidied(ledger, now):
     """Tidy until there is nothing more; return the steps."""
     return next(number for number in itertools.count(1) if not ledger.tidy(now))
@@ -324,15 +359,15 @@ def tidied(ledger, now):
 def test_what_is_too_old(ledger):
     """Old events and hours go, but for a group's newest event; counts by day stay longer, and groups longest."""
     now = T0 + 500 * DAY
-    ages = {"new": 1, "hours": retention.HOUR_DAYS + 2, "events": retention.EVENT_DAYS + 2, "days": 399, "all": 402}
+    ages = {"new": 1, "late": 88, "events": retention.HOUR_DAYS + 2, "days": 399, "all": 402}
     for name, age in ages.items():
         at = now - age * DAY
         kept = [event(key=key, at=at - n, fingerprint=name) for n, key in enumerate(f"{name[0]}{name[0].upper()}")]
         fold(ledger, tally(2, at, kept=kept), fingerprint=name)
     tidied(ledger, now)
     assert {one.fingerprint: one.count for one in ledger.groups()} == dict.fromkeys([*list(ages)[:-1]], 2)
-    assert sorted(ids(ledger.events(99))) == sorted("nNhHed")
-    assert sum(ledger.hours().values()) == 2
+    assert sorted(ids(ledger.events(99))) == sorted("nNlLed")
+    assert sum(ledger.hours().values()) == 4
     assert sum(ledger.days().values()) == 8
     assert ledger.tidy(now) is False
 
