@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from loghub import forecast, trend
 from tests import series
 
-FAMILIES = (*series.STATIONARY, series.growing, series.shifting)
+FAMILIES = (*series.STATIONARY, series.growing, series.shifting, *series.UNTRIED)
 ORIGINS = (33, 53, 73, 97)
 FIRST = series.START * trend.HOUR
 

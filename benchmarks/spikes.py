@@ -21,6 +21,7 @@ from benchmarks.forecast import show
 from loghub import tails, trend
 from tests import series
 
+FAMILIES = (*series.STATIONARY, *series.UNTRIED)
 FIRST, WEEKS = series.START * trend.HOUR, 4
 MORE = (10, 30, 100, 300, 1000)
 
@@ -98,16 +99,14 @@ def main():
     groups = 2 if options.quick else options.groups
     verdicts = ("steady", "rising", "falling", "gone")
     rows = [["false alarms in 4 weeks", "loghub", "Poisson", *verdicts]]
-    for family in series.STATIONARY:
+    for family in FAMILIES:
         shares = words(family, groups)
         counts = [f"{alarms(test, family, groups):.2f}" for test in (trend.spike, poisson)]
         rows.append([family.__name__, *counts, *(f"{shares.get(word, 0):.1%}" for word in verdicts)])
     show(rows, options.markdown)
     for outage in (False, True):
         head = ["seen after an outage" if outage else "seen", *(f"{more:,} more" for more in MORE)]
-        body = [
-            [family.__name__, *(f"{power(family, more, outage):.0%}" for more in MORE)] for family in series.STATIONARY
-        ]
+        body = [[family.__name__, *(f"{power(family, more, outage):.0%}" for more in MORE)] for family in FAMILIES]
         show([head, *body], options.markdown)
     show(costs(), options.markdown)
 

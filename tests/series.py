@@ -109,3 +109,43 @@ def hours_of(family, seed, days):
         if count := family(rng, hour, state):
             counts[hour] = count
     return counts
+
+
+# Made up after the rules were set, to see whether they hold for what they were not tried on.
+
+
+def pareto(rng, hour, state):
+    """Bursts at random whose sizes have no variance (Pareto, 1.5)."""
+    return sum(math.ceil(3 * rng.paretovariate(1.5)) for _ in range(poisson(rng, 0.2)))
+
+
+def outages(rng, hour, state):
+    """Two an hour, and a hundred while something else is down: seven times a month, for 1 to 3 hours."""
+    if state.get("down", 0) > 0:
+        state["down"] -= 1
+    elif rng.random() < 0.01:
+        state["down"] = rng.randrange(1, 4)
+    return poisson(rng, 100 if state.get("down") else 2)
+
+
+def mondays(rng, hour, state):
+    """A job on Mondays at 05:00 that fails for 150 items or so, and a little else."""
+    fails = (hour - START) % 168 == 5
+    return poisson(rng, 150 * rng.gammavariate(3.0, 1 / 3) if fails else 0.3)
+
+
+def drifting(rng, hour, state):
+    """Office hours, overdispersed, one and a half percent of the first day more each day."""
+    return poisson(rng, 8 * office(hour) * (1 + 0.015 * (hour - START) / 24) * rng.gammavariate(2.0, 0.5))
+
+
+def deploys(rng, hour, state):
+    """A deployment on every third day at 13:00, after which there are 30 an hour for some hours."""
+    if hour % 24 == 13 and rng.random() < 0.3:
+        state["hours"] = rng.randrange(2, 9)
+    shaken = state.get("hours", 0)
+    state["hours"] = max(shaken - 1, 0)
+    return poisson(rng, 30 * rng.gammavariate(2.0, 0.5) if shaken else 0.5)
+
+
+UNTRIED = (pareto, outages, mondays, drifting, deploys)

@@ -53,6 +53,16 @@ def test_gone_by_its_own_rate():
     assert words == sorted(words, key=["steady", "falling", "gone"].index)
 
 
+def test_not_gone_before_its_longest_silence():
+    """What was silent for ten days once is not gone after as many, improbable as that is by its other days."""
+    hours = {hour: 3 for hour in range(series.START, series.START + 24 * 30) if hour % 24 == 9}
+    once = {hour: count for hour, count in hours.items() if not 12 <= (hour - series.START) // 24 < 22}
+    end = FIRST + 30 * DAY
+    assert word(hours, end + 2 * DAY) == "gone"
+    assert word(once, end + 10 * DAY) != "gone"
+    assert word(once, end + 11 * DAY) == "gone"
+
+
 def test_not_gone_for_a_weekend():
     """What happens on working days is neither gone nor falling on Sunday evening, nor rising on Monday."""
     works = {hour: 9 for hour in level(1, 37) if (hour - series.START) // 24 % 7 < 5 and 8 <= hour % 24 < 18}
@@ -231,6 +241,14 @@ def test_the_hour_that_runs():
     assert trend.spike(level(60, 28) | {WEDNESDAY: 600}, FIRST, WEDNESDAY * HOUR + 180)
 
 
+def test_few_bursts_are_little_to_go_by():
+    """After two bursts of 40 in three weeks, 200 may be the next burst; 400 is more than that."""
+    later = series.START + 24 * 20
+    hours = {series.START: 40, series.START + 40: 40}
+    assert trend.spike(hours | {later: 200}, FIRST, later * HOUR + 1800) is None
+    assert trend.spike(hours | {later: 400}, FIRST, later * HOUR + 1800)
+
+
 def test_young_groups():
     """With less than three days of the same hours there is nothing to compare with."""
     now = WEDNESDAY * HOUR
@@ -250,6 +268,17 @@ def test_habits_are_no_spikes():
         assert trend.spike(hours, FIRST, (WEDNESDAY + moved) * HOUR + 3000) is None
     hours = {hour: 200 for hour in level(1, 28) if hour % 24 == 2} | {WEDNESDAY + 9: 200}
     assert trend.spike(hours, FIRST, (WEDNESDAY + 9) * HOUR + 3000)
+
+
+def test_an_outage_does_not_hide_the_next():
+    """Nine days after an outage of thousands, at the same hour even, some hundreds are a spike as they were before."""
+    rng = random.Random(13)
+    hours = {hour: series.poisson(rng, 5) for hour in level(1, 28)}
+    now = WEDNESDAY * HOUR + 1800
+    for ago in (24 * 9 - 2, 24 * 9, 24 * 9 + 7):
+        outage = dict.fromkeys(range(WEDNESDAY - ago, WEDNESDAY - ago + 4), 2000)
+        assert trend.spike(hours | {WEDNESDAY: 200}, FIRST, now)
+        assert trend.spike(hours | outage | {WEDNESDAY: 200}, FIRST, now)
 
 
 def test_a_level_that_stays():
