@@ -104,6 +104,7 @@ def questions():
         "groups, first page": (lambda one: one.groups(50), 200),
         "groups, first page by count": (lambda one: one.groups(50, order="count"), 200),
         "groups, with a text": (lambda one: one.groups(50, Find(text="part77 ")), 200),
+        "groups, first page with trends": (lambda one: history.outlooks(one, one.groups(50), lambda: NOW), 200),
         "hours of 50 groups": (lambda one: one.hours_of([row.fingerprint for row in one.groups(50)], week), 200),
     }  # fmt: skip
 
