@@ -7,12 +7,14 @@ import contextlib
 import io
 import os
 import re
+import stat
 import struct
 import sys
 import threading
 import time
+import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _POSIX = sys.platform != "win32"
 DAY_SECONDS = 86400
 GZIP = ".gz"
+PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
 monotonic = time.monotonic
 
 # `when`, as TimedRotatingFileHandler has it: seconds, and the suffix of a backup.
@@ -86,26 +89,58 @@ class Schedule:
         return calendar.timegm(moment) if self.utc else time.mktime(moment)
 
 
+class Write(NamedTuple):
+    """A write that is about to be made: which bytes of which file, and a checksum of those on its first page."""
+
+    inode: int
+    start: int
+    end: int
+    checksum: int
+
+    @classmethod
+    def of(cls, inode: int, start: int, data: bytes) -> Write:
+        """Describe that `data` is written at `start`."""
+        return cls(inode, start, start + len(data), zlib.crc32(data[: PAGE - start % PAGE]))
+
+    def has_left_half(self, path: str, inode: int, size: int) -> bool:
+        """Tell whether a file of this size ends with the beginning of what was to be written.
+
+        It ends no earlier than at the end of a page. The checksum tells that it is these very bytes: the writer may
+        have died before the first, and others, who need not know of announcements, may have written there since.
+        """
+        page_end = self.start - self.start % PAGE + PAGE
+        if inode != self.inode or not page_end <= size < self.end:
+            return False
+        try:
+            with open(path, "rb") as file:
+                file.seek(self.start)
+                return zlib.crc32(file.read(page_end - self.start)) == self.checksum
+        except OSError:  # rather half a line too many than a line too few
+            return False
+
+
 class State:
-    """32 bytes beside the log that its writers share: a write under way, and when the next rollover is due.
+    """40 bytes beside the log that its writers share: a write under way, and when the next rollover is due.
 
     Only touched while the log is locked. All of it is a convenience that may be missing (a directory where no
     file can be made, a file system that is full): then a line cut off by SIGKILL stays so, and each process
     reckons the time of rollover by itself.
     """
 
-    _WRITE = struct.Struct("<QQQ")  # inode of the log; where the write begins; where it will have ended
+    _WRITE = struct.Struct("<QQQQ")
     _DUE = struct.Struct("<d")
     _NOTHING = bytes(_WRITE.size)
 
-    def __init__(self, path: str, mode_bits: int | None) -> None:
+    def __init__(self, path: str, log: os.stat_result) -> None:
+        """Open it; whoever may write `log` may write this."""
         self._file: io.FileIO | None = None
         with contextlib.suppress(OSError):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666 if mode_bits is None else mode_bits)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT, stat.S_IMODE(log.st_mode))
             self._file = io.FileIO(fd, "r+b")
-            set_mode(fd, mode_bits)
-            if os.fstat(fd).st_size == 0:  # takes its room now, while there is some
-                os.pwrite(fd, bytes(self._WRITE.size + self._DUE.size), 0)
+            if os.fstat(fd).st_size == 0:
+                os.pwrite(fd, bytes(self._WRITE.size + self._DUE.size), 0)  # takes its room while there is some
+                set_mode(fd, stat.S_IMODE(log.st_mode))
+                os.fchown(fd, -1, log.st_gid)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -113,18 +148,18 @@ class State:
             self._file.close()
             self._file = None
 
-    def announce(self, inode: int, start: int, end: int) -> None:
-        """Say that bytes `start` to `end` are about to be written."""
-        self._put(self._WRITE.pack(inode, start, end), 0)
+    def announce(self, write: Write) -> None:
+        """Say that this is about to be written."""
+        self._put(self._WRITE.pack(*write), 0)
 
     def finished(self) -> None:
         """Say that no write is under way."""
         self._put(self._NOTHING, 0)
 
-    def unfinished(self) -> tuple[int, int, int] | None:
-        """Return the inode, start and end of a write whose process died in it."""
+    def unfinished(self) -> Write | None:
+        """Return a write whose process died before it was over, or before it began."""
         raw = self._get(self._WRITE.size, 0)
-        return None if raw is None or raw == self._NOTHING else self._WRITE.unpack(raw)
+        return None if raw is None or raw == self._NOTHING else Write(*self._WRITE.unpack(raw))
 
     @property
     def due_at(self) -> float:
@@ -194,6 +229,8 @@ class Folder:
 class Numbered:
     """Backups as RotatingFileHandler has them: ``.1`` is the newest, and each rollover moves them up."""
 
+    _GAP = 100  # so many may be missing in between: a rollover that was killed leaves one, people delete some
+
     def __init__(self, name: Callable[[str], str], count: int) -> None:
         self._name = name
         self._count = count  # 0: no end
@@ -201,31 +238,28 @@ class Numbered:
     def vacate(self, _suffix: str) -> str:
         """Free the first place and return its name; the oldest backup goes if there is no place left."""
         last = 1
-        while last != self._count and self._at(last):
+        while last != self._count and backups_at(self._path(last)):
             last += 1
-        overdue = self._at(last)
-        if overdue:
+        for overdue in backups_at(self._path(last)):
             os.remove(overdue)
         for number in range(last, 1, -1):
-            moved = self._at(number - 1)
-            if moved:
+            for moved in backups_at(self._path(number - 1)):
                 os.rename(moved, self._path(number) + moved[len(self._path(number - 1)) :])
         return self._path(1)
 
     def paths(self) -> list[str]:
         """Return the backups that exist, the newest first."""
-        found, number = [], 1
-        while (path := self._at(number)) or number <= self._count:
-            if path:
-                found.append(path)
+        found: list[str] = []
+        number, last = 1, self._GAP
+        while number <= last:
+            if there := backups_at(self._path(number)):
+                found += there
+                last = number + self._GAP
             number += 1
         return found
 
     def _path(self, number: int) -> str:
         return self._name(f".{number}")
-
-    def _at(self, number: int) -> str | None:
-        return backup_at(self._path(number))
 
 
 class Dated:
@@ -240,14 +274,14 @@ class Dated:
         """Return the next unused name for a backup of the period that `suffix` names."""
         numbers = [number for date, number, _ in self._found() if date == suffix]
         number = max(numbers) + 1 if numbers else 0
-        while os.path.lexists(path := self._path(suffix, number)):
+        while os.path.lexists(path := self._path(suffix, number)) or os.path.lexists(path + GZIP):
             number += 1
         return path
 
     def paths(self) -> list[str]:
         """Return the backups that exist, the newest first."""
         newest_first = sorted(self._found(), reverse=True)
-        return [found for _, _, path in newest_first if (found := backup_at(path))]
+        return [found for _, _, path in newest_first for found in backups_at(path)]
 
     def _path(self, date: str, number: int) -> str:
         return self._name(f".{date}.{number}" if number else f".{date}")
@@ -304,22 +338,32 @@ class Background:
             self._work()
 
 
-def backup_at(path: str) -> str | None:
-    """Return `path` or its compressed form, whichever exists."""
-    packed = path + GZIP
-    if not os.path.exists(packed):
-        return path if os.path.exists(path) else None
-    if os.path.exists(path):  # killed after the compressed one took its place: that is complete
+def backups_at(path: str) -> list[str]:
+    """Return `path` and its compressed form, as far as they exist.
+
+    A process that was killed right after a compressed form had taken its place, which it does when it is complete
+    and as old as the original, left both: then the original goes. Two that differ in age are two backups.
+    """
+    found = [(there, stat_at(there)) for there in (path, path + GZIP)]
+    ages = [result.st_mtime_ns for _, result in found if result is not None]
+    if len(ages) == 2 and ages[0] == ages[1]:
         os.remove(path)
-    return packed
+        return [path + GZIP]
+    return [there for there, result in found if result is not None]
+
+
+def stat_at(path: str) -> os.stat_result | None:
+    """Return what is known of a file; None if there is none."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 def last_change(path: str) -> float:
     """Return when a file was last written; one that is gone, now."""
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return time.time()
+    found = stat_at(path)
+    return time.time() if found is None else found.st_mtime
 
 
 def set_mode(fd: int, mode_bits: int | None) -> None:

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 from loghub import options, rendering, rollover
 from loghub.rollover import (
     GZIP,
+    PAGE,
     PERIODS,
     Background,
     Dated,
@@ -45,6 +46,7 @@ from loghub.rollover import (
     Numbered,
     Schedule,
     State,
+    Write,
     last_change,
     set_mode,
 )
@@ -68,7 +70,6 @@ else:
     _EXCLUSIVE, _FREE, _AT_ONCE, _flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.LOCK_NB, fcntl.flock
 
 _FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", FIELD}
-_PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
 # How often a writer follows a file that is replaced under it before it takes the one that it has got: on a
 # file system whose inode numbers change by themselves it would follow for ever.
 _PURSUITS = 100
@@ -320,17 +321,19 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         if not start:
             data = self._byte_order_mark + data
         end = start + len(data)
-        crosses = self._state is not None and start // _PAGE != (end - 1) // _PAGE
-        if crosses:
-            self._state.announce(self._inode, start, end)  # type: ignore[union-attr]
+        state = None
+        if start // PAGE != end // PAGE and not self._forked_in_write:
+            state = self._state
+            if state is not None:
+                state.announce(Write.of(self._inode, start, data))
         try:
             written = os.write(self._fd, data)
             if written != len(data):
                 self._put_rest(data, written)
             self._size = end
         finally:
-            if crosses:
-                self._state.finished()  # type: ignore[union-attr]
+            if state is not None:
+                state.finished()
 
     def _put_rest(self, data: bytes, written: int) -> None:
         """Write what a short write left, or take back its beginning: never half a line."""
@@ -453,7 +456,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._device, self._inode, self._size = opened.st_dev, opened.st_ino, -1
         self._lockable = self._lock_after_fork() if self._forked_in_write else _try_lock(self._fd)
         if _POSIX and stat.S_ISREG(opened.st_mode):
-            self._state = State(self._state_path, self._mode_bits)
+            self._state = State(self._state_path, opened)
             if self._lockable and not os.path.islink(self.baseFilename):
                 self._folder = Folder(os.path.dirname(self.baseFilename))
 
@@ -477,20 +480,15 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         """Learn what others did to the log since this process wrote."""
         fresh = self._size < 0
         self._size = size
-        if self._state is not None:
+        if self._state is not None and not self._forked_in_write:  # then the write may be the parent's, and alive
             unfinished = self._state.unfinished()
             if unfinished is not None:
-                self._cut_off(*unfinished)
+                if unfinished.has_left_half(self.baseFilename, self._inode, size):
+                    os.ftruncate(self._fd, unfinished.start)
+                    self._size = unfinished.start
+                self._state.finished()
         if fresh and self._schedule is not None:
             self._agree_on_time(self._schedule)
-
-    def _cut_off(self, inode: int, start: int, end: int) -> None:
-        """Take away the beginning of a line whose writer was killed."""
-        assert self._state is not None
-        if inode == self._inode and start < self._size < end:
-            os.ftruncate(self._fd, start)
-            self._size = start
-        self._state.finished()
 
     def _open(self) -> Any:
         """Open the log for appending, with its directory and its permissions."""
@@ -658,7 +656,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         os.utime(self._part_path, ns=(like.st_atime_ns, like.st_mtime_ns))
         with self._locked_aside():
             for path in self._backups.paths():
-                if os.stat(path).st_ino == like.st_ino:
+                if os.stat(path).st_ino == like.st_ino and not os.path.lexists(path + GZIP):
                     os.rename(self._part_path, path + GZIP)
                     os.remove(path)
 

@@ -187,35 +187,98 @@ def test_sigkill(log, length):
     assert max(map(os.path.getsize, glob.glob(f"{log}*"))) <= 40 * length
 
 
-def test_line_cut_off_by_a_kill(make, log):
-    """What a dead writer announced and did not finish is cut off by the next one; nothing else is."""
+def announced(handler, data):
+    """Have a writer announce `data` at the end of the handler's log, and return what of it is on the first page."""
+    log = Path(handler.baseFilename)
+    state = rollover.State(str(log.parent / f".{log.name}.state"), log.stat())
+    state.announce(rollover.Write.of(log.stat().st_ino, log.stat().st_size, data))
+    state.close()
+    return data[: rollover.PAGE - log.stat().st_size % rollover.PAGE]
+
+
+def append(log, data):
+    """Write to the log past all handlers."""
+    with log.open("ab") as file:
+        file.write(data)
+
+
+LONG = "".join(f"{number}," for number in range(3000)).encode() + b"\n"
+
+
+@pytest.mark.parametrize("pages", [0, 1, 2])
+def test_line_cut_off_by_a_kill(make, log, pages):
+    """What a dead writer announced and wrote a few pages of is cut off by the next one; nothing else is."""
     first, second = make(), make()
     say(first, "whole")
-    state = rollover.State(str(log.parent / ".app.log.state"), None)
-    size = log.stat().st_size
-    state.announce(log.stat().st_ino, size, size + 9000)
-    with log.open("a") as file:
-        file.write("half a li")
+    written = len(announced(first, LONG)) + pages * rollover.PAGE
+    append(log, LONG[:written])
     say(second, "next")
     assert log.read_text() == "whole\nnext\n"
-    assert state.unfinished() is None
-    with log.open("a") as file:
-        file.write("of somebody else\n")
+    append(log, b"of somebody else\n")
     say(first, "last")
     assert log.read_text() == "whole\nnext\nof somebody else\nlast\n"
-    state.close()
+
+
+def test_line_of_a_writer_killed_after_it(make, log):
+    """A line that is complete stays, though its writer died before it said so."""
+    first, second = make(), make()
+    say(first, "whole")
+    announced(first, LONG)
+    append(log, LONG)
+    say(second, "next")
+    assert log.read_bytes() == b"whole\n" + LONG + b"next\n"
+
+
+@pytest.mark.parametrize("lengths", [[6, 6], [4084], [4085], [4086], [2000, 2084], [2000, 3000], [6, 20_000]])
+def test_lines_after_a_writer_killed_before_its_own(make, log, lengths):
+    """Where a writer died between its announcement and the first byte, the lines of others there are nobody's half."""
+    first, second = make(), make()
+    say(first, "head......")
+    announced(first, LONG * 2)
+    others = ["y" * length for length in lengths]
+    say(first, *others)  # it wrote last: the size of the log tells it nothing
+    say(second, "last")
+    assert log.read_text().splitlines() == ["head......", *others, "last"]
+
+
+def test_lines_of_somebody_else_after_an_announcement(make, log):
+    """Nor are the lines of somebody who knows nothing of announcements, whole pages of them."""
+    handler = make()
+    say(handler, "head")
+    announced(handler, LONG)
+    foreign = b"z" * 60 + b"\n"
+    append(log, foreign * 100)
+    say(handler, "last")
+    assert log.read_bytes() == b"head\n" + foreign * 100 + b"last\n"
 
 
 def test_announced_for_another_file(make, log):
     """An unfinished write to a file that is gone harms no other."""
     handler = make()
     say(handler, "one")
-    state = rollover.State(str(log.parent / ".app.log.state"), None)
-    state.announce(log.stat().st_ino + 1, 0, 10**6)
+    state = rollover.State(str(log.parent / ".app.log.state"), log.stat())
+    state.announce(rollover.Write.of(log.stat().st_ino + 1, 0, LONG))
+    append(log, LONG[:4096])
     other = make()
     say(other, "two")
-    assert log.read_text() == "one\ntwo\n"
+    assert log.read_bytes() == b"one\n" + LONG[:4096] + b"two\n"
+    assert state.unfinished() is None
     state.close()
+
+
+def test_half_a_line_of_the_parent(make, log):
+    """A child that was forked in the middle of its parent's write takes nothing from it."""
+    handler = make()
+    say(handler, "whole")
+    with handler._held():
+        append(log, announced(handler, LONG))  # the parent is so far
+        child = os.fork()
+        if not child:
+            say(handler, "child")
+            os._exit(handler.unwritten)
+        assert os.waitpid(child, 0)[1] == 0
+    assert log.read_bytes().startswith(b"whole\n" + LONG[:4000])
+    assert log.read_bytes().endswith(b"child\n")
 
 
 @pytest.mark.parametrize("rename", [1, 2, 3, 4])
@@ -796,11 +859,37 @@ def test_gzip_cut_off(make, log):
     log.with_name("app.log.1").write_text("one\n")
     log.with_name("app.log.2").write_text("two\n")
     log.with_name("app.log.2.gz").write_bytes(gzip.compress(b"two\n"))
+    for path in log.parent.glob("app.log.2*"):
+        os.utime(path, (NOON, NOON))
     log.with_name(".app.log.gz.part").write_bytes(b"half")
     make(maxBytes=10, backupCount=5, compress="gzip").close()
     assert backups(log) == ["app.log", "app.log.1.gz", "app.log.2.gz"]
     assert sorted(everything(log)) == ["one", "two"]
     assert not list(log.parent.glob(".*part"))
+
+
+def test_gzip_of_somebody_else(make, log):
+    """A compressed file in the place of a backup, of which it is not the compressed form, stays; so does the backup."""
+    log.parent.mkdir()
+    log.with_name("app.log.1").write_text("ours\n")
+    log.with_name("app.log.1.gz").write_bytes(gzip.compress(b"theirs\n"))
+    os.utime(log.with_name("app.log.1.gz"), (NOON, NOON))
+    handler = make(maxBytes=10, backupCount=5, compress="gzip")
+    say(handler, "line one", "line two", "line three")
+    handler.close()
+    assert sorted(everything(log)) == ["line one", "line three", "line two", "ours", "theirs"]
+
+
+def test_thousands_of_backups_allowed(make, log, monkeypatch):
+    """A backupCount without end costs no more than the backups that there are."""
+    asked = []
+    real = rollover.stat_at
+    monkeypatch.setattr(rollover, "stat_at", lambda path: asked.append(path) or real(path))
+    handler = make(maxBytes=10, backupCount=10**9, compress="gzip")
+    say(handler, "line one", "line two", "line three")
+    handler.close()
+    assert sorted(everything(log)) == ["line one", "line three", "line two"]
+    assert len(asked) < 5000
 
 
 def test_gzip_with_dates(make, log, clock):
