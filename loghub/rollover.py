@@ -48,33 +48,35 @@ class Schedule:
 
     def next(self, now: float) -> float:
         """Return the first rollover after `now` (epoch seconds)."""
-        seconds, _ = PERIODS[self.when]
         if not self._by_calendar:
-            return int(now) + seconds * self.interval
+            return int(now) + self.seconds
         # Without a time of day it is the midnight at the end of the day, as in the standard library.
         clock = (24, 0, 0) if self.at is None else (self.at.hour, self.at.minute, self.at.second)
         today = self._broken_down(now)
-        first = next(
-            days
-            for days in range(9)
-            if self._epoch(today, days, clock) > now and self.when in ("MIDNIGHT", f"W{(today.tm_wday + days) % 7}")
-        )
-        return self._epoch(today, first + (self.interval - 1) * seconds // DAY_SECONDS, clock)
-
-    def suffix(self, rollover_at: float) -> str:
-        """Name the period that ends at `rollover_at` by its beginning, as the standard library does."""
-        seconds, form = PERIODS[self.when]
-        begin = rollover_at - seconds * self.interval
-        if self._by_calendar:  # a day need not have 24 hours
-            end = self._broken_down(rollover_at)
-            clock = (end.tm_hour, end.tm_min, end.tm_sec)
-            begin = self._epoch(end, -self.interval * seconds // DAY_SECONDS, clock)
-        return time.strftime(form, self._broken_down(begin))
+        passed = clock <= (today.tm_hour, today.tm_min, today.tm_sec)
+        first = next(days for days in range(passed, 9) if self.when in ("MIDNIGHT", f"W{(today.tm_wday + days) % 7}"))
+        days = first + (self.interval - 1) * PERIODS[self.when][0] // DAY_SECONDS
+        at = self._epoch(today, days, clock)
+        # In the hour that a clock shows twice, mktime may mean the first time.
+        return at if at > now else self._epoch(today, days, clock, today.tm_isdst)
 
     @property
-    def pattern(self) -> str:
-        """A regular expression for what `suffix` returns."""
-        return re.sub("%[A-Za-z]", r"\\d{2}", PERIODS[self.when][1].replace("%Y", r"\d{4}"))
+    def seconds(self) -> int:
+        """How long a period is, as a rule."""
+        return PERIODS[self.when][0] * self.interval
+
+    @property
+    def suffix(self) -> str:
+        """What a backup is called, as `time.strftime` has it."""
+        return PERIODS[self.when][1]
+
+    def begin(self, rollover_at: float) -> time.struct_time:
+        """Return the beginning of the period that ends at `rollover_at`; the standard library names backups by it."""
+        if not self._by_calendar:
+            return self._broken_down(rollover_at - self.seconds)
+        end = self._broken_down(rollover_at)  # a day need not have 24 hours
+        clock = (end.tm_hour, end.tm_min, end.tm_sec)
+        return self._broken_down(self._epoch(end, -self.seconds // DAY_SECONDS, clock))
 
     @property
     def _by_calendar(self) -> bool:
@@ -83,9 +85,9 @@ class Schedule:
     def _broken_down(self, at: float) -> time.struct_time:
         return time.gmtime(at) if self.utc else time.localtime(at)
 
-    def _epoch(self, today: time.struct_time, days: int, clock: tuple[int, int, int]) -> float:
+    def _epoch(self, today: time.struct_time, days: int, clock: tuple[int, int, int], dst: int = -1) -> float:
         """Return the time at which the clock shows `clock` on the day that is `days` from `today`."""
-        moment = (today.tm_year, today.tm_mon, today.tm_mday + days, *clock, 0, 0, -1)
+        moment = (today.tm_year, today.tm_mon, today.tm_mday + days, *clock, 0, 0, dst)
         return calendar.timegm(moment) if self.utc else time.mktime(moment)
 
 
@@ -235,7 +237,7 @@ class Numbered:
         self._name = name
         self._count = count  # 0: no end
 
-    def vacate(self, _suffix: str) -> str:
+    def vacate(self) -> str:
         """Free the first place and return its name; the oldest backup goes if there is no place left."""
         last = 1
         while last != self._count and backups_at(self._path(last)):
@@ -263,31 +265,39 @@ class Numbered:
 
 
 class Dated:
-    """Backups as TimedRotatingFileHandler has them; the second one within a period gets ``.1`` and so on."""
+    """Backups as TimedRotatingFileHandler has them; the second one within a period gets ``.1`` and so on.
 
-    def __init__(self, name: Callable[[str], str], pattern: str, folder: str) -> None:
+    Args:
+        name: Gives the path of the backup with a suffix.
+        suffix: The date, as `time.strftime` has it.
+        period: The beginning of the present period.
+    """
+
+    def __init__(self, name: Callable[[str], str], suffix: str, period: time.struct_time) -> None:
         self._name = name
-        self._folder = folder
-        self._suffixes = re.compile(rf"({pattern})(?:\.(\d+))?", re.ASCII)
+        self._suffix = suffix
+        self._present = time.strftime(suffix, period)
+        self._folder = os.path.dirname(self._path(self._present, 0))
+        self._suffixes = re.compile(rf"({pattern(suffix)})(?:\.(\d+))?", re.ASCII)
 
-    def vacate(self, suffix: str) -> str:
-        """Return the next unused name for a backup of the period that `suffix` names."""
-        numbers = [number for date, number, _ in self._found() if date == suffix]
+    def vacate(self) -> str:
+        """Return the next unused name for a backup of the present period."""
+        numbers = [number for _, date, number, _ in self._found() if date == self._present]
         number = max(numbers) + 1 if numbers else 0
-        while os.path.lexists(path := self._path(suffix, number)) or os.path.lexists(path + GZIP):
+        while os.path.lexists(path := self._path(self._present, number)) or os.path.lexists(path + GZIP):
             number += 1
         return path
 
     def paths(self) -> list[str]:
         """Return the backups that exist, the newest first."""
         newest_first = sorted(self._found(), reverse=True)
-        return [found for _, _, path in newest_first for found in backups_at(path)]
+        return [found for *_, path in newest_first for found in backups_at(path)]
 
     def _path(self, date: str, number: int) -> str:
         return self._name(f".{date}.{number}" if number else f".{date}")
 
-    def _found(self) -> list[tuple[str, int, str]]:
-        """Return date, number and path, without ``.gz``, of every backup."""
+    def _found(self) -> list[tuple[tuple[int, ...], str, int, str]]:
+        """Return date (broken down, and as it stands there), number and path, without ``.gz``, of every backup."""
         try:
             files = os.listdir(self._folder)
         except OSError:
@@ -295,12 +305,37 @@ class Dated:
         candidates = {name for file in files for name in (file, file.removesuffix(GZIP))}
         return [found for name in candidates for found in self._read(os.path.join(self._folder, name))]
 
-    def _read(self, path: str) -> Iterator[tuple[str, int, str]]:
-        for match in self._suffixes.finditer(os.path.basename(path)):
-            date = match[1]
+    def _read(self, path: str) -> Iterator[tuple[tuple[int, ...], str, int, str]]:
+        name = os.path.basename(path)
+        at = 0
+        while match := self._suffixes.search(name, at):  # the first digits need not be the date
+            at = match.start() + 1
             for number in {0, int(match[2] or 0)}:
-                if self._path(date, number) == path:
-                    yield date, number, path
+                if self._path(match[1], number) == path:
+                    yield self._order(match[1]), match[1], number, path
+                    return
+
+    def _order(self, date: str) -> tuple[int, ...]:
+        """Break the date down: as a text it need not stand in the order of time."""
+        try:
+            return tuple(time.strptime(date, self._suffix))
+        except ValueError:
+            return ()
+
+
+_DIGITS = {"Y": 4, "j": 3, **dict.fromkeys("CGmdHIMSUWVgy", 2), **dict.fromkeys("uw", 1)}
+
+
+def pattern(suffix: str) -> str:
+    """Return a regular expression for what `time.strftime` makes of `suffix`; not within a longer number."""
+    parts = re.split("%(.)", suffix)
+    texts, directives = parts[::2], parts[1::2]
+    found = re.escape(texts[0])
+    for directive, text in zip(directives, texts[1:], strict=True):
+        digits = _DIGITS.get(directive)
+        found += rf"\d{{{digits}}}" if digits else "%" if directive == "%" else ".+?"
+        found += re.escape(text)
+    return rf"(?<!\d){found}(?!\d)"
 
 
 class Background:

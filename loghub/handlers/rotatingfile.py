@@ -29,6 +29,7 @@ import logging
 import logging.handlers
 import math
 import os
+import re
 import shutil
 import stat
 import sys
@@ -49,6 +50,7 @@ from loghub.rollover import (
     Write,
     last_change,
     set_mode,
+    stat_at,
 )
 from loghub.sighting import FIELD, Sighting
 
@@ -115,7 +117,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     Attributes:
         unwritten: How many records could not be written since that was last said in the log.
-        rolloverAt: When the next rollover by time is due (epoch seconds); 0.0 without `when`.
+        rolloverAt: When the next rollover by time is due (epoch seconds); infinity without `when`.
+        when, interval, utc, atTime, suffix, extMatch, dayOfWeek: With `when`, what TimedRotatingFileHandler has under
+            these names. `suffix` may be set: backups are then called so, and found again by it.
 
     Raises:
         UnknownOptionError: An option that there is not.
@@ -127,7 +131,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     stream: Any = None
     unwritten = 0
     _why = ""
-    rolloverAt = 0.0
+    rolloverAt = math.inf
     _fd = -1
     _depth = 0
     _rolling = _rotator_logged = _forked_in_write = False
@@ -198,9 +202,18 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._complaints: set[tuple[type, int | None]] = set()
         self._due_since_start = math.inf
         if self._schedule is not None:
-            self.rolloverAt = self._schedule.next(last_change(self.baseFilename))
-            self._due_since_start = self.rolloverAt
+            self._show(self._schedule)
+            self._due_since_start = self.rolloverAt = self.computeRollover(last_change(self.baseFilename))
         self._background = Background(self._compress) if self._gzips else None
+
+    def _show(self, schedule: Schedule) -> None:
+        """Set the attributes that TimedRotatingFileHandler has."""
+        self.when, self.interval = schedule.when, schedule.seconds
+        self.utc, self.atTime = schedule.utc, schedule.at
+        self.suffix = schedule.suffix
+        self.extMatch = re.compile(rollover.pattern(schedule.suffix), re.ASCII)
+        if schedule.when.startswith("W"):
+            self.dayOfWeek = int(schedule.when[1])
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, after a rollover if one is due."""
@@ -226,7 +239,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         if not self._depth:
             with self._held():
                 return self.shouldRollover(record)
-        late = self._schedule is not None and self._is_late(self._schedule)
+        late = self._is_late()  # asked first: an empty file that is late begins its period now
         if not self._size or not (late or self._is_too_big(record)):
             return False
         return stat.S_ISREG(os.fstat(self._fd).st_mode)
@@ -241,6 +254,28 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
                 self._roll()
             finally:
                 self._rolling = False
+
+    def computeRollover(self, currentTime: float) -> float:
+        """Return the first rollover by time after `currentTime`; infinity without `when`."""
+        return math.inf if self._schedule is None else self._schedule.next(currentTime)
+
+    def getFilesToDelete(self) -> list[str]:
+        """Return the backups that are beyond a limit, the oldest first."""
+        beyond = []
+        oldest = time.time() - self._max_age_seconds
+        total = self.maxBytes
+        for number, path in enumerate(self._backups.paths(), 1):
+            found = stat_at(path)
+            if found is None:
+                continue
+            total += found.st_size
+            if (
+                (self.backupCount and number > self.backupCount)
+                or (self._max_age_seconds and found.st_mtime < oldest)
+                or (self._max_total_bytes and total > self._max_total_bytes)
+            ):
+                beyond.append(path)
+        return beyond[::-1]
 
     def close(self) -> None:
         """Close the log, and give gzip a moment to end."""
@@ -488,7 +523,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
                     self._size = unfinished.start
                 self._state.finished()
         if fresh and self._schedule is not None:
-            self._agree_on_time(self._schedule)
+            self._agree_on_time()
 
     def _open(self) -> Any:
         """Open the log for appending, with its directory and its permissions."""
@@ -546,16 +581,16 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         pending, data = self._pending
         return self._size + len(data if pending is record else self._encoded(record)) >= self.maxBytes
 
-    def _is_late(self, schedule: Schedule) -> bool:
+    def _is_late(self) -> bool:
         if time.time() < self.rolloverAt:
             return False
-        self._agree_on_time(schedule)  # another process may have seen to it
+        self._agree_on_time()  # another process may have seen to it
         return time.time() >= self.rolloverAt
 
-    def _agree_on_time(self, schedule: Schedule) -> None:
+    def _agree_on_time(self) -> None:
         """Take the time of rollover that the other processes go by; begin a period with an empty file."""
         now = time.time()
-        latest = schedule.next(now)
+        latest = self.computeRollover(now)
         due_at = (self._state and self._state.due_at) or self.rolloverAt
         due_at, self._due_since_start = min(due_at, self._due_since_start), math.inf
         if due_at > latest or (due_at <= now and not self._size):  # later than that: said for another `when`
@@ -565,8 +600,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             self._state.due_at = due_at
 
     def _roll(self) -> None:
-        schedule = self._schedule
-        backup = self._backups.vacate("" if schedule is None else schedule.suffix(self.rolloverAt))
+        backup = self._backups.vacate()
         if not _POSIX:  # an open file cannot be renamed there
             self._shut()
         before = self.stream
@@ -575,8 +609,8 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         if self.stream is not None and not self._is_at_path():  # a rotator may have copied and emptied it
             self._shut()
         self._find()
-        if schedule is not None:
-            self._agree_on_time(schedule)
+        if self._schedule is not None:
+            self._agree_on_time()
         self._complaints.clear()
         self._tidy()
 
@@ -584,8 +618,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     def _backups(self) -> Numbered | Dated:
         if self._schedule is None:
             return Numbered(self._backup_name, self.backupCount)
-        folder = os.path.dirname(self._backup_name("." + self._schedule.suffix(self.rolloverAt)))
-        return Dated(self._backup_name, self._schedule.pattern, folder)
+        return Dated(self._backup_name, self.suffix, self._schedule.begin(self.rolloverAt))
 
     def _backup_name(self, suffix: str) -> str:
         return self.rotation_filename(self.baseFilename + suffix)
@@ -603,18 +636,9 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         """Delete the backups that are beyond a limit; called with the log locked."""
         if not (self._max_age_seconds or self._max_total_bytes or self._schedule):
             return  # the numbered ones are counted as they move up
-        oldest = time.time() - self._max_age_seconds
-        total = self.maxBytes
-        for number, path in enumerate(self._backups.paths(), 1):
+        for path in self.getFilesToDelete():
             with contextlib.suppress(OSError):
-                found = os.stat(path)
-                total += found.st_size
-                if (
-                    (self.backupCount and number > self.backupCount)
-                    or (self._max_age_seconds and found.st_mtime < oldest)
-                    or (self._max_total_bytes and total > self._max_total_bytes)
-                ):
-                    os.remove(path)
+                os.remove(path)
 
     def _compress(self) -> None:
         """Compress every backup that is not, then keep within the limits; in the background."""
@@ -724,9 +748,10 @@ def _filename(owner: object, value: object) -> str | os.PathLike[str]:
 
 
 def _mode(owner: object, value: object) -> str:
-    if value not in ("a", "w", "x", "at", "wt", "xt", "a+", "w+"):
+    letters = set(value) if isinstance(value, str) else set()
+    if not letters & set("awx") or letters - set("awxbt+"):
         options.refuse(owner, "mode", value, "'a', 'w' or 'x'")
-    return str(value)
+    return next(letter for letter in "awx" if letter in letters)
 
 
 def _codec(owner: object, value: Any) -> str | None:

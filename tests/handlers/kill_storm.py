@@ -162,6 +162,8 @@ def storm(folder, kind, kills, writers, seed):
         os.waitpid(pid, 0)
     last = RotatingFileHandler(log, **options)  # cuts off and compresses what the dead have left
     last.close()
+    if last._background:
+        last._background.wait(60)
     return look(log, options.get("maxBytes", 0)), sum(path.stat().st_size for path in (log.parent / "noted").iterdir())
 
 

@@ -812,10 +812,55 @@ def test_daylight_saving(monkeypatch, now, due, suffix):
         schedule = rollover.Schedule("MIDNIGHT", 1, False, None)
         due_at = schedule.next(dt.datetime.fromisoformat(now).timestamp())
         assert due_at == dt.datetime.fromisoformat(due).timestamp()
-        assert schedule.suffix(due_at) == suffix
+        assert time.strftime("%Y-%m-%d", schedule.begin(due_at)) == suffix
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_hour_that_the_clock_shows_twice(monkeypatch):
+    """In the second 02:15 of a night the next 02:30 is still to come, and after it the one of the next day."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        schedule = rollover.Schedule("MIDNIGHT", 1, False, dt.time(2, 30))
+        again = dt.datetime(2026, 10, 25, 2, 15, fold=1).timestamp()
+        assert schedule.next(again) == again + 15 * 60
+        assert schedule.next(again + 15 * 60) == again + 15 * 60 + DAY
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d", "%d-%m-%Y", "%j.%y", "%d_%b_%Y"])
+def test_suffix_of_ones_own(make, log, clock, form):
+    """Backups are named by the `suffix` that was set, found again by it, and the oldest go first."""
+    handler = make(when="midnight", backupCount=3)
+    handler.suffix = form
+    log.with_name("app.log.other").write_text("not mine\n")
+    for day in (20, 21, 22, 23, 24, 25, 40, 41):
+        clock.now = NOON + day * DAY
+        say(handler, f"day {day}")
+    kept = [time.strftime(form, time.gmtime(NOON + day * DAY)) for day in (24, 25, 40)]
+    assert backups(log) == sorted(["app.log", "app.log.other", *(f"app.log.{date}" for date in kept)])
+
+
+def test_subclass_decides_on_time_and_retention(log, clock):
+    """A subclass's computeRollover and getFilesToDelete are used, as the standard library uses them."""
+
+    class Own(RotatingFileHandler):
+        def computeRollover(self, currentTime):
+            return currentTime + 7
+
+        def getFilesToDelete(self):
+            return [path for path in super().getFilesToDelete() if not path.endswith("06")]
+
+    handler = Own(log, when="S", backupCount=1)
+    for _ in range(4):
+        say(handler, "line")
+        clock.now += 7
+    handler.close()
+    assert backups(log) == ["app.log", "app.log.2026-01-01_12-00-06", "app.log.2026-01-01_12-00-20"]
 
 
 def test_every_second_day(make, clock):
