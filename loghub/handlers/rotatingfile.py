@@ -21,68 +21,40 @@ Without ``fcntl`` (Windows) there is no lock, and the handler is for one process
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import datetime as dt
 import locale
 import logging
 import logging.handlers
 import math
 import os
 import re
-import shutil
 import stat
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import options, rendering, rollover
-from loghub.rollover import (
-    GZIP,
-    PAGE,
-    PERIODS,
-    Background,
-    Dated,
-    Folder,
-    Numbered,
-    Schedule,
-    State,
-    Write,
-    last_change,
-    set_mode,
-    stat_at,
-)
+from loghub import options, rendering
+from loghub.rollover import lock, settings
+from loghub.rollover.backups import GZIP, Dated, Numbered, pattern
+from loghub.rollover.compression import Compressor
+from loghub.rollover.files import last_change, stat_at
+from loghub.rollover.held import PURSUITS, HeldLog
+from loghub.rollover.schedule import DAY_SECONDS, Schedule
 from loghub.sighting import FIELD, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import datetime as dt
 
     from loghub.scrub import Scrubber
 
 _POSIX = sys.platform != "win32"
-
-if sys.platform == "win32":
-    _EXCLUSIVE = _FREE = _AT_ONCE = 0
-
-    def _flock(fd: int, operation: int) -> None:
-        """Do nothing: one process."""
-else:
-    import fcntl
-
-    _EXCLUSIVE, _FREE, _AT_ONCE, _flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.LOCK_NB, fcntl.flock
-
 _FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", FIELD}
-# How often a writer follows a file that is replaced under it before it takes the one that it has got: on a
-# file system whose inode numbers change by themselves it would follow for ever.
-_PURSUITS = 100
 # logging.shutdown calls close() while it holds logging's own lock; what is not compressed then is left for
 # the next handler that opens the log.
 _CLOSE_SECONDS = 2.0
-# How long a child waits for the lock that its parent had when it was forked.
-_FORKED_SECONDS = 0.05
 
 
-class RotatingFileHandler(logging.handlers.RotatingFileHandler):
+class RotatingFileHandler(HeldLog):
     r"""`logging.handlers.RotatingFileHandler`, safe with many processes, and rolling over by time too.
 
     Files are named as the standard library names them: ``app.log.1`` is the newest of the numbered backups;
@@ -128,17 +100,12 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     """
 
     # Here because a fork in another thread may ask for them before __init__ is through.
-    stream: Any = None
     unwritten = 0
-    _why = ""
     rolloverAt = math.inf
-    _fd = -1
-    _depth = 0
-    _rolling = _rotator_logged = _forked_in_write = False
-    _state: State | None = None
-    _folder: Folder | None = None
-    _background: Background | None = None
-    _gzip_fd = -1
+    _why = ""
+    _rolling = _rotator_logged = False
+    _pending: tuple[logging.LogRecord | None, bytes] = (None, b"")
+    _background: Compressor | None = None
 
     def __init__(  # noqa: PLR0917 - the order of logging.handlers.RotatingFileHandler
         self,
@@ -165,20 +132,20 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         maxBytes = options.whole(self, "maxBytes", maxBytes)
         backupCount = options.whole(self, "backupCount", backupCount)
         delay = options.flag(self, "delay", delay)
-        self._schedule = _schedule(self, when, interval, utc, atTime)
-        self._gzips = _compress(self, compress)
-        self._max_age_seconds = _limit(options.number, self, "max_age_days", max_age_days) * rollover.DAY_SECONDS
-        self._max_total_bytes = _limit(options.whole, self, "max_total_bytes", max_total_bytes)
-        self._mode_bits = _mode_bits(self, mode_bits)
+        self._schedule = settings.schedule(self, when, interval, utc, atTime)
+        self._gzips = settings.compress(self, compress)
+        self._max_age_seconds = settings.limit(options.number, self, "max_age_days", max_age_days) * DAY_SECONDS
+        self._max_total_bytes = settings.limit(options.whole, self, "max_total_bytes", max_total_bytes)
+        self._mode_bits = settings.mode_bits(self, mode_bits)
         self._scrub = _scrubber() if options.flag(self, "scrub", scrub) else None
         super().__init__(
-            _filename(self, filename),
-            "a" if when else _mode(self, mode),
+            settings.filename(self, filename),
+            "a" if when else settings.mode(self, mode),
             maxBytes,
             backupCount,
-            _codec(self, encoding),
+            settings.codec(self, encoding),
             delay=True,
-            errors=_error_handler(self, errors),
+            errors=settings.error_handler(self, errors),
         )
         self.delay = delay
         self._set_up()
@@ -191,27 +158,22 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self._codec = locale.getencoding() if self.encoding in (None, "locale") else str(self.encoding)
         self._errors = str(self.errors)
         self._byte_order_mark = "".encode(self._codec)
-        folder, name = os.path.split(self.baseFilename)
-        self._state_path = os.path.join(folder, f".{name}.state")
-        self._part_path = os.path.join(folder, f".{name}.gz.part")
-        self._device = self._inode = self._size = -1
-        self._lockable, self._first = False, True
         cls, ours = type(self), RotatingFileHandler
         self._is_overridden = (cls.shouldRollover, cls.doRollover) != (ours.shouldRollover, ours.doRollover)
-        self._pending: tuple[logging.LogRecord | None, bytes] = (None, b"")
         self._complaints: set[tuple[type, int | None]] = set()
         self._due_since_start = math.inf
         if self._schedule is not None:
             self._show(self._schedule)
             self._due_since_start = self.rolloverAt = self.computeRollover(last_change(self.baseFilename))
-        self._background = Background(self._compress) if self._gzips else None
+        if self._gzips:
+            self._background = Compressor(self.baseFilename, self._open_aside, self._paths, self._retain)
 
     def _show(self, schedule: Schedule) -> None:
         """Set the attributes that TimedRotatingFileHandler has."""
         self.when, self.interval = schedule.when, schedule.seconds
         self.utc, self.atTime = schedule.utc, schedule.at
         self.suffix = schedule.suffix
-        self.extMatch = re.compile(rollover.pattern(schedule.suffix), re.ASCII)
+        self.extMatch = re.compile(pattern(schedule.suffix), re.ASCII)
         if schedule.when.startswith("W"):
             self.dayOfWeek = int(schedule.when[1])
 
@@ -264,7 +226,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         beyond = []
         oldest = time.time() - self._max_age_seconds
         total = self.maxBytes
-        for number, path in enumerate(self._backups.paths(), 1):
+        for number, path in enumerate(self._paths(), 1):
             found = stat_at(path)
             if found is None:
                 continue
@@ -323,7 +285,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         finally:  # as _let_go, without its call
             self._depth -= 1
             if not self._depth and self._lockable:
-                _flock(self._fd, _FREE)
+                lock.flock(self._fd, lock.FREE)
 
     def _make_room(self, record: logging.LogRecord, data: bytes) -> None:
         """Roll over until `record` fits: others may fill a new file before this process has its lock."""
@@ -333,7 +295,7 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
                 not self._rolling and not self._forked_in_write and (self._is_overridden or self._keeps_backups())
             )
             due = may_be_due and self.shouldRollover(record)
-            for _ in range(_PURSUITS):
+            for _ in range(PURSUITS):
                 if not due or not self._roll_over_once():
                     return
                 due = RotatingFileHandler.shouldRollover(self, record)  # a subclass's may say yes for ever
@@ -350,36 +312,6 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         self.flush()  # a subclass may have written a head line, or may leave another file, or none
         self._find()
         return self._size > 0 and self.stream is not before and not self._rotator_logged
-
-    def _write(self, data: bytes) -> None:
-        start = self._size
-        if not start:
-            data = self._byte_order_mark + data
-        end = start + len(data)
-        state = None
-        if start // PAGE != end // PAGE and not self._forked_in_write:
-            state = self._state
-            if state is not None:
-                state.announce(Write.of(self._inode, start, data))
-        try:
-            written = os.write(self._fd, data)
-            if written != len(data):
-                self._put_rest(data, written)
-            self._size = end
-        finally:
-            if state is not None:
-                state.finished()
-
-    def _put_rest(self, data: bytes, written: int) -> None:
-        """Write what a short write left, or take back its beginning: never half a line."""
-        try:
-            while written < len(data):
-                written += os.write(self._fd, data[written:])
-        except OSError:
-            with contextlib.suppress(OSError):
-                if os.fstat(self._fd).st_size == self._size + written:
-                    os.ftruncate(self._fd, self._size)
-            raise
 
     def _complain(self, record: logging.LogRecord, error: Exception) -> None:
         """Call handleError, once per cause until it is over."""
@@ -405,170 +337,6 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
         except Exception:  # still not: it is said the next time
             self.unwritten += missing
 
-    # Holding the log ------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        self.acquire()
-        self._depth += 1
-        try:
-            self._take()
-            yield
-        finally:
-            self._let_go()
-            self.release()
-
-    def _take(self) -> None:
-        """Have the log open, locked, and the file that is at its path.
-
-        Counting `_depth` before locking, and locking anew at each depth, keeps this right for a record that
-        is logged while another is being written in the same thread: by a signal handler, or by a rotator.
-        """
-        folder = self._folder
-        if folder is not None and rollover.monotonic() < folder.quiet_until and not self.stream.closed:
-            _flock(self._fd, _EXCLUSIVE)
-            if os.fstat(folder.fd).st_ctime_ns == folder.ctime:
-                size = os.lseek(self._fd, 0, os.SEEK_END)
-                if size != self._size:
-                    self._catch_up(size)
-                return
-            folder.look(anew=True)
-        self._find()
-
-    def _find(self) -> None:
-        """Do what `_take` says by asking the path itself."""
-        for _ in range(_PURSUITS):
-            if self.stream is None or self.stream.closed:
-                self._shut()
-                self._reopen()
-            if self._lockable:
-                _flock(self._fd, _EXCLUSIVE)
-            elif self._forked_in_write and self._inode >= 0:
-                self._lockable = self._lock_after_fork()
-            if self._folder is not None:
-                self._folder.look()
-            if self._is_at_path():
-                return
-            self._shut()
-        self._reopen()
-        self._size = os.fstat(self._fd).st_size
-
-    def _is_at_path(self) -> bool:
-        try:
-            found = os.stat(self.baseFilename)
-        except OSError:
-            return False
-        if found.st_ino != self._inode or found.st_dev != self._device:
-            return False
-        if found.st_size != self._size:
-            self._catch_up(found.st_size)
-        return True
-
-    def _lock_after_fork(self) -> bool:
-        """Lock the log in a child that was forked while its parent had it locked; False: it still has.
-
-        A signal handler that forked may be waiting for this very child, so this one must not wait for ever. Without
-        the lock it writes its lines, which are whole, and leaves rollovers to others.
-        """
-        until = rollover.monotonic() + _FORKED_SECONDS
-        while True:
-            if _try_lock(self._fd, _EXCLUSIVE | _AT_ONCE):
-                self._forked_in_write = False
-                return True
-            if rollover.monotonic() >= until:
-                return False
-            time.sleep(0.001)
-
-    def _let_go(self) -> None:
-        self._depth -= 1
-        if not self._depth and self._lockable:
-            _flock(self._fd, _FREE)
-
-    def _reopen(self) -> None:
-        self.stream = self._open()
-        self._fd = self.stream.fileno()
-        opened = os.fstat(self._fd)
-        self._device, self._inode, self._size = opened.st_dev, opened.st_ino, -1
-        self._lockable = self._lock_after_fork() if self._forked_in_write else _try_lock(self._fd)
-        if _POSIX and stat.S_ISREG(opened.st_mode):
-            self._state = State(self._state_path, opened)
-            if self._lockable and not os.path.islink(self.baseFilename):
-                self._folder = Folder(os.path.dirname(self.baseFilename))
-
-    def _shut(self) -> None:
-        """Close the log, which also lets go of its lock."""
-        stream, self.stream = self.stream, None
-        self._leave()
-        if stream is not None:
-            with contextlib.suppress(OSError, ValueError):  # what somebody else left in its buffer
-                stream.close()
-
-    def _leave(self) -> None:
-        """Forget what goes with an open log."""
-        self._lockable = False
-        self._folder = None
-        if self._state is not None:
-            self._state.close()
-            self._state = None
-
-    def _catch_up(self, size: int) -> None:
-        """Learn what others did to the log since this process wrote."""
-        fresh = self._size < 0
-        self._size = size
-        if self._state is not None and not self._forked_in_write:  # then the write may be the parent's, and alive
-            unfinished = self._state.unfinished()
-            if unfinished is not None:
-                if unfinished.has_left_half(self.baseFilename, self._inode, size):
-                    os.ftruncate(self._fd, unfinished.start)
-                    self._size = unfinished.start
-                self._state.finished()
-        if fresh and self._schedule is not None:
-            self._agree_on_time()
-
-    def _open(self) -> Any:
-        """Open the log for appending, with its directory and its permissions."""
-        try:
-            os.makedirs(os.path.dirname(self.baseFilename), exist_ok=True)
-            if self._first and self.mode[0] != "a":
-                self._open_as(self.mode).close()
-            self._first = False
-            return self._open_as("a")
-        except OSError as error:
-            raise _explained(self, error) from error
-
-    def _open_as(self, mode: str) -> Any:
-        stream = self._builtin_open(  # type: ignore[attr-defined]
-            self.baseFilename, mode, encoding=self.encoding, errors=self.errors, opener=self._open_file
-        )
-        set_mode(stream.fileno(), self._mode_bits)
-        return stream
-
-    def _open_file(self, path: str, flags: int) -> int:
-        return os.open(path, flags, 0o666 if self._mode_bits is None else self._mode_bits)
-
-    def _at_fork_reinit(self) -> None:
-        """In a forked child: leave the parent's lock alone.
-
-        A lock belongs to what `open` made, which parent and child share. So the child puts something else
-        under the same descriptor, and finds at its next record that this is not the log.
-        """
-        super()._at_fork_reinit()  # type: ignore[misc]
-        self._forked_in_write = self._depth > 0
-        self._depth, self._rolling, self._pending = 0, False, (None, b"")
-        if self._background is not None:
-            self._background = Background(self._compress)
-        with contextlib.suppress(OSError, ValueError):
-            if self._gzip_fd >= 0:
-                os.close(self._gzip_fd)
-                self._gzip_fd = -1
-        with contextlib.suppress(OSError, ValueError):
-            if self.stream is not None and not self.stream.closed:
-                nothing = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nothing, self._fd, inheritable=False)
-                os.close(nothing)
-        self._inode = -1
-        self._lockable, self._folder = False, None
-
     # Rollover -------------------------------------------------------------------------------------
 
     def _keeps_backups(self) -> bool:
@@ -586,6 +354,10 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             return False
         self._agree_on_time()  # another process may have seen to it
         return time.time() >= self.rolloverAt
+
+    def _opened(self) -> None:
+        if self._schedule is not None:
+            self._agree_on_time()
 
     def _agree_on_time(self) -> None:
         """Take the time of rollover that the other processes go by; begin a period with an empty file."""
@@ -623,11 +395,17 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
     def _backup_name(self, suffix: str) -> str:
         return self.rotation_filename(self.baseFilename + suffix)
 
+    def _at_fork_reinit(self) -> None:
+        super()._at_fork_reinit()
+        self._rolling, self._pending = False, (None, b"")
+        if self._background is not None:
+            self._background = self._background.forked()
+
     # Retention and compression --------------------------------------------------------------------
 
     def _tidy(self) -> None:
         """Delete what is too old or too much, and compress the rest; called with the log locked."""
-        if self._background and not all(path.endswith(GZIP) for path in self._backups.paths()):
+        if self._background and not all(path.endswith(GZIP) for path in self._paths()):
             self._background.start()  # deletes too, once it is known how small things have become
         else:
             self._retain()
@@ -640,183 +418,11 @@ class RotatingFileHandler(logging.handlers.RotatingFileHandler):
             with contextlib.suppress(OSError):
                 os.remove(path)
 
-    def _compress(self) -> None:
-        """Compress every backup that is not, then keep within the limits; in the background."""
-        try:
-            with self._only_compressor():
-                tried: set[int] = set()
-                while (source := self._next_to_compress(tried)) is not None:
-                    with source:
-                        tried.add(os.fstat(source.fileno()).st_ino)
-                        self._compress_one(source)
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(self._part_path)
-                with self._locked_aside():
-                    self._retain()
-        except Exception as error:  # nobody above: the backup stays as it is
-            logging.getLogger("loghub").warning(
-                "Error reporter: %s",
-                _scrubber().text(
-                    f"a backup of {self.baseFilename} could not be compressed and stays as it is: {error}"
-                ),
-            )
+    def _paths(self) -> list[str]:
+        return self._backups.paths()
 
-    def _next_to_compress(self, tried: set[int]) -> Any:
-        """Open the oldest backup that is not compressed and not `tried`; None if there is none."""
-        with self._locked_aside():
-            for path in reversed(self._backups.paths()):
-                if not path.endswith(GZIP) and os.stat(path).st_ino not in tried:
-                    return open(path, "rb")  # the caller closes it
-        return None
-
-    def _compress_one(self, source: Any) -> None:
-        import gzip
-
-        like = os.fstat(source.fileno())
-        fd = os.open(self._part_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IMODE(like.st_mode))
-        with open(fd, "wb") as part, gzip.GzipFile("", "wb", 6, part, mtime=like.st_mtime) as packed:
-            set_mode(fd, stat.S_IMODE(like.st_mode))
-            shutil.copyfileobj(source, packed, 1 << 18)
-        os.utime(self._part_path, ns=(like.st_atime_ns, like.st_mtime_ns))
-        with self._locked_aside():
-            for path in self._backups.paths():
-                if os.stat(path).st_ino == like.st_ino and not os.path.lexists(path + GZIP):
-                    os.rename(self._part_path, path + GZIP)
-                    os.remove(path)
-
-    @contextlib.contextmanager
-    def _only_compressor(self) -> Iterator[None]:
-        """Wait until no other process compresses backups of this log."""
-        self._gzip_fd = os.open(self._state_path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            _try_lock(self._gzip_fd)
-            yield
-        finally:
-            fd, self._gzip_fd = self._gzip_fd, -1
-            os.close(fd)
-
-    @contextlib.contextmanager
-    def _locked_aside(self) -> Iterator[None]:
-        """Hold the log's lock, not the handler's: logging.shutdown keeps that while it waits in close()."""
-        fd = self._lock_aside()
-        try:
-            yield
-        finally:
-            _try_lock(fd, _FREE)  # said, not left to close(): a child that was forked just now has it too
-            os.close(fd)
-
-    def _lock_aside(self) -> int:
-        for attempt in range(1, _PURSUITS + 1):
-            fd = self._open_file(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            _try_lock(fd)
-            with contextlib.suppress(FileNotFoundError):
-                if attempt == _PURSUITS or os.path.samestat(os.fstat(fd), os.stat(self.baseFilename)):
-                    break
-            os.close(fd)
-        return fd
-
-
-# Files --------------------------------------------------------------------------------------------
-
-
-def _try_lock(fd: int, operation: int = _EXCLUSIVE) -> bool:
-    """Lock the file; False where the file system knows no locks, and the handler is for one process."""
-    try:
-        _flock(fd, operation)
-    except OSError:
-        return False
-    return True
-
-
-def _explained(owner: object, error: OSError) -> OSError:
-    """Return `error` as a sentence; the same class, number and file name."""
-    return OSError(
-        error.errno,
-        f"{type(owner).__name__} cannot open its log ({error.strerror}); "
-        "let this user write there, or give another 'filename'",
-        error.filename,
-    )
-
-
-# Options ------------------------------------------------------------------------------------------
-
-
-def _filename(owner: object, value: object) -> str | os.PathLike[str]:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        options.refuse(owner, "filename", value, "the path of a file")
-    return value
-
-
-def _mode(owner: object, value: object) -> str:
-    letters = set(value) if isinstance(value, str) else set()
-    if not letters & set("awx") or letters - set("awxbt+"):
-        options.refuse(owner, "mode", value, "'a', 'w' or 'x'")
-    return next(letter for letter in "awx" if letter in letters)
-
-
-def _codec(owner: object, value: Any) -> str | None:
-    if value not in (None, "locale"):  # io.text_encoding's name for None
-        try:
-            "".encode(value)
-        except (LookupError, TypeError):
-            options.refuse(owner, "encoding", value, "the name of a text encoding, such as 'utf-8'")
-    return value  # type: ignore[no-any-return]
-
-
-def _error_handler(owner: object, value: Any) -> str:
-    if value is None:
-        return "backslashreplace"
-    try:
-        codecs.lookup_error(value)
-    except (LookupError, TypeError):
-        options.refuse(owner, "errors", value, "the name of an error handler, such as 'backslashreplace'")
-    return str(value)
-
-
-def _schedule(owner: object, when: object, interval: object, utc: object, at: object) -> Schedule | None:
-    interval = options.whole(owner, "interval", interval, 1)
-    utc = options.flag(owner, "utc", utc)
-    at = _time_of_day(owner, at)
-    if when is None:
-        return None
-    if not isinstance(when, str) or when.upper() not in PERIODS:
-        options.refuse(owner, "when", when, "S, M, H, D, midnight, or W0 (Monday) to W6")
-    return Schedule(when.upper(), interval, utc, at)
-
-
-def _time_of_day(owner: object, value: object) -> dt.time | None:
-    if value is None or isinstance(value, dt.time):
-        return value
-    try:
-        return dt.time.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):  # YAML reads 03:30:00 without quotes as a number in base 60
-        options.refuse(owner, "atTime", value, "a datetime.time or a text such as '03:30' (in quotes)")
-
-
-def _compress(owner: object, value: object) -> bool:
-    word = "none" if value is None else value
-    if word not in ("none", "gzip"):
-        options.refuse(owner, "compress", value, "'gzip' or none")
-    return word == "gzip"
-
-
-def _limit(read: Callable[..., Any], owner: object, name: str, value: object) -> Any:
-    return 0 if value is None else read(owner, name, value)
-
-
-def _mode_bits(owner: object, value: object) -> int | None:
-    if value is None:
-        return None
-    bits = value
-    if isinstance(value, str):
-        try:
-            bits = int(value, 8)
-        except ValueError:
-            bits = -1
-    # The decimal numbers 600, 640, 644 and so on, meant as octal, do not let the owner read.
-    if not isinstance(bits, int) or isinstance(bits, bool) or bits & ~0o7777 or bits & 0o600 != 0o600:
-        options.refuse(owner, "mode_bits", value, "octal permissions that let the owner read and write: '0640'")
-    return bits
+    def _open_aside(self) -> int:
+        return self._open_file(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 def _scrubber() -> Scrubber:

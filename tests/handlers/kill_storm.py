@@ -28,8 +28,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from loghub.handlers import rotatingfile
 from loghub.handlers.rotatingfile import RotatingFileHandler
+from loghub.rollover import lock
 
 PAGE = 4096
 KILLS_PER_ROUND = 16
@@ -42,7 +42,7 @@ KINDS = {
     "both": {"maxBytes": MAX_BYTES, "when": "S", "compress": "gzip"},
 }
 # What a writer dies at, and at the latest at the how manyth of it.
-CALLS = {"write": 200, "pwrite": 30, "rename": 30, "remove": 3, "ftruncate": 1, "open": 10, "close": 10, "_flock": 400}
+CALLS = {"write": 200, "pwrite": 30, "rename": 30, "remove": 3, "ftruncate": 1, "open": 10, "close": 10, "flock": 400}
 # The lengths of a writer's lines; none is so long that it would have a file of its own.
 LENGTHS = [[60], [60], [1000], [5, 50, 200, 3000, 9000]]
 
@@ -53,7 +53,7 @@ LENGTHS = [[60], [60], [1000], [5, 50, 200, 3000, 9000]]
 def die_somewhere(randomness):
     """Have this process kill itself at a system call that others could see."""
     name = randomness.choice(list(CALLS))
-    where = rotatingfile if name == "_flock" else os
+    where = lock if name == "flock" else os
     left, call = randomness.randrange(CALLS[name]), getattr(where, name)
 
     def deadly(*args, **options):

@@ -28,12 +28,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loghub import filters, rollover
+from loghub import filters
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.formatters import JsonFormatter
-from loghub.handlers import rotatingfile
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.rotatingfile import RotatingFileHandler
+from loghub.rollover import backups as names
+from loghub.rollover import compression, folder, lock
+from loghub.rollover.schedule import Schedule
+from loghub.rollover.state import PAGE, State, Write
 from loghub.scrub.own import hide
 
 ROOT = Path(__file__).parents[2]
@@ -190,10 +193,10 @@ def test_sigkill(log, length):
 def announced(handler, data):
     """Have a writer announce `data` at the end of the handler's log, and return what of it is on the first page."""
     log = Path(handler.baseFilename)
-    state = rollover.State(str(log.parent / f".{log.name}.state"), log.stat())
-    state.announce(rollover.Write.of(log.stat().st_ino, log.stat().st_size, data))
+    state = State(str(log.parent / f".{log.name}.state"), log.stat())
+    state.announce(Write.of(log.stat().st_ino, log.stat().st_size, data))
     state.close()
-    return data[: rollover.PAGE - log.stat().st_size % rollover.PAGE]
+    return data[: PAGE - log.stat().st_size % PAGE]
 
 
 def append(log, data):
@@ -210,7 +213,7 @@ def test_line_cut_off_by_a_kill(make, log, pages):
     """What a dead writer announced and wrote a few pages of is cut off by the next one; nothing else is."""
     first, second = make(), make()
     say(first, "whole")
-    written = len(announced(first, LONG)) + pages * rollover.PAGE
+    written = len(announced(first, LONG)) + pages * PAGE
     append(log, LONG[:written])
     say(second, "next")
     assert log.read_text() == "whole\nnext\n"
@@ -256,8 +259,8 @@ def test_announced_for_another_file(make, log):
     """An unfinished write to a file that is gone harms no other."""
     handler = make()
     say(handler, "one")
-    state = rollover.State(str(log.parent / ".app.log.state"), log.stat())
-    state.announce(rollover.Write.of(log.stat().st_ino + 1, 0, LONG))
+    state = State(str(log.parent / ".app.log.state"), log.stat())
+    state.announce(Write.of(log.stat().st_ino + 1, 0, LONG))
     append(log, LONG[:4096])
     other = make()
     say(other, "two")
@@ -632,7 +635,7 @@ def test_without_locks(make, log, monkeypatch):
     def no_locks(fd, operation):
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr(rotatingfile, "_flock", no_locks)
+    monkeypatch.setattr(lock, "flock", no_locks)
     handler = make(maxBytes=10, backupCount=3, compress="gzip")
     say(handler, "first", "second")
     handler.close()
@@ -809,7 +812,7 @@ def test_daylight_saving(monkeypatch, now, due, suffix):
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:
-        schedule = rollover.Schedule("MIDNIGHT", 1, False, None)
+        schedule = Schedule("MIDNIGHT", 1, False, None)
         due_at = schedule.next(dt.datetime.fromisoformat(now).timestamp())
         assert due_at == dt.datetime.fromisoformat(due).timestamp()
         assert time.strftime("%Y-%m-%d", schedule.begin(due_at)) == suffix
@@ -823,7 +826,7 @@ def test_hour_that_the_clock_shows_twice(monkeypatch):
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:
-        schedule = rollover.Schedule("MIDNIGHT", 1, False, dt.time(2, 30))
+        schedule = Schedule("MIDNIGHT", 1, False, dt.time(2, 30))
         again = dt.datetime(2026, 10, 25, 2, 15, fold=1).timestamp()
         assert schedule.next(again) == again + 15 * 60
         assert schedule.next(again + 15 * 60) == again + 15 * 60 + DAY
@@ -928,8 +931,8 @@ def test_gzip_of_somebody_else(make, log):
 def test_thousands_of_backups_allowed(make, log, monkeypatch):
     """A backupCount without end costs no more than the backups that there are."""
     asked = []
-    real = rollover.stat_at
-    monkeypatch.setattr(rollover, "stat_at", lambda path: asked.append(path) or real(path))
+    real = names.stat_at
+    monkeypatch.setattr(names, "stat_at", lambda path: asked.append(path) or real(path))
     handler = make(maxBytes=10, backupCount=10**9, compress="gzip")
     say(handler, "line one", "line two", "line three")
     handler.close()
@@ -958,7 +961,7 @@ def test_gzip_on_a_full_disk(make, log, monkeypatch, caplog):
     def full(*args, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(rotatingfile.shutil, "copyfileobj", full)
+    monkeypatch.setattr(compression.shutil, "copyfileobj", full)
     handler = make(maxBytes=10, backupCount=3, compress="gzip")
     say(handler, "first", "second")
     handler.close()
@@ -1055,7 +1058,7 @@ def folder_moved(log):
 def test_outside_change(make, log, monkeypatch, befalls, settled):
     """The very next line after an outside change is in the file at the path, also when all was quiet before."""
     now = [0.0]
-    monkeypatch.setattr(rollover, "monotonic", lambda: now[0])
+    monkeypatch.setattr(folder, "monotonic", lambda: now[0])
     handler = make(maxBytes=1000, backupCount=2)
     say(handler, "one")
     if settled:
@@ -1066,7 +1069,7 @@ def test_outside_change(make, log, monkeypatch, befalls, settled):
         monkeypatch.setattr(handler, "_find", pytest.fail)
         say(handler, "three")
         monkeypatch.undo()
-        monkeypatch.setattr(rollover, "monotonic", lambda: now[0])
+        monkeypatch.setattr(folder, "monotonic", lambda: now[0])
     befalls(log)
     say(handler, "after")
     assert read(log) == "after\n"

@@ -1,0 +1,1 @@
+"""What RotatingFileHandler is made of."""

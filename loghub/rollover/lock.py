@@ -1,0 +1,39 @@
+"""The lock of a log: ``flock`` on the log itself, which the kernel lets go when a process dies."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    EXCLUSIVE = FREE = AT_ONCE = 0
+
+    def flock(fd: int, operation: int) -> None:
+        """Do nothing: one process."""
+else:
+    import fcntl
+
+    EXCLUSIVE, FREE, AT_ONCE, flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.LOCK_NB, fcntl.flock
+
+# A writer holds the lock for some microseconds. To ask again until it is free takes half of the time that the kernel
+# needs to send a process to sleep and to wake it; after so many times the holder may be asleep itself.
+_ATTEMPTS = 50
+
+
+def take(fd: int) -> None:
+    """Lock the file, however long that takes."""
+    for _ in range(_ATTEMPTS):
+        try:
+            flock(fd, EXCLUSIVE | AT_ONCE)
+            return
+        except BlockingIOError:
+            pass
+    flock(fd, EXCLUSIVE)
+
+
+def attempt(fd: int, operation: int = EXCLUSIVE) -> bool:
+    """Lock the file; False where the file system knows no locks, and a log is for one process."""
+    try:
+        flock(fd, operation)
+    except OSError:
+        return False
+    return True
