@@ -89,7 +89,10 @@ class HeldLog(logging.handlers.RotatingFileHandler):
         """
         names = self._folder
         if names is not None and folder.monotonic() < names.quiet_until and not self.stream.closed:
-            lock.take(self._fd)
+            try:
+                lock.flock(self._fd, lock.AT_ONCE)
+            except BlockingIOError:
+                lock.take(self._fd)
             if os.fstat(names.fd).st_ctime_ns == names.ctime:
                 size = os.lseek(self._fd, 0, os.SEEK_END)
                 if size != self._size:
@@ -135,7 +138,7 @@ class HeldLog(logging.handlers.RotatingFileHandler):
         """
         until = folder.monotonic() + _FORKED_SECONDS
         while True:
-            if lock.attempt(self._fd, lock.EXCLUSIVE | lock.AT_ONCE):
+            if lock.attempt(self._fd, lock.AT_ONCE):
                 self._forked_in_write = False
                 return True
             if folder.monotonic() >= until:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "win32":
-    EXCLUSIVE = FREE = AT_ONCE = 0
+    EXCLUSIVE = AT_ONCE = FREE = 0
 
     def flock(fd: int, operation: int) -> None:
         """Do nothing: one process."""
 else:
     import fcntl
 
-    EXCLUSIVE, FREE, AT_ONCE, flock = fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.LOCK_NB, fcntl.flock
+    EXCLUSIVE, AT_ONCE, FREE = fcntl.LOCK_EX, fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
+    flock = fcntl.flock
 
 # A writer holds the lock for some microseconds. To ask again until it is free takes half of the time that the kernel
 # needs to send a process to sleep and to wake it; after so many times the holder may be asleep itself.
@@ -23,7 +24,7 @@ def take(fd: int) -> None:
     """Lock the file, however long that takes."""
     for _ in range(_ATTEMPTS):
         try:
-            flock(fd, EXCLUSIVE | AT_ONCE)
+            flock(fd, AT_ONCE)
             return
         except BlockingIOError:
             pass
