@@ -23,6 +23,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/import_time.py $(BENCH)
 	$(BIN)/python benchmarks/hotpath.py $(BENCH)
 	$(BIN)/python benchmarks/storm.py $(BENCH)
+	$(BIN)/python benchmarks/rotating.py $(BENCH)
 	$(BIN)/python benchmarks/fold.py
 	$(BIN)/python benchmarks/grouping.py $(BENCH)
 

@@ -257,7 +257,8 @@ def goals(speed, *others):
                         rounds.ratios(speed[1], "loghub", "stdlib", "rate"), 1.2, **least)]  # fmt: skip
     for processes, found in speed.items():
         ratios = rounds.ratios(found, "loghub", "concurrent", "rate")
-        held.append(rounds.Goal(f"{processes} processes: lines a second, against concurrent", ratios, 2, **least))
+        text = f"{processes} {'process' if processes == 1 else 'processes'}: lines a second, against concurrent"
+        held.append(rounds.Goal(text, ratios, 2, **least))
     all_rounds = [one for found in (*speed.values(), others[0]) for one in found.get("loghub", ())]
     all_rounds += [one for found in others[1:] for name in found for one in found[name]]
     text = "lines lost, doubled, torn, files oversized: all of loghub's rounds"

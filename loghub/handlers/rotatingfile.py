@@ -12,11 +12,15 @@ How lines stay whole, single and in bounds:
   leaves a gap among the backups at worst, which the next rollover fills.
 - **A write that SIGKILL cuts off** can happen only where it crosses a page: Linux copies page by page and
   looks for a fatal signal in between (``generic_perform_write`` in ``mm/filemap.c``). Such a write is
-  announced beside the log, in ``.<name>.state``, and the next writer cuts off what a dead one left behind.
+  announced beside the log, in ``.<name>.state``, and the next writer cuts off what a dead one left behind, if the
+  log does end with these very bytes: their writer may have died before the first, and others written since.
 - **The background** holds only gzip. A backup is compressed under another name, then takes its place under
   the log's lock, wherever later rollovers have moved it in the meantime.
 
 Without ``fcntl`` (Windows) there is no lock, and the handler is for one process.
+
+What holds, locks and writes the log is in `rollover.held`; this module formats, decides when to roll over, and keeps
+the limits.
 """
 
 from __future__ import annotations

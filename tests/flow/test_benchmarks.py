@@ -70,3 +70,15 @@ def test_fold():
     """The benchmark of folding counts each occurrence once, in slices and at large."""
     said = benchmark("fold.py", "--repeats", "70000", "--bugs", "7")
     assert [line.split()[:2] for line in said.splitlines()] == [["slices", "70,007"], ["large", "70,007"]]
+
+
+def test_rotating(tmp_path):
+    """The benchmark of shared log files finds each of loghub's lines, also where writers are killed, and the goals."""
+    _, kept = quick("rotating.py", tmp_path, "--only", "stdlib,loghub")
+    figures = kept["figures"]
+    ours = [run["loghub"][0] for run in (*figures["speed"].values(), figures["killed"])]
+    ours += [runs[0] for which in ("variants", "variants killed") for runs in figures[which].values()]
+    assert len(ours) == 4 + 1 + 4
+    assert min(one["written"] for one in ours) > 500
+    assert {one[what] for one in ours for what in ("lost", "doubled", "torn", "oversized")} == {0}
+    assert len(kept["goals"]) == 6

@@ -643,6 +643,25 @@ def test_without_locks(make, log, monkeypatch):
     assert backups(log) == ["app.log", "app.log.1.gz"]
 
 
+@pytest.mark.parametrize("held", [0, 3, 10**9])
+def test_lock_that_is_held(make, log, monkeypatch, held):
+    """A lock that another process has is asked for some times, then waited for."""
+    handler = make()
+    asked, real = [], lock.flock
+
+    def flock(fd, operation):
+        asked.append(operation)
+        if operation == lock.AT_ONCE and len(asked) <= held:
+            raise BlockingIOError
+        real(fd, operation)
+
+    monkeypatch.setattr(lock, "flock", flock)
+    say(handler, "one")
+    assert read(log) == "one\n"
+    assert asked.count(lock.EXCLUSIVE) == (held > 1000)
+    assert asked[-1] == lock.FREE
+
+
 def test_windows(tmp_path):
     """Without fcntl the module imports, and one process writes and rolls over."""
     script = textwrap.dedent(
@@ -1018,6 +1037,15 @@ def test_permissions(make, log):
     assert {"app.log", "app.log.1.gz", "app.log.2.gz"} < set(modes)
 
 
+def test_permissions_of_the_state(make, log):
+    """Whoever may write the log may write what stands beside it, too."""
+    log.parent.mkdir()
+    log.touch()
+    log.chmod(0o662)
+    say(make(), "one")
+    assert stat.S_IMODE((log.parent / ".app.log.state").stat().st_mode) == 0o662
+
+
 # What befalls a file ----------------------------------------------------------------------------
 
 
@@ -1227,6 +1255,53 @@ def test_dict_config(log):
     logger.handlers.pop().close()
     assert read(log).startswith("INFO login")
     assert "hunter2" not in read(log)
+
+
+@pytest.mark.parametrize(
+    ("options", "attributes"),
+    [
+        ({"maxBytes": 1000, "backupCount": 3, "mode": "a", "delay": True, "encoding": "utf8"}, {"maxBytes": 1000}),
+        ({"when": "midnight", "interval": 1, "backupCount": 14, "utc": True}, {"when": "MIDNIGHT", "interval": DAY}),
+        ({"when": "d", "backupCount": 0, "delay": False, "encoding": None, "errors": None}, {"when": "D"}),
+        ({"when": "w0", "atTime": dt.time(3)}, {"when": "W0", "dayOfWeek": 0, "suffix": "%Y-%m-%d"}),
+    ],
+)
+def test_dict_config_of_the_standard_library(log, options, attributes):
+    """A configuration for the standard library's handlers works with the name of the class changed, nothing else."""
+    theirs = "TimedRotatingFileHandler" if "when" in options else "RotatingFileHandler"
+    for name in (f"logging.handlers.{theirs}", "loghub.RotatingFileHandler"):
+        log.parent.mkdir(exist_ok=True)
+        handler = {"class": name, "filename": str(log), "level": "DEBUG", **options}
+        config = {"handlers": {"file": handler}, "loggers": {"configured": {"handlers": ["file"]}}}
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **config})
+        logger = logging.getLogger("configured")
+        logger.error("by %s", name)
+        (made,) = logger.handlers
+        assert {key: getattr(made, key) for key in attributes} == attributes
+        assert (made.backupCount, made.delay) == (options.get("backupCount", 0), options.get("delay", False))
+        logger.removeHandler(made)
+        made.close()
+    assert read(log) == f"by logging.handlers.{theirs}\nby loghub.RotatingFileHandler\n"
+
+
+def test_file_config_of_the_standard_library(log, tmp_path):
+    """So does an INI file, with positional arguments."""
+    ini = tmp_path / "logging.ini"
+    ini.write_text(
+        "[loggers]\nkeys=root,configured\n[handlers]\nkeys=file\n[formatters]\nkeys=\n"
+        "[logger_root]\nhandlers=\n"
+        "[logger_configured]\nqualname=configured\nhandlers=file\npropagate=0\n"
+        f"[handler_file]\nclass=loghub.RotatingFileHandler\nargs=({str(log)!r}, 'a', 10, 3, 'utf-8', True)\n"
+    )
+    root = logging.getLogger()
+    before = root.handlers[:]
+    logging.config.fileConfig(ini, disable_existing_loggers=False)
+    logger = logging.getLogger("configured")
+    for message in ("first", "second"):
+        logger.error(message)
+    logger.handlers.pop().close()
+    root.handlers[:] = before
+    assert (read(log), read(f"{log}.1")) == ("second\n", "first\n")
 
 
 def test_scrub_of_the_filter(log):
