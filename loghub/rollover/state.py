@@ -46,7 +46,7 @@ class Write(NamedTuple):
 
 
 class State:
-    """40 bytes beside the log that its writers share: a write under way, and when the next rollover is due.
+    """A few bytes beside the log that its writers share: a write under way, and when the next rollover is due.
 
     Only touched while the log is locked. All of it is a convenience that may be missing (a directory where no
     file can be made, a file system that is full): then a line cut off by SIGKILL stays so, and each process
@@ -64,7 +64,8 @@ class State:
             fd = os.open(path, os.O_RDWR | os.O_CREAT, stat.S_IMODE(log.st_mode))
             self._file = io.FileIO(fd, "r+b")
             if os.fstat(fd).st_size == 0:
-                os.pwrite(fd, bytes(self._WRITE.size + self._DUE.size), 0)  # takes its room while there is some
+                # Takes its room while there is some; behind all, where it undoes nothing that others say just now.
+                os.pwrite(fd, b"\0", self._WRITE.size + self._DUE.size)
                 set_mode(fd, stat.S_IMODE(log.st_mode))
                 os.fchown(fd, -1, log.st_gid)
 
