@@ -1,4 +1,4 @@
-"""A process that writes a rotating log for `test_rotatingfile`: ``rotating_writer.py LOG NAME COUNT OPTIONS``.
+"""A process that writes a rotating log for `the tests here`: ``writer.py LOG NAME COUNT OPTIONS``.
 
 OPTIONS is JSON: the handler's options, and `length` (of a message), `wait` (for a byte on standard input before
 it begins). After every call that returned it writes one byte to standard output: what a killer may rely on.

@@ -1,4 +1,4 @@
-"""Run by test_cpython_logging.py in a process of its own: the interpreter's tests of log files, with our handler.
+"""Run by test_cpython.py in a process of its own: the interpreter's tests of log files, with our handler.
 
 ``python cpython_suite.py (theirs|ours) CLASS...`` runs these classes of `test.test_logging`, and prints as JSON what
 came of each test: ``{name: "ok" | "skipped: why" | what was raised}``. With ``ours`` the handlers of the standard

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.handlers import kill_storm
+from tests.handlers.rotating import kill_storm
 
 SCRIPT = Path(kill_storm.__file__)
 
@@ -18,7 +18,7 @@ SCRIPT = Path(kill_storm.__file__)
 @pytest.mark.parametrize("kind", kill_storm.KINDS)
 def test_kills(tmp_path, kind):
     """Writers that are killed anywhere lose, double and tear nothing, by size, by time, with gzip."""
-    environment = {"PYTHONPATH": str(SCRIPT.parents[2]), "TMPDIR": str(tmp_path)}
+    environment = {"PYTHONPATH": str(SCRIPT.parents[3]), "TMPDIR": str(tmp_path)}
     command = [sys.executable, str(SCRIPT), "--kind", kind, "--kills", "60"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,6 @@
 """Many writers of one rotating log, killed again and again: does any line go missing?
 
-    python tests/handlers/kill_storm.py [--kills 500] [--seed 0] [--kind size|time|gzip|both] [--writers 4]
+    python tests/handlers/rotating/kill_storm.py [--kills 500] [--seed 0] [--kind size|time|gzip|both] [--writers 4]
 
 One in five is killed from outside, at any time. The others kill themselves right before, right after or
 (a write of more than one page) in the middle of one of the system calls that change what others see, so that each
