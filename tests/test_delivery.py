@@ -941,7 +941,7 @@ def test_adopted(by_hand, make, home):
     one = make()
     assert one.home.round(closing=True)
     assert one.count == 30
-    assert one.home.ledger().totals() == {"groups": 1, "occurrences": 30, "dropped": 0, "torn": 1}
+    assert one.home.ledger().totals() == {"groups": 1, "occurrences": 30, "dropped": 0, "torn": 1, "forgotten": 0}
     assert journal.names(one.home.journals) == []
     assert one.home.ledger().offset(left.name) == 0  # forgotten
 

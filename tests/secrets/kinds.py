@@ -88,8 +88,14 @@ class Planted:
             found += [part, json.dumps(part)[1:-1], repr(part)[1:-1], urllib.parse.quote(part, safe="")]
             found += list(base64_cores(part))
             body = part.removeprefix(self.kind.fixed)
-            found += [body[at : at + 8] for at in range(0, max(1, len(body) - 7), 4) if len(body) >= 8]
+            found += pieces(body)
         return list(dict.fromkeys(found))
+
+
+def pieces(body):
+    """Return pieces of eight characters; where these are digits longer ones, for a thread's number has fifteen."""
+    found = [body[at : at + (12 if body[at : at + 8].isdigit() else 8)] for at in range(0, max(1, len(body) - 7), 4)]
+    return [piece for piece in found if len(piece) >= (12 if piece.isdigit() else 8)]
 
 
 def base64_cores(text):
