@@ -26,6 +26,7 @@ LAYERS = [
     ["capture"],
     ["ledger.protocol", "ledger.find", "journal"],
     ["ledger"],
+    ["logfiles"],
     ["delivery"],
     ["filters", "hooks"],
     ["formatters"],

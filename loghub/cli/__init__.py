@@ -15,6 +15,7 @@ VERBS = {
     "drain": "loghub.cli.outbox",
     "explain": "loghub.cli.explain",
     "groups": "loghub.cli.readers",
+    "import": "loghub.cli.import_logs",
     "link": "loghub.cli.link",
     "mute": "loghub.cli.mute",
     "outbox": "loghub.cli.outbox",
@@ -40,7 +41,8 @@ class _Verbs(click.Group):
         module = VERBS.get(cmd_name)
         if module is None:
             return None
-        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        function = "import_logs" if cmd_name == "import" else cmd_name  # a word of the language
+        command: click.Command = getattr(importlib.import_module(module), function)
         return command
 
 

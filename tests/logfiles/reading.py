@@ -1,0 +1,60 @@
+"""Logs are written as an application would, and read back."""
+
+import logging
+from collections import Counter
+
+from loghub.capture import Capture
+from loghub.ledger.sqlite import SQLiteLedger
+from loghub.logfiles.counting import Importer
+from loghub.logfiles.identity import Window
+from loghub.logfiles.layouts import Layout
+from loghub.logfiles.records import Records
+
+NOW = 1_800_000_000.0
+
+
+class Live(logging.Handler):
+    """Counts by fingerprint, as a reporting handler would."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.counts = Counter()
+        self._capture = Capture()
+
+    def emit(self, record):
+        kind = self._capture.sight(record).kind
+        self.counts[kind.fingerprint] += 1
+
+
+def importer(ledger=None, *, window=None, now=NOW, **options):
+    """Return an Importer as the verb makes one, and its ledger."""
+    ledger = SQLiteLedger(None) if ledger is None else ledger
+
+    def capture(environment, release):
+        return Capture(environment=environment or "production", release=release or None)
+
+    made = Importer(ledger, capture, window=window or Window(), now=lambda: now, sleep=lambda _: None, **options)
+    return made, ledger
+
+
+def take(path, *, layout=None, **options):
+    """Import one file into a new ledger; return the report, the counts and the kept events, oldest first."""
+    made, ledger = importer(layout=layout and Layout(layout), **options)
+    report = made.take(str(path))
+    return report, made.counts, ledger.events(1000)[::-1]
+
+
+def records_in(text, **options):
+    """Return the records in a text."""
+    data = text if isinstance(text, bytes) else text.encode()
+    records = Records(**options)
+    lines = data.split(b"\n")
+    records.feed(0, lines[:-1] if not lines[-1] else lines)
+    return records.rest()
+
+
+def errors_in(tmp_path, text, **options):
+    """Return the kept events of a log with that text, as (type, message, logger)."""
+    path = tmp_path / "some.log"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return [(one["error_type"], one["error_message"], one["logger"]) for one in take(path, **options)[2]]
