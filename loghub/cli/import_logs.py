@@ -238,14 +238,12 @@ def _summary(importer: Importer, reports: list[Report], warning: str, *, dry: bo
 def _print(importer: Importer, reports: list[Report], warning: str, *, dry: bool) -> None:
     said = _summary(importer, reports, warning, dry=dry)
     rows = [
-        (_shown(report.name), report.lines, report.errors, *((_second(report.first_at), _second(report.last_at))
-         if report.errors else ("", "")))
-        for report in reports
-    ]  # fmt: skip
+        (os.path.basename(_shown(report.name)), report.lines, report.errors, *_span_of(report)) for report in reports
+    ]
     click.echo(table(["file", "lines", "errors", "first (UTC)", "last (UTC)"], rows))
     counted = "would be counted" if dry else "counted"
-    words = f"\n{said['errors']:,} errors of {said['groups']:,} groups {counted}, in {said['lines']:,} new lines."
-    click.echo(words)
+    parts = (_many(said[key], key[:-1]) for key in ("errors", "groups", "lines"))
+    click.echo("\n{} of {} {counted}, in {}, new to this ledger.".format(*parts, counted=counted))
     for line in _remarks(reports):
         click.echo(line)
     if warning:
@@ -255,7 +253,7 @@ def _print(importer: Importer, reports: list[Report], warning: str, *, dry: bool
 def _remarks(reports: list[Report]) -> Iterator[str]:
     timeless = sum(report.timeless for report in reports)
     if timeless:
-        yield f"{timeless:,} errors have no time: they have that of the record before, or of the file's last change."
+        yield f"{_many(timeless, 'error')} without a time: that of the record before, or of the file, was taken."
     for report in reports:
         name = _shown(report.name)
         if report.trouble:
@@ -266,9 +264,15 @@ def _remarks(reports: list[Report]) -> Iterator[str]:
             yield f"{name} was counted before: nothing is new in it."
 
 
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _shown(name: str) -> str:
     return "standard input" if name == STDIN else name
 
 
-def _second(at: float) -> str:
-    return iso(at)[:19].replace("T", " ")
+def _span_of(report: Report) -> tuple[str, str]:
+    """Return the first and last time, to the second."""
+    first, last = (iso(at)[:19].replace("T", " ") if report.errors else "" for at in (report.first_at, report.last_at))
+    return first, last

@@ -52,7 +52,7 @@ LIVE_SECONDS = 600.0
 """Somebody may still be writing a file that was changed so short a time ago."""
 
 LOOK_BACK_BYTES = 4096
-"""So much before the first line to be read is looked at for a time."""
+"""So much before the first line to be read is looked at: for a time, and for a record that goes on."""
 
 BUSY_SECONDS = (0.1, 0.5, 2.0, 5.0)
 """How long to wait for a ledger that others write to, before each new try."""
@@ -220,7 +220,8 @@ class _Run:
         if source.skip(self.start):
             if not self._importer.dry:
                 identity.remember(self._importer.ledger, self._name, self._window)
-            self._records.warm(source.before(self.start, LOOK_BACK_BYTES).split(b"\n")[1:])
+            *lines, _ = source.before(self.start, LOOK_BACK_BYTES).split(b"\n")
+            self._records.warm(self.start, lines[self.start > LOOK_BACK_BYTES :])
             self._read()
         report.trouble = report.trouble or source.trouble
         return report
@@ -237,13 +238,12 @@ class _Run:
             if self._is_long(position) and not self._fold(records.reached(position)):
                 return
         if not ended and self._is_live():
-            position = begin
+            position, self.report.held = begin, True
         for record in records.rest():
             if self._is_live() and (record.unfinished or (not ended and record.touched == begin)):
-                position = record.start
+                position, self.report.held = record.start, True
                 break
             self._count(record)
-        self.report.held = position < begin or (not ended and position == begin)
         self._fold(position)
 
     def _is_live(self) -> bool:

@@ -138,16 +138,15 @@ class Records:
 
     # Lines ------------------------------------------------------------------------------------------------
 
-    def warm(self, lines: Sequence[bytes]) -> None:
-        """Learn the time of what stands before the first line to be read."""
-        for raw in lines:
-            line = raw.rstrip(b"\r")
-            inner = wrapping.unwrap(line)
-            found = heads.match(inner.line if inner else line)
-            if found is not None and heads.has_time(found):
-                self._timed = found
-            elif line[:1] == b"{" and (head := objects.parse(line)) is not None and head.time is not None:
-                self._timed = head.time
+    def warm(self, position: int, lines: Sequence[bytes]) -> None:
+        """Learn what stands before `position`, where the first line to be read begins; it was counted already."""
+        self.feed(position, lines)
+        self._pending.clear()
+        self.count = self._held = 0
+        for lane in (self._lane, *self._lanes.values()):
+            lane.partial = None
+            if lane.quiet is not None:
+                lane.quiet = position, *lane.quiet[1:]
 
     def feed(self, begin: int, lines: Sequence[bytes]) -> None:
         """Take the next lines, the first of which begins at `begin`."""
@@ -277,6 +276,9 @@ class Records:
         opened = self._waiting(lane, CHAIN)
         if opened is not None and (current is None or current.stage != CHAIN):
             self._add(opened, position, line, stage)
+        elif current is None and (earlier := self._waiting(lane, PLAIN)) is not None and not earlier.lines:
+            # An error without more, a line of somebody else, a traceback.
+            self._add(earlier, position, line, stage)
         elif current is None and lane.quiet is not None and not _ACCESS.match(lane.quiet[1]):
             lane.current, lane.quiet = self._promoted(lane.quiet), None
             self._add(lane.current, position, line, stage)
@@ -284,7 +286,7 @@ class Records:
             self._bare(lane, position, line, stage, collected)
         elif current.stage in (PLAIN, CHAIN):
             self._add(current, position, line, stage)
-        elif line[:1] == b" ":
+        elif line[:1] == b" " and not line.startswith(b"  + "):
             self._add(current, position, line)  # within a group, or told in a message
         elif current.stage == STACK and (earlier := self._waiting(lane, PLAIN)) is not None:
             # Two heads, then two tracebacks: each has one.
@@ -325,6 +327,8 @@ class Records:
 
     @staticmethod
     def _waiting(lane: _Lane, stage: int) -> Record | None:
+        if not lane.waiting:
+            return None
         return next((record for record in reversed(lane.waiting) if record.stage == stage), None)
 
     def _add(self, record: Record, position: int, line: bytes, stage: int | None = None) -> None:

@@ -266,7 +266,7 @@ class _Unclosed(io.RawIOBase):
 
 
 def _is_binary(head: bytes) -> bool:
-    """Return whether more than a tenth of the beginning is what no text has."""
+    """Return whether more than a twentieth of the beginning is what no text has."""
     sample = head[:8192]
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
-    return controls * 10 > len(sample)
+    return controls * 20 > len(sample)

@@ -36,6 +36,7 @@ _STACK_INFO = "\nStack (most recent call last):\n"
 _FILE = re.compile(r'^[ |]*File "([^"\n]{1,1000})"', re.MULTILINE)
 _LOGURU_FRAME = re.compile(r"^> File ", re.MULTILINE)
 _LOGURU_VALUE = re.compile(r"^ +[│└][^\n]*\n", re.MULTILINE)
+_BROKEN_FILE = re.compile(rf'{re.escape(TRACEBACK_HEAD)}\n  File "[^\n]*", line \d+\n')
 _FATAL = "Fatal Python error: "
 
 
@@ -195,14 +196,13 @@ def _plain(traceback: str) -> str:
 
 
 def _foreign(record: Record, message: str, traceback: str) -> dict[str, Any] | None:
-    """Return what the stack of another language says, with its text; None if there is none."""
+    """Return an error whose text alone tells it, with that: of another language, or before Python ran; else None."""
+    if _BROKEN_FILE.match(traceback):
+        return {"platform": "python", **parse_traceback(traceback), "error_module": "builtins", "traceback": traceback}
     if TRACEBACK_HEAD in traceback or not (record.lines or traceback):
         return None
     text = traceback or message
-    if text.startswith(_FATAL):
-        read: dict[str, Any] | None = parse_traceback(text) | {"platform": "python"}
-    else:
-        read = parse_foreign(text)
+    read = parse_traceback(text) | {"platform": "python"} if text.startswith(_FATAL) else parse_foreign(text)
     return None if read is None else {"platform": "native", **read, "traceback": text}
 
 

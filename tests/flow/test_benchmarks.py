@@ -82,3 +82,11 @@ def test_rotating(tmp_path):
     assert min(one["written"] for one in ours) > 500
     assert {one[what] for one in ours for what in ("lost", "doubled", "torn", "oversized")} == {0}
     assert len(kept["goals"]) == 6
+
+
+def test_importing():
+    """The benchmark of the import of log files counts exactly what it wrote, and nothing in a second run."""
+    said = benchmark("importing.py", "--megabytes", "3", "--errors", "600", "--bugs", "20").splitlines()
+    assert [line.split()[0] for line in said] == ["logs", "first", "counts", "second"]
+    assert "exact: 600 of 20 groups, 0 times off" in said[2]
+    assert said[3].endswith("changed nothing")

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from datetime import UTC
 
 from loghub.capture import Capture
 from loghub.ledger.sqlite import SQLiteLedger
@@ -33,6 +34,7 @@ def importer(ledger=None, *, window=None, now=NOW, **options):
     def capture(environment, release):
         return Capture(environment=environment or "production", release=release or None)
 
+    options.setdefault("zone", UTC)
     made = Importer(ledger, capture, window=window or Window(), now=lambda: now, sleep=lambda _: None, **options)
     return made, ledger
 

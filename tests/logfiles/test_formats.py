@@ -67,7 +67,7 @@ def test_text_formats(name, tmp_path):
     style = "{" if TEXT[name].startswith("{") else "%"
     stream, before = io.StringIO(), time.time()
     live = log_with(logging.Formatter(TEXT[name], style=style), stream)
-    report, counts, events = take(in_file(tmp_path, stream.getvalue()), now=before + 60)
+    report, counts, events = take(in_file(tmp_path, stream.getvalue()), now=before + 60, zone=None)
     assert counts == live
     assert [one["message"].rpartition(" ")[0] for one in events] == [
         *(f"order {number}" for number in range(len(failing.SITES))),
