@@ -194,7 +194,7 @@ def _counted_live(importer: Importer) -> str:
     """Return the warning where errors of the same hours and groups were counted when they happened; else nothing."""
     earliest: int | None = None
     for mark, _ in importer.counts.most_common(MAX_LOOKED_AT):
-        hours = importer.hours[mark]
+        hours = importer.hours.get(mark, ())
         for event in importer.ledger.events(100, mark):
             hour = int((epoch(event.get("timestamp")) or 0) // 3600)
             if hour in hours and "imported_from" not in (event.get("additional_info") or {}):
@@ -243,7 +243,9 @@ def _print(importer: Importer, reports: list[Report], warning: str, *, dry: bool
     click.echo(table(["file", "lines", "errors", "first (UTC)", "last (UTC)"], rows))
     counted = "would be counted" if dry else "counted"
     parts = (_many(said[key], key[:-1]) for key in ("errors", "groups", "lines"))
-    click.echo("\n{} of {} {counted}, in {}, new to this ledger.".format(*parts, counted=counted))
+    errors, groups, lines = parts
+    least = "at least " if importer.more else ""
+    click.echo(f"\n{errors} of {least}{groups} {counted}, in {lines}, new to this ledger.")
     for line in _remarks(reports):
         click.echo(line)
     if warning:

@@ -48,6 +48,11 @@ MAX_TOLD = 16 << 20
 MAX_GROUPS = 5000
 """... or so many groups."""
 
+MAX_REMEMBERED = 100_000
+"""Groups that a run counts, and whose kept events it counts; with more, some keep more than others."""
+
+MAX_HOURS = 5000
+
 LIVE_SECONDS = 600.0
 """Somebody may still be writing a file that was changed so short a time ago."""
 
@@ -116,8 +121,9 @@ class Importer:
         sleep: Waits.
 
     Attributes:
-        counts: Occurrences by fingerprint.
-        hours: Hours (since the epoch) in which a group was counted, by fingerprint.
+        counts: Occurrences by fingerprint, of the first `MAX_REMEMBERED` groups.
+        hours: Hours (since the epoch) in which a group was counted, by fingerprint, of the first `MAX_HOURS` groups.
+        more: Whether there were more groups than are remembered.
     """
 
     def __init__(
@@ -134,6 +140,7 @@ class Importer:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.hours: dict[str, set[int]] = {}
+        self.more = False
         self.ledger = ledger
         self.teller = Teller(capture_of, window.level)
         self.window = window
@@ -177,8 +184,12 @@ class Importer:
     def fold(self, fold: Fold) -> bool:
         """Have the ledger take a stretch; wait where others write to it."""
         for group, tally in fold.groups.items():
-            self.counts[group] += tally.count
-            self.hours.setdefault(group, set()).update(tally.hours)
+            if group in self.counts or len(self.counts) < MAX_REMEMBERED:
+                self.counts[group] += tally.count
+            else:
+                self.more = True
+            if group in self.hours or len(self.hours) < MAX_HOURS:
+                self.hours.setdefault(group, set()).update(tally.hours)
         if self.dry:
             self._offsets[fold.journal] = fold.end
             return True
@@ -297,6 +308,8 @@ class _Run:
             return
         waits = stretch.newest.get(mark)
         if importer.kept[mark] < journal.KEEP_PER_GROUP:
+            if mark not in importer.kept and len(importer.kept) >= MAX_REMEMBERED:
+                importer.kept.pop(next(iter(importer.kept)))
             importer.kept[mark] += 1
             self._keep(tally, told, self._key(record))
             if waits is not None and waits.at <= at:

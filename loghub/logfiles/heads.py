@@ -21,7 +21,9 @@ LEVELS = {
 }  # fmt: skip
 """Levels by the names that logging, loguru and structlog have for them."""
 
-_NAMES = {level: "WARNING" if level == 30 else name for name, level in LEVELS.items()} | {40: "ERROR", 50: "CRITICAL"}
+MAX_CONSOLE = 2000
+"""Characters of a line of structlog's console in which pairs are looked for."""
+
 _BYTES = {name.encode(): level for name, level in LEVELS.items()}
 _BYTES |= {name.lower(): level for name, level in _BYTES.items()}
 _ABSL = {b"D": 10, b"I": 20, b"W": 30, b"E": 40, b"F": 50}
@@ -162,8 +164,8 @@ def _after(rest: str, logger: str, *, timed: bool) -> dict[str, Any]:
 
 
 def _structlog(rest: str) -> dict[str, Any]:
-    read = _CONSOLE.match(rest)
-    if read is None:
+    read = _CONSOLE.match(rest[:MAX_CONSOLE])
+    if read is None or len(rest) > MAX_CONSOLE:
         return {"message": rest.strip(" ]")}
     said: dict[str, Any] = {"message": read["message"], "extra": _pairs(read["pairs"])}
     return said | ({"name": read["name"]} if read["name"] else {})
@@ -202,6 +204,6 @@ _AFTER = tuple(
 )
 _AFTER_LOGGER = (re.compile(rf"{_CLOSED}[\s:\-|]*(?P<message>.*)"),)
 _CONSOLE = re.compile(
-    r" *\]\s*(?P<message>.*?)\s*(?:\[(?P<name>[\w.\-]+)\])?(?P<pairs>(?:\s+[\w.]+=(?:'[^']*'|\"[^\"]*\"|\S+))*)\s*$"
+    r" *\]\s*(?P<message>.*?)\s*(?:\[(?P<name>[\w.\-]+)\])?(?P<pairs>(?:\s++[\w.]++=(?:'[^']*'|\"[^\"]*\"|\S++))*+)\s*$"
 )
 _PAIR = re.compile(r"([\w.]+)=('[^']*'|\"[^\"]*\"|\S+)")

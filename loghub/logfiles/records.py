@@ -37,7 +37,10 @@ IDLE = 1 << 20
 MAX_SPAN = 2 << 20
 """A record that began so many bytes ago is taken as it is."""
 
-MAX_LANES = 1024
+MAX_LINE = 16 << 10
+"""What is beyond that of a line which is no JSON is left out: more than an event has room for."""
+
+MAX_LANES = 256
 MAX_WAITING = 8
 _MORE = 64 << 10
 
@@ -53,6 +56,7 @@ _EXCEPTION = re.compile(rb"[A-Za-z_\x80-\xff][\w.<>\x80-\xff]*(?:: |:?$)")
 _GROUP_END = re.compile(rb" +\+-{20,}$")
 _MARGIN = re.compile(rb" {2,}[|+]")
 _BROKEN_FILE = re.compile(rb'  File ".*", line \d+$')
+_CAUGHT_HERE = b'> File "'  # loguru's mark of a frame
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _FOREIGN = re.compile(
     rb'(?:panic: |fatal error: |Exception in thread "|thread \'[^\n]{0,200}\' (?:\(\d+\) )?panicked at '
@@ -69,6 +73,7 @@ class Record:
         start: Where its first line begins.
         head: What that line says; of a bare traceback nothing.
         lines: Those after it.
+        size: Their bytes; of one that is JSON, all its bytes.
         collected: When a collector got it; None if nothing says so.
         before: The time of the record before it.
         stage: How far its traceback has come.
@@ -184,8 +189,10 @@ class Records:
 
     def _take(self, lane: _Lane, position: int, line: bytes, collected: bytes) -> None:
         if line[:1] == b"{" and (head := objects.parse(line)) is not None:
-            self._whole(lane, position, head, collected)
+            self._whole(lane, position, head, collected, len(line))
             return
+        if len(line) > MAX_LINE:
+            line = line[:MAX_LINE]
         if self._layout is not None and (head := self._layout.read(line)) is not None:
             self._begin(lane, (position, line, head, collected), head.level)
             if head.time is not None:
@@ -217,13 +224,15 @@ class Records:
             head.said["name"] = "loghub"  # its own life is not reported
         return self._open(position, head, collected)
 
-    def _whole(self, lane: _Lane, position: int, head: Head, collected: bytes) -> None:
+    def _whole(self, lane: _Lane, position: int, head: Head, collected: bytes, size: int) -> None:
         """Take a record that is one line."""
         if lane.waiting or lane.current is not None:
             self._step_back(lane)
         lane.quiet = None
         if head.traceback or (head.level is not None and head.level >= self.level):
-            self._open(position, head, collected).done = True
+            record = self._open(position, head, collected)
+            record.done, record.size = True, size
+            self._held += size
         if head.time is not None:
             self._timed = head.time
 
@@ -255,7 +264,7 @@ class Records:
             self._add(current, position, line)
         elif _TRACEBACK in line:
             self._traceback(lane, position, line, collected)
-        elif line[:1] in (b" ", b"\t"):
+        elif line[:1] in (b" ", b"\t") or line.startswith(_CAUGHT_HERE):
             self._indented(lane, position, line, collected)
         elif line in _CHAINS:
             self._chained(lane, position, line)
@@ -336,7 +345,7 @@ class Records:
             record.stage = stage
         record.touched = position
         if record.size < MAX_RECORD or (line[:1] > b" " and record.size < MAX_RECORD + _MORE):
-            kept = line[:MAX_RECORD].replace(b"\0", b"") if b"\0" in line else line[:MAX_RECORD]
+            kept = line.replace(b"\0", b"")
             record.lines.append(kept)
             record.size += len(kept) + 1
             self._held += len(kept) + 1

@@ -201,7 +201,11 @@ def test_loguru_dress(tmp_path):
         *lines[3:],
     ]
     other = "2026-11-27 03:00:00.123 | ERROR    | shop:f:7 - failed\n" + "\n".join(dressed) + "\n"
-    assert take(in_file(tmp_path, plain))[1] == take(in_file(tmp_path, other))[1]
+    _, counts, (event,) = take(in_file(tmp_path, plain))
+    _, dressed_counts, (dressed_event,) = take(in_file(tmp_path, other))
+    assert dressed_counts == counts
+    assert dressed_event["frames"] == event["frames"]
+    assert len(event["frames"]) == 3
 
 
 def test_loguru_serialized(tmp_path):
