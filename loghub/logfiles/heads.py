@@ -21,16 +21,13 @@ LEVELS = {
 }  # fmt: skip
 """Levels by the names that logging, loguru and structlog have for them."""
 
-MAX_CONSOLE = 2000
-"""Characters of a line of structlog's console in which pairs are looked for."""
-
 _BYTES = {name.encode(): level for name, level in LEVELS.items()}
 _BYTES |= {name.lower(): level for name, level in _BYTES.items()}
 _ABSL = {b"D": 10, b"I": 20, b"W": 30, b"E": 40, b"F": 50}
 
 _TIME = TIME.encode()
 _UPPER = rb"TRACE|DEBUG|INFO|SUCCESS|NOTICE|WARN(?:ING)?|ERROR|EXCEPTION|CRITICAL|FATAL"
-_BETWEEN = rb"[\s\-|:,;/\])>]++|\[[^\]\n]{0,100}\]|\([^)\n]{0,100}\)|[^\s\[\]()|:]{1,120}+"
+_BETWEEN = rb"[\s\-|:,;/\])>]{1,100}+|\[[^\]\n]{0,100}\]|\([^)\n]{0,100}\)|[^\s\[\]()|:]{1,120}+"
 _LEVEL = rb"[\[(<]?(?P<level>" + _UPPER + rb"|(?<=\[)(?:debug|info|warning|error|exception|critical)(?= *\]))(?![\w.])"
 
 _TIMED = re.compile(rb"[\[(<]?(?P<time>" + _TIME + rb")(?:(?P<between>(?:" + _BETWEEN + rb"){0,10}?)" + _LEVEL + rb")?")
@@ -164,15 +161,17 @@ def _after(rest: str, logger: str, *, timed: bool) -> dict[str, Any]:
 
 
 def _structlog(rest: str) -> dict[str, Any]:
-    read = _CONSOLE.match(rest[:MAX_CONSOLE])
-    if read is None or len(rest) > MAX_CONSOLE:
-        return {"message": rest.strip(" ]")}
-    said: dict[str, Any] = {"message": read["message"], "extra": _pairs(read["pairs"])}
-    return said | ({"name": read["name"]} if read["name"] else {})
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return {key: value.strip("'\"") for key, value in _PAIR.findall(text)}
+    """Read what follows the level on structlog's console: the event, the logger in brackets, pairs."""
+    line = rest.lstrip(" ]").rstrip()
+    end, pairs = 0, {}
+    for token in _TOKEN.finditer(line):
+        if token["key"]:
+            pairs[token["key"]] = token["value"].strip("'\"")
+        else:
+            end, pairs = token.end(), {}
+    named = _NAMED.search(line[:end])
+    said: dict[str, Any] = {"message": line[: named.start() if named else end].rstrip(), "extra": pairs}
+    return said | ({"name": named["name"]} if named else {})
 
 
 def _text(part: bytes | None) -> str:
@@ -192,18 +191,16 @@ _CLOSED = r"[\])>]?"
 _AFTER = tuple(
     re.compile(pattern)
     for pattern in (
-        r"\s*\| (?P<name>[\w.<>\-]+):(?P<funcName>[\w<>]+):(?P<lineno>\d{1,7}) - (?P<message>.*)",  # loguru
+        r"\s*+\| (?P<name>[\w.<>\-]+):(?P<funcName>[\w<>]+):(?P<lineno>\d{1,7}) - (?P<message>.*)",  # loguru
         rf"{_CLOSED} in (?P<module>\w+): (?P<message>.*)",  # Flask
         rf":(?P<name>{_NAME}):(?P<message>.*)",  # BASIC_FORMAT
         r"/[\w\-]+\] (?P<message>.*)",  # celery
-        rf"{_CLOSED}\s*[:\-|]?\s*\[(?P<name>{_NAME})(?::(?P<lineno>\d{{1,7}}))?\]\s*[:\-|]?\s*(?P<message>.*)",
-        rf"{_CLOSED}\s*[:\-|]?\s*(?P<name>{_NAME})(?:\s+-\s+|\s*\|\s*)(?P<message>.*)",
-        rf"{_CLOSED}\s*[:\-|]?\s*(?P<name>[a-z_]\w*(?:\.\w+)*): (?P<message>.*)",
-        rf"{_CLOSED}\s*[:\-|]?\s*(?P<name>[a-z_]\w*(?:\.\w+)+) (?P<message>.*)",
+        rf"{_CLOSED}\s*+[:\-|]?\s*+\[(?P<name>{_NAME})(?::(?P<lineno>\d{{1,7}}))?\]\s*+[:\-|]?\s*+(?P<message>.*)",
+        rf"{_CLOSED}\s*+[:\-|]?\s*+(?P<name>{_NAME})(?:\s++-\s++|\s*+\|\s*+)(?P<message>.*)",
+        rf"{_CLOSED}\s*+[:\-|]?\s*+(?P<name>[a-z_]\w*(?:\.\w+)*): (?P<message>.*)",
+        rf"{_CLOSED}\s*+[:\-|]?\s*+(?P<name>[a-z_]\w*(?:\.\w+)+) (?P<message>.*)",
     )
 )
-_AFTER_LOGGER = (re.compile(rf"{_CLOSED}[\s:\-|]*(?P<message>.*)"),)
-_CONSOLE = re.compile(
-    r" *\]\s*(?P<message>.*?)\s*(?:\[(?P<name>[\w.\-]+)\])?(?P<pairs>(?:\s++[\w.]++=(?:'[^']*'|\"[^\"]*\"|\S++))*+)\s*$"
-)
-_PAIR = re.compile(r"([\w.]+)=('[^']*'|\"[^\"]*\"|\S+)")
+_AFTER_LOGGER = (re.compile(rf"{_CLOSED}[\s:\-|]*+(?P<message>.*)"),)
+_TOKEN = re.compile(r"(?P<key>[\w.]++)=(?P<value>'[^']*+'|\"[^\"]*+\"|\S++)|\S++")
+_NAMED = re.compile(r"\[(?P<name>[\w.\-]+)\]$")

@@ -50,7 +50,8 @@ class Layout:
             elif name in seen:
                 pattern += _OTHER
             else:
-                pattern += rf"\s*(?P<{name}>{_SHAPES.get(name, _OTHER)})\s*?"
+                padding = "" if text[end : end + 1].isspace() else r"\s*+"
+                pattern += rf"\s*+(?P<{name}>{_SHAPES.get(name, _OTHER)}){padding}"
                 seen.add(name)
         if "message" not in seen:
             raise ValueError("it has no message")
@@ -81,4 +82,4 @@ def _style_of(text: str) -> str:
 
 def _literal(text: str) -> str:
     """Return a pattern for what stands between fields: any number of blanks is as good as one."""
-    return r"\s+".join(map(re.escape, re.split(r"\s+", text)))
+    return r"\s++".join(map(re.escape, re.split(r"\s+", text)))

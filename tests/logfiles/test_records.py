@@ -1,11 +1,13 @@
 """Lines become records: bare tracebacks, several processes in one file, stacks of other languages."""
 
+import time
 import traceback
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loghub.logfiles.layouts import Layout
 from loghub.logfiles.records import MAX_RECORD, Records
 from tests.logfiles import failing
 from tests.logfiles.reading import errors_in, records_in, take
@@ -214,6 +216,31 @@ def test_given_out_in_order():
     assert records.reached(size) == 0
     assert [one.unfinished for one in records.ready(size + (2 << 20))] == [True, False]
     assert records.reached(size) == size
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "2026-11-27 03:00:00 ERROR{}x",
+        "2026-11-27 03:00:00{}ERROR x",
+        "[error    ]{}(",
+        "ERROR{}- x",
+        "{}ERROR x",
+        "[2026-11-27 03:00:00]{}[ERROR] x",
+        "Nov 27 03:00:00 host{}app: x",
+        "web{}| x",
+        "<11>1{}x",
+    ],
+)
+@pytest.mark.parametrize("filling", [" ", "a ", "a=b ", "[", "(", "- ", "'", "a.", ": ", "9", "\t-\t"])
+def test_no_line_runs_away(odd, filling):
+    """No line makes a pattern run away, whatever it is filled with."""
+    line = odd.format(filling * (16_000 // len(filling)))
+    layout = Layout("%(asctime)s %(name)s [%(levelname)s] %(threadName)s - %(funcName)s: %(message)s")
+    started = time.process_time()
+    found = [*records_in(line + "\n", level=0), *records_in(line + "\n", level=0, layout=layout)]
+    assert time.process_time() - started < 1
+    assert len(found) <= 2
 
 
 LINES = st.sampled_from([
