@@ -143,7 +143,9 @@ def _ledger(place: Where, *, dry: bool) -> Ledger:
     else:
         home = ReportingHandler(**place.named()).home
     if dry and (home.path is None or not os.path.isdir(home.path)):
-        return SQLiteLedger(None)
+        ledger = SQLiteLedger(None)
+        click.get_current_context().call_on_close(ledger.close)
+        return ledger
     return close_at_end(history.open_home(home.path, home.url)).ledger()
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from loghub.logfiles import heads, objects, wrapping
@@ -70,7 +69,7 @@ class Record:
     """One error as a file has it.
 
     Attributes:
-        start: Where its first line begins.
+        start: Where its first line begins; of a line that only a traceback behind it made one, the traceback.
         head: What that line says; of a bare traceback nothing.
         lines: Those after it.
         size: Their bytes; of one that is JSON, all its bytes.
@@ -117,7 +116,7 @@ class _Lane:
         self.current: Record | None = None
         self.quiet: _Quiet | None = None  # the last head, which is no error so far
         self.waiting: list[Record] = []
-        self.partial: tuple[int, bytes] | None = None
+        self.partial: bytes | None = None
 
 
 class Records:
@@ -150,8 +149,6 @@ class Records:
         self.count = self._held = 0
         for lane in (self._lane, *self._lanes.values()):
             lane.partial = None
-            if lane.quiet is not None:
-                lane.quiet = position, *lane.quiet[1:]
 
     def feed(self, begin: int, lines: Sequence[bytes]) -> None:
         """Take the next lines, the first of which begins at `begin`."""
@@ -180,10 +177,9 @@ class Records:
             lane = self._lanes[inner.lane] = _Lane()
         line = inner.line
         if lane.partial is not None:
-            position, line = lane.partial[0], lane.partial[1] + line
-            lane.partial = None
+            line, lane.partial = lane.partial + line, None
         if inner.goes_on and len(line) < MAX_RECORD:
-            lane.partial = position, line
+            lane.partial = line
             return
         self._take(lane, position, line, inner.time)
 
@@ -289,7 +285,8 @@ class Records:
             # An error without more, a line of somebody else, a traceback.
             self._add(earlier, position, line, stage)
         elif current is None and lane.quiet is not None and not _ACCESS.match(lane.quiet[1]):
-            lane.current, lane.quiet = self._promoted(lane.quiet), None
+            # From here on others may have begun already: it begins here, too, as records are given out in order.
+            lane.current, lane.quiet = self._promoted((position, *lane.quiet[1:])), None
             self._add(lane.current, position, line, stage)
         elif current is None:
             self._bare(lane, position, line, stage, collected)
@@ -392,6 +389,4 @@ class Records:
 
     def reached(self, position: int) -> int:
         """Return up to where all is given out, when the lines before `position` were fed."""
-        parts = (lane.partial[0] for lane in self._lanes.values() if lane.partial is not None)
-        waiting = [start for start in parts if position - start <= IDLE]
-        return min([position, *waiting, *(record.start for record in islice(self._pending, 1))])
+        return self._pending[0].start if self._pending else position

@@ -32,7 +32,10 @@ LOOK_BACK = 4 << 20
 
 STDIN = "-"
 
-_PACKED: tuple[tuple[bytes, str, Callable[[BinaryIO], Any]], ...] = (
+SIP = 8192
+"""Packed bytes that are unpacked at once: where they are damaged, no more than that is lost before the damage."""
+
+_PACKED: tuple[tuple[bytes, str, Callable[[Any], Any]], ...] = (
     (b"\x1f\x8b", "gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
     (b"BZh", "bzip2", bz2.BZ2File),
     (b"\xfd7zXZ\0", "xz", lzma.LZMAFile),
@@ -115,7 +118,7 @@ class Source:
         self._packing = ""
         for mark, packing, unpack in _PACKED:
             if start.startswith(mark):
-                self._stream, self._packing, self.may_grow = unpack(self._raw), packing, False
+                self._stream, self._packing, self.may_grow = unpack(_Sips(self._raw)), packing, False
         self._decoder: codecs.IncrementalDecoder | None = None
         self._recent: deque[tuple[int, bytes]] = deque()
         self._end = self._position = 0
@@ -263,6 +266,16 @@ class _Unclosed(io.RawIOBase):
         data = self._stream.read1(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+
+class _Sips:
+    """A packed file that is read a little at a time."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+
+    def read(self, size: int = -1) -> bytes:
+        return self._raw.read(min(size, SIP) if size >= 0 else SIP)
 
 
 def _is_binary(head: bytes) -> bool:

@@ -27,9 +27,18 @@ class Live(logging.Handler):
         self.counts[kind.fingerprint] += 1
 
 
+ledgers = []
+
+
+def new_ledger():
+    """Return an empty ledger; it is closed when the test has ended."""
+    ledgers.append(SQLiteLedger(None))
+    return ledgers[-1]
+
+
 def importer(ledger=None, *, window=None, now=NOW, **options):
     """Return an Importer as the verb makes one, and its ledger."""
-    ledger = SQLiteLedger(None) if ledger is None else ledger
+    ledger = new_ledger() if ledger is None else ledger
 
     def capture(environment, release):
         return Capture(environment=environment or "production", release=release or None)

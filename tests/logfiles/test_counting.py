@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from loghub.errors import LedgerError
 from loghub.event import epoch
-from loghub.ledger.sqlite import SQLiteLedger
 from loghub.logfiles import counting, source
 from loghub.logfiles.identity import Window, position_of
 from loghub.logfiles.source import SourceError
-from tests.logfiles.reading import NOW, importer, take
+from tests.logfiles.reading import NOW, importer, new_ledger, take
 
 
 def record(number, *, day=27, trace=True):
@@ -39,7 +38,7 @@ def counted(ledger, path, **options):
 @pytest.fixture
 def ledger():
     """Return an empty ledger."""
-    return SQLiteLedger(None)
+    return new_ledger()
 
 
 @pytest.fixture
@@ -129,7 +128,7 @@ def test_unfinished_end(ledger, path):
     for cut in range(len(record(0)), len(whole)):
         path.write_text(whole[:cut])
         os.utime(path, (NOW - 5, NOW - 5))
-        kept = SQLiteLedger(None)
+        kept = new_ledger()
         first = counted(kept, path)
         path.write_text(whole)
         os.utime(path, (NOW - 5, NOW - 5))
@@ -164,10 +163,10 @@ def test_killed_anywhere(path, monkeypatch):
     path.write_text(
         log(range(60)) + "\n".join(f"web-{n % 2} | {line}" for n, line in enumerate(log(range(9)).split("\n")))
     )
-    whole = SQLiteLedger(None)
+    whole = new_ledger()
     expected = counted(whole, path)
     for stop in itertools.count(1):
-        ledger = SQLiteLedger(None)
+        ledger = new_ledger()
         made, _ = importer(ledger)
         monkeypatch.setattr(made, "fold", _stopping(made.fold, itertools.count(1), stop))
         try:
@@ -248,7 +247,7 @@ WINDOWS = [
 def test_windows(tmp_path_factory, runs):
     """Whatever windows came before, each error that any run takes is counted once, and the last run takes the rest."""
     path = tmp_path_factory.mktemp("logs") / "app.log"
-    ledger = SQLiteLedger(None)
+    ledger = new_ledger()
     parts = [log(range(4), day=day, trace=day % 2 == 0) for day in range(22, 29)]
     parts = ["".join(parts), log(range(4, 6), day=24, trace=False), log(range(6, 8), day=27)]
     size = 0
@@ -302,7 +301,7 @@ def test_kept_events(ledger, path, monkeypatch):
     events = ledger.events(1000)
     assert len(events) == 21
     assert events[0]["error_message"] == "499"
-    other = SQLiteLedger(None)
+    other = new_ledger()
     counted(other, path)
     assert [one["id"] for one in other.events(1000)] == [one["id"] for one in events]
     assert all(one["additional_info"]["imported_from"].startswith("app.log:") for one in events)
