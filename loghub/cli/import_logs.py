@@ -65,9 +65,9 @@ def _zone(_: click.Context, __: click.Parameter, said: str | None) -> ZoneInfo |
 @click.option("--until", callback=_time, help="Take what is older.")
 @click.option("--level", default="ERROR", show_default=True, type=click.Choice([*LEVELS], case_sensitive=False),
               help="From this level on; a traceback counts at any level.")  # fmt: skip
-@click.option("--component", help="Which part of the system wrote them; else the logger's first name.")
-@click.option("--environment", help="production, staging, ...")
-@click.option("--release", help="What was deployed then; never guessed.")
+@click.option("--component", help="Which part of the system wrote what does not say so; else the logger's first name.")
+@click.option("--environment", help="Where what does not say so was written: production, staging, ...")
+@click.option("--release", help="What was deployed when what does not say so was written; never guessed.")
 @click.option("--timezone", "zone", callback=_zone, help="What times without a zone are in; else this machine's.")
 @click.option("--utc", is_flag=True, help="The same as --timezone UTC.")
 @click.option("--format", "layout", callback=_layout, help="The logging format, if it is not recognised.")
@@ -160,8 +160,8 @@ def _captures(
     def make(its_environment: str, its_release: str) -> Capture:
         return Capture(
             component=component or said.describer.component,
-            environment=environment or its_environment or said.describer.environment,
-            release=release or its_release or None,
+            environment=its_environment or environment or said.describer.environment,
+            release=its_release or release,
             is_in_app=said.describer.is_in_app,
             scrubber=said.scrubber,
             ignored=said.ignored,

@@ -24,7 +24,7 @@ from loghub.event import dumps
 from loghub.journal import Fold, Tally
 from loghub.logfiles import identity
 from loghub.logfiles.records import Records
-from loghub.logfiles.source import Source, SourceError
+from loghub.logfiles.source import REWIND, Source, SourceError
 from loghub.logfiles.telling import Teller
 from loghub.logfiles.times import Clock
 
@@ -55,9 +55,6 @@ MAX_HOURS = 5000
 
 LIVE_SECONDS = 600.0
 """Somebody may still be writing a file that was changed so short a time ago."""
-
-LOOK_BACK_BYTES = 4096
-"""So much before the first line to be read is looked at: for a time, and for a record that goes on."""
 
 BUSY_SECONDS = (0.1, 0.5, 2.0, 5.0)
 """How long to wait for a ledger that others write to, before each new try."""
@@ -229,10 +226,10 @@ class _Run:
         """Read the rest of the file, and count what it says."""
         source, report = self.source, self.report
         if source.skip(self.start):
-            if not self._importer.dry:
+            if source.head and not self._importer.dry:
                 identity.remember(self._importer.ledger, self._name, self._window)
-            *lines, _ = source.before(self.start, LOOK_BACK_BYTES).split(b"\n")
-            self._records.warm(self.start, lines[self.start > LOOK_BACK_BYTES :])
+            *lines, _ = source.before(self.start, REWIND).split(b"\n")
+            self._records.warm(self.start, lines[self.start > REWIND :])
             self._read()
         report.trouble = report.trouble or source.trouble
         return report

@@ -30,6 +30,9 @@ HEAD = 1 << 16
 LOOK_BACK = 4 << 20
 """So much of what was read can be looked at again."""
 
+REWIND = 64 << 10
+"""So much before the place where a file is read on is read again, to be looked at."""
+
 STDIN = "-"
 
 SIP = 8192
@@ -165,7 +168,7 @@ class Source:
             self.trouble = f"ends within its {self._packing}: what could be unpacked was read"
             return b""
         except (OSError, zlib.error, lzma.LZMAError) as error:
-            what = f"its {self._packing} is damaged" if self._packing else "it cannot be read on"
+            what = f"is damaged within its {self._packing}" if self._packing else "cannot be read on"
             said = getattr(error, "strerror", None) or error
             self.trouble = f"{what} ({said}): what came before was read"
             return b""
@@ -197,8 +200,8 @@ class Source:
     def skip(self, position: int) -> bool:
         """Have `lines` begin at `position`; False where the content ends before it."""
         plain = not self._packing and self._decoder is None and self.size
-        if plain and CHUNK + self._end < position <= self.size:
-            self._position = self._end = position - CHUNK
+        if plain and self._end + REWIND < position <= self.size:
+            self._position = self._end = position - REWIND
             self._raw.seek(self._position)
             self._ahead = b""
             self._recent.clear()

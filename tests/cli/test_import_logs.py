@@ -167,6 +167,16 @@ def test_what_is_said(path, new_home):
     assert newest["timestamp"] == "2026-11-25T19:00:02.500Z"
 
 
+def test_what_a_record_says(new_home, tmp_path):
+    """What a record says of itself counts before the options."""
+    said = {"component": "till", "environment": "test", "release": "0.9"}
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps({"levelname": "ERROR", "message": "lost", **said}) + "\n")
+    run("import", "--component", "x", "--environment", "y", "--release", "z", "--home", new_home, path)
+    (event,) = json.loads(run("recent", "--home", new_home, "--json"))
+    assert {key: event[key] for key in said} == said
+
+
 def test_level(path, new_home):
     """--level takes less or more than errors, without counting those twice."""
     assert summary("--level", "CRITICAL", "--home", new_home, path)["errors"] == 1

@@ -4,6 +4,8 @@ import logging
 from collections import Counter
 from datetime import UTC
 
+from hypothesis import strategies as st
+
 from loghub.capture import Capture
 from loghub.ledger.sqlite import SQLiteLedger
 from loghub.logfiles.counting import Importer
@@ -12,6 +14,18 @@ from loghub.logfiles.layouts import Layout
 from loghub.logfiles.records import Records
 
 NOW = 1_800_000_000.0
+INFO = "2026-11-27 03:00:00,123 INFO shop: fine"
+ERROR = "2026-11-27 03:00:01,123 ERROR shop: failed"
+LINES = st.sampled_from([
+    INFO, ERROR, "", "  ", '"""', "ValueError: x", "shop.Error", '  File "/srv/a.py", line 3, in f', "    f()",
+    "  + Exception Group Traceback (most recent call last):", "  | ExceptionGroup: two (2 sub-exceptions)",
+    "  +-+---------------- 1 ----------------", "    | ValueError: x", "    +------------------------------------",
+    "Traceback (most recent call last):", "During handling of the above exception, another exception occurred:",
+    "panic: boom", "goroutine 1 [running]:", '{"level": "error", "event": "x"}', '{"log": "x\\n"}', "{", "[ERROR] x",
+    "web-1  | " + ERROR, "web-1  | ValueError: x", "web-2  | Traceback (most recent call last):", "ERROR:a:b",
+    "Internal Server Error: /x", "\x00\x1b[31m", "Nov 27 03:00:00 host app[1]: Traceback (most recent call last):",
+    "Stack (most recent call last):",
+])  # fmt: skip
 
 
 class Live(logging.Handler):

@@ -1,6 +1,7 @@
 """A file is counted once: however often it is given, whatever became of it, and wherever a run ended."""
 
 import bz2
+import contextlib
 import gzip
 import itertools
 import lzma
@@ -15,7 +16,7 @@ from loghub.event import epoch
 from loghub.logfiles import counting, source
 from loghub.logfiles.identity import Window, position_of
 from loghub.logfiles.source import SourceError
-from tests.logfiles.reading import NOW, importer, new_ledger, take
+from tests.logfiles.reading import LINES, NOW, importer, new_ledger, take
 
 
 def record(number, *, day=27, trace=True):
@@ -180,6 +181,26 @@ def test_killed_anywhere(path, monkeypatch):
             break
     assert stop > 5
     assert sum(_counts(whole).values()) == expected > 60
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(LINES, min_size=10, max_size=60), st.integers(1, 12))
+def test_any_lines_killed_anywhere(tmp_path_factory, lines, stop):
+    """Whatever the lines are, a run that is killed between two stretches and another one count what one run counts."""
+    path = tmp_path_factory.mktemp("logs") / "app.log"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "STRETCH_BYTES", 150)
+        patch.setattr(source, "CHUNK", 60)
+        patch.setattr(source, "HEAD", 128)
+        whole, ledger = new_ledger(), new_ledger()
+        counted(whole, path)
+        made, _ = importer(ledger)
+        patch.setattr(made, "fold", _stopping(made.fold, itertools.count(1), stop))
+        with contextlib.suppress(KeyboardInterrupt):
+            made.take(str(path))
+        counted(ledger, path)
+    assert _counts(ledger) == _counts(whole)
 
 
 def _counts(ledger):

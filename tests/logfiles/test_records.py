@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from loghub.logfiles.layouts import Layout
 from loghub.logfiles.records import MAX_RECORD, Records
 from tests.logfiles import failing
-from tests.logfiles.reading import errors_in, records_in, take
+from tests.logfiles.reading import ERROR, INFO, LINES, errors_in, records_in, take
 
-INFO = "2026-11-27 03:00:00,123 INFO shop: fine"
-ERROR = "2026-11-27 03:00:01,123 ERROR shop: failed"
 STACK = 'Traceback (most recent call last):\n  File "/srv/shop/pay.py", line 5, in pay\n    charge()\n'
 
 
@@ -241,18 +239,6 @@ def test_no_line_runs_away(odd, filling):
     found = [*records_in(line + "\n", level=0), *records_in(line + "\n", level=0, layout=layout)]
     assert time.process_time() - started < 1
     assert len(found) <= 2
-
-
-LINES = st.sampled_from([
-    INFO, ERROR, "", "  ", '"""', "ValueError: x", "shop.Error", '  File "/srv/a.py", line 3, in f', "    f()",
-    "  + Exception Group Traceback (most recent call last):", "  | ExceptionGroup: two (2 sub-exceptions)",
-    "  +-+---------------- 1 ----------------", "    | ValueError: x", "    +------------------------------------",
-    "Traceback (most recent call last):", "During handling of the above exception, another exception occurred:",
-    "panic: boom", "goroutine 1 [running]:", '{"level": "error", "event": "x"}', '{"log": "x\\n"}', "{", "[ERROR] x",
-    "web-1  | " + ERROR, "web-1  | ValueError: x", "web-2  | Traceback (most recent call last):", "ERROR:a:b",
-    "Internal Server Error: /x", "\x00\x1b[31m", "Nov 27 03:00:00 host app[1]: Traceback (most recent call last):",
-    "Stack (most recent call last):",
-])  # fmt: skip
 
 
 @given(st.lists(LINES | st.text(max_size=40).map(lambda text: text.replace("\n", " ")), max_size=40), st.data())
