@@ -87,6 +87,6 @@ def test_rotating(tmp_path):
 def test_importing():
     """The benchmark of the import of log files counts exactly what it wrote, and nothing in a second run."""
     said = benchmark("importing.py", "--megabytes", "3", "--errors", "600", "--bugs", "20").splitlines()
-    assert [line.split()[0] for line in said] == ["logs", "first", "counts", "second"]
-    assert "exact: 600 of 20 groups, 0 times off" in said[2]
-    assert said[3].endswith("changed nothing")
+    assert [line.split()[0] for line in said] == ["logs", "first", "search", "counts", "second"]
+    assert "exact: 600 of 20 groups, 0 times off" in said[3]
+    assert said[4].endswith("changed nothing")
