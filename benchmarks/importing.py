@@ -243,7 +243,7 @@ def in_ledger(home):
     rows = db.execute(
         "SELECT error_type, sum(count), min(first_seen_at), max(last_seen_at) FROM groups GROUP BY 1"
     ).fetchall()
-    tables = ("groups", "events", "hours", "facts", "outbox", "journals")
+    tables = ("groups", "events", "hours", "days", "facts", "outbox", "journals")
     state = {table: db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables}
     db.close()
     return {name: (count, first, last) for name, count, first, last in rows}, state

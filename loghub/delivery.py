@@ -411,6 +411,22 @@ class Home:
                 except OSError as error:
                     self.say(name, f"the journal {name} of a process that is gone cannot be read ({error}).")
 
+    def unfolded(self) -> set[str]:
+        """Return the ids of the events that stand in journals of living processes and are not in the ledger yet."""
+        found: set[str] = set()
+        for name in journal.names(self.journals) if self.path is not None else ():
+            try:
+                fd = os.open(os.path.join(self.journals, name), os.O_RDONLY)
+            except OSError:  # folded to its end meanwhile
+                continue
+            try:
+                reader = journal.Reader(name, fd, self.ledger().offset(name))
+                while (fold := reader.read()) is not None:
+                    found.update(str(one.get("id")) for tally in fold.groups.values() for one in tally.kept)
+            finally:
+                os.close(fd)
+        return found
+
     def _fold_all(self, reader: journal.Reader, writer: journal.Journal | None = None) -> None:
         """Fold what is there now; the journal of a `writer` that goes on may grow meanwhile."""
         upto = float("inf") if writer is None else writer.size
@@ -512,7 +528,9 @@ class Home:
         started = time.perf_counter()
         while True:
             self._tidying = self.ledger().tidy(now)
-            if not self._tidying or self.changed or _thread is None or not _thread.is_gentle():
+            if not self._tidying or _thread is None or not _thread.is_gentle():
+                return
+            if any(home.changed for home in homes()) or soonest() <= self.now():
                 return
             time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
             started = time.perf_counter()

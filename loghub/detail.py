@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import threading
 import time
 from functools import lru_cache
@@ -27,6 +28,21 @@ PATTERN = re.compile(r"error_\d{8}_\d{6}_[\w]+\.json", re.ASCII)
 MAX_BYTES = 16 << 20
 """A larger file was not written by loghub, and is not read."""
 
+_MAX_NAME_CHARS = 200
+_TEXTS = (
+    "timestamp", "error_type", "error_message", "module", "function", "traceback", "id", "fingerprint", "error_module",
+    "level", "logger", "message", "template", "component", "environment", "server", "platform", "mechanism", "file",
+    "code", "relation",
+)  # fmt: skip
+_LISTS = ("frames", "causes", "exceptions", "notes", "breadcrumbs")
+_KEYS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(_LISTS, list),
+    **dict.fromkeys(("additional_info", "process", "thread", "system"), dict),
+    **dict.fromkeys(("release", "task"), (str, type(None))),
+    **dict.fromkeys(("line", "column"), (int, type(None))),
+    "args": (list, dict),
+}
 _HIDDEN = re.compile(r"\.error_.*\.tmp")
 _ABANDONED_SECONDS = 3600.0  # a file under its hidden name is finished in no time, unless its writer was killed
 
@@ -143,7 +159,9 @@ def read_detail(path: str) -> Event:
         DetailFileError: It cannot be read, or is no detail file; the message says why.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DetailFileError("no regular file")
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DetailFileError(error.strerror or str(error)) from error
@@ -155,18 +173,37 @@ def read_detail(path: str) -> Event:
         raise DetailFileError("empty" if not data.strip(b"\0 \r\n\t") else "no JSON, or cut off") from error
     if not isinstance(said, dict) or not isinstance(said.get("error_type"), str) or not said["error_type"]:
         raise DetailFileError("no error: there is no error_type in it")
-    return _completed(said, path, data)
+    try:
+        return _completed(said, path, data)
+    except RecursionError as error:
+        raise DetailFileError("nested too deeply") from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # nobody may ever write to a FIFO
 
 
 def _completed(said: dict[str, Any], path: str, data: bytes) -> Event:
-    event: Event = scrubber().event(said)  # type: ignore[arg-type] # whatever it is, as plain JSON
-    if epoch(event.get("timestamp")) is None:
+    shaped: Any = {name: value for name, value in said.items() if _fits(name, value)}
+    event: Event = scrubber().event(shaped)
+    at = epoch(event.get("timestamp"))
+    if at is None or at < 0:
         event["timestamp"] = iso(_time_in(path) or os.stat(path).st_mtime)
-    if not isinstance(event.get("id"), str) or not event["id"]:
-        event["id"] = hashlib.blake2b(data, digest_size=16).hexdigest()
-    if not isinstance(event.get("fingerprint"), str) or not event["fingerprint"]:
-        event["fingerprint"] = fingerprint.of_event(event)
+    event["id"] = event.get("id") or hashlib.blake2b(data, digest_size=16).hexdigest()
+    event["fingerprint"] = event.get("fingerprint") or fingerprint.of_event(event)
     return event
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Return whether a value is of the type that an event has under a name; nobody looks again."""
+    kind = _KEYS.get(name)
+    if kind is not None and not isinstance(value, kind):
+        return False
+    if name in ("id", "fingerprint"):
+        return len(value) <= _MAX_NAME_CHARS
+    if not isinstance(value, list) or name in ("args", "notes"):
+        return True
+    return all(isinstance(one, dict) and all(_fits(*pair) for pair in one.items()) for one in value)
 
 
 def _time_in(path: str) -> float | None:

@@ -8,6 +8,7 @@
       UnsetVariableError     ValueError   ext://loghub.env.NAME, and NAME is not set
       MissingExtraError      ImportError  an optional dependency is not installed
       BadCursorError         ValueError   a list is to go on at a place that there is not
+      AmbiguousKeyError      ValueError   the beginning of a fingerprint or an id is that of several
       DetailFileError                     a file is no detail file, or a damaged one
       LedgerError                         the ledger cannot be used
       DeliveryError                       not delivered now, try again later
@@ -41,6 +42,10 @@ class MissingExtraError(LoghubError, ImportError):
 
 class BadCursorError(LoghubError, ValueError):
     """A list is to go on at a place that is none of it."""
+
+
+class AmbiguousKeyError(LoghubError, ValueError):
+    """The beginning of a fingerprint or an id is that of several."""
 
 
 class DetailFileError(LoghubError):

@@ -132,18 +132,23 @@ class Event(TypedDict, total=False):
 KEYS = tuple(Event.__annotations__)
 
 
+FIRST_SECOND, LAST_SECOND = -62_135_596_800.0, 253_402_300_799.0
+"""The years 1 to 9999, in UTC."""
+
+
 def iso(at: float) -> str:
     """Return epoch seconds as ISO 8601 in UTC with milliseconds and ``Z``."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def epoch(timestamp: object) -> float | None:
-    """Read an ISO 8601 time (naive means UTC) as epoch seconds; None where it is none."""
+    """Read an ISO 8601 time (naive means UTC) as epoch seconds; None where it is none, or one that `iso` cannot say."""
     try:
         read = datetime.fromisoformat(str(timestamp))
     except ValueError:
         return None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    at = (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    return at if FIRST_SECOND <= at <= LAST_SECOND else None
 
 
 def storable(value: object) -> str:

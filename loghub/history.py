@@ -50,12 +50,13 @@ def statistics(
 
     Args:
         ledger: Where.
-        days: How far back; by whole hours.
+        days: How far back, from `until` in `find` where that is given; by whole hours.
         now: The clock.
         find: Which; its `since` goes before `days`.
     """
     if find.since is None:
-        find = replace(find, since=now() - days * DAY_SECONDS)
+        end = now() if find.until is None else find.until
+        find = replace(find, since=max(end - days * DAY_SECONDS, 0.0))
     types: Counter[str] = Counter()
     modules: Counter[str] = Counter()
     for error_type, module, count in ledger.totals_of(find):
@@ -108,21 +109,17 @@ def outlooks(ledger: Ledger, groups: Sequence[Group], now: Callable[[], float] =
     return {one.fingerprint: _outlook(hours[one.fingerprint], one.first_seen_at, at) for one in groups}
 
 
-def outlook(ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.time) -> Outlook:
-    """Return what all that is looked for does together, whatever the times in `find`."""
-    hours, at = _hours(ledger, find, now)
-    return _outlook(hours, min(hours, default=0) * 3600, at)
-
-
-def next_day(ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.time) -> Forecast | NoForecast:
-    """Return how many of what is looked for the next 24 hours will bring, or why nobody can know."""
-    hours, at = _hours(ledger, find, now)
-    return forecast.next_day(hours, min(hours, default=int(at // 3600)) * 3600, at)
-
-
-def _hours(ledger: Ledger, find: Find, now: Callable[[], float]) -> tuple[dict[int, int], float]:
+def prospect(
+    ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.time
+) -> tuple[Outlook, Forecast | NoForecast]:
+    """Return what all that is looked for does together, whatever the times in `find`, and what the next day brings."""
     at = now()
-    return ledger.hours(replace(find, since=at - forecast.DAYS * DAY_SECONDS, until=None)), at
+    find = replace(find, since=at - forecast.DAYS * DAY_SECONDS, until=None)
+    hours = ledger.hours(find)
+    first_seen_at = min(ledger.first_seen_at(find), at)
+    # What was seen first before the hours that are known tells nothing of them.
+    known_since = max(first_seen_at, min(hours, default=int(at // 3600)) * 3600)
+    return _outlook(hours, first_seen_at, at), forecast.next_day(hours, known_since, at)
 
 
 def _outlook(hours: dict[int, int], first_seen_at: float, now: float) -> Outlook:

@@ -501,6 +501,7 @@ class Tally:
         level: The highest logging level.
         kept: Events to be kept in full.
         texts: Their JSON by ``id(event)``, where that is known.
+        levels: Their levels (logging's numbers) by ``id(event)``, where they are not `level`.
     """
 
     event: Event | None = None
@@ -512,6 +513,7 @@ class Tally:
     routed: Counter[str] = field(default_factory=Counter)
     kept: list[Event] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
+    levels: dict[int, int] = field(default_factory=dict)
     releases: Counter[str] = field(default_factory=Counter)
     environments: Counter[str] = field(default_factory=Counter)
     servers: Counter[str] = field(default_factory=Counter)
@@ -667,6 +669,7 @@ class Reader:
         if said.get("kept"):
             tally.kept.append(event)
             tally.texts[id(event)] = text
+            tally.levels[id(event)] = known.level
         for destination in known.route:
             tally.routed[destination] += 1
 

@@ -18,8 +18,8 @@ from loghub.ledger.folding import EVENTS_PER_GROUP
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from loghub.delivery import Home
     from loghub.event import Event
-    from loghub.ledger.protocol import Ledger
 
 _GROUPS_AT_ONCE = 200  # others who write wait meanwhile
 
@@ -41,17 +41,22 @@ class Reindexed:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
-def reindex(ledger: Ledger, directories: Iterable[str], now: Callable[[], float] = time.time) -> Reindexed:
-    """Take the detail files of some folders into a ledger.
+def reindex(home: Home, directories: Iterable[str], now: Callable[[], float] = time.time) -> Reindexed:
+    """Take the detail files of some folders into the ledger of a home.
 
     A file stands for one occurrence. An hour of a group is counted up to the number of its files; where the ledger has
-    counted more, as it does beyond `keep_per_group`, that stays. So the ledger may be new, old or whole.
+    counted more, as it does beyond `keep_per_group`, that stays. So the ledger may be new, old or whole. What living
+    processes have in their journals is left to them.
 
     Raises:
         LedgerError: The ledger cannot be used.
     """
     done = Reindexed()
-    told = _told(directories, done)
+    paths = [path for directory in directories for path, _, _ in detail_files(directory)]
+    # After that: an event stands in the journal before it has a file.
+    seen = home.unfolded()
+    told = _told(_read(paths, seen, done))
+    ledger = home.ledger()
     for batch in _batched(told):
         restored = ledger.restore(dict(batch), now())
         done.groups += restored.groups
@@ -60,25 +65,29 @@ def reindex(ledger: Ledger, directories: Iterable[str], now: Callable[[], float]
     return done
 
 
-def _told(directories: Iterable[str], done: Reindexed) -> dict[str, Tally]:
-    """Return what the files say, by fingerprint; of each group no more events than a ledger keeps."""
+def _read(paths: Iterable[str], seen: set[str], done: Reindexed) -> Iterator[Event]:
+    """Yield the event of each file, but for those that were seen."""
+    for path in paths:
+        try:
+            event = read_detail(path)
+        except DetailFileError as error:
+            done.unreadable.append((path, str(error)))
+            continue
+        done.files += 1
+        if event["id"] not in seen:
+            seen.add(event["id"])
+            yield event
+
+
+def _told(events: Iterable[Event]) -> dict[str, Tally]:
+    """Return what events say, by fingerprint; of each group no more events than a ledger keeps."""
     tallies: dict[str, Tally] = {}
     newest: dict[str, list[tuple[float, str, Event]]] = {}
-    seen: set[str] = set()
-    for directory in directories:
-        for path, _, _ in detail_files(directory):
-            try:
-                event = read_detail(path)
-            except DetailFileError as error:
-                done.unreadable.append((path, str(error)))
-                continue
-            done.files += 1
-            if event["id"] not in seen:
-                seen.add(event["id"])
-                _add(tallies.setdefault(event["fingerprint"], Tally()), event)
-                kept = newest.setdefault(event["fingerprint"], [])
-                put = heapq.heappush if len(kept) < EVENTS_PER_GROUP else heapq.heappushpop
-                put(kept, (epoch(event["timestamp"]) or 0.0, event["id"], event))
+    for event in events:
+        _add(tallies.setdefault(event["fingerprint"], Tally()), event)
+        kept = newest.setdefault(event["fingerprint"], [])
+        put = heapq.heappush if len(kept) < EVENTS_PER_GROUP else heapq.heappushpop
+        put(kept, (epoch(event["timestamp"]) or 0.0, event["id"], event))
     for fingerprint, kept in newest.items():
         tally = tallies[fingerprint]
         tally.kept = [event for *_, event in sorted(kept, key=lambda one: one[:2])]
@@ -91,7 +100,9 @@ def _add(tally: Tally, event: Event) -> None:
     release, environment, server = (str(event.get(name) or "") for name in ("release", "environment", "server"))
     tally.count += 1
     tally.first_at, tally.last_at = min(tally.first_at, at), max(tally.last_at, at)
-    tally.level = max(tally.level, logging.getLevelNamesMapping().get(str(event.get("level")), 0))
+    level = logging.getLevelNamesMapping().get(event.get("level", ""), logging.ERROR)
+    tally.levels[id(event)] = level
+    tally.level = max(tally.level, level)
     tally.hours[int(at // 3600), release, environment] += 1
     tally.releases[release] += 1
     tally.environments[environment] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from loghub.ledger.protocol import Ledger
 
 
+_MOST = 1_000_000
+
+
 def get_recent_errors(limit: int = 10) -> list[Event]:
     """Return the newest errors that were kept in full, newest first, as the detail files have them.
 
@@ -20,8 +25,9 @@ def get_recent_errors(limit: int = 10) -> list[Event]:
 
     Raises:
         LedgerError: The ledger cannot be used now; the message says why.
+        TypeError: `limit` is no whole number.
     """
-    ledger = _ledger()
+    ledger, limit = _ledger(), min(operator.index(limit), _MOST)
     return [] if ledger is None or limit < 1 else list(history.recent(ledger, limit))
 
 
@@ -32,8 +38,11 @@ def get_error_statistics(days: float = 7) -> dict[str, Any]:
 
     Raises:
         LedgerError: The ledger cannot be used now; the message says why.
+        ValueError: `days` is not a number.
     """
-    ledger = _ledger()
+    if math.isnan(days):
+        raise ValueError("days must be a number, not nan.")
+    ledger, days = _ledger(), min(max(days, 0), _MOST)
     if ledger is None:
         return {"total_errors": 0, "error_types": {}, "modules": {}, "daily_counts": {}}
     return history.statistics(ledger, days)

@@ -905,6 +905,20 @@ def test_tidying_makes_way(by_hand, make, monkeypatch, tidied):
     assert one.home.changed
 
 
+def test_tidying_makes_way_for_what_is_due(by_hand, make, clock, monkeypatch, tidied):
+    """What becomes due meanwhile is delivered first."""
+    one = make()
+    monkeypatch.setattr(delivery, "_thread", Standing(True))
+    monkeypatch.setattr(delivery, "homes", lambda: [one.home])
+
+    def rest(_):
+        one.home.wake_at = clock.now
+
+    monkeypatch.setattr(delivery.time, "sleep", rest)
+    one.home.round()
+    assert len(tidied) == 2
+
+
 def test_tidied_by_a_clock_that_was_set_back(by_hand, make, clock, tidied):
     """A clock that was far ahead does not keep the ledger from being tidied."""
     one = make()

@@ -93,6 +93,43 @@ def test_no_detail_file(put, data, reason):
         read_detail(put(data))
 
 
+def test_a_fifo(tmp_path):
+    """A pipe that is named like a detail file is not waited for."""
+    os.mkfifo(tmp_path / NAME)
+    with pytest.raises(DetailFileError, match="no regular file"):
+        read_detail(str(tmp_path / NAME))
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "9999-12-31T23:59:59-14:00",
+        "9999-12-31T23:59:59.999999Z",
+        "0001-01-01T00:00:00+14:00",
+        "1960-01-01T00:00:00Z",
+        20260101,
+        None,
+        [1],
+    ],
+)
+def test_times_that_cannot_be(put, time):
+    """A time that no clock has shown gives way to that of the file's name."""
+    assert read_detail(put({"error_type": "X", "timestamp": time}))["timestamp"] == "2026-11-27T03:00:00.000Z"
+
+
+def test_wrong_types(put):
+    """What is of another type than an event has there is left out; the rest is read."""
+    said = {
+        "error_type": "X", "traceback": ["a", "b"], "error_message": 7, "frames": "text", "causes": [1],
+        "fingerprint": ["v1"], "id": "x" * 1000, "module": "shop", "additional_info": [1],
+        "exceptions": [{"error_type": 5, "frames": []}], "release": None,
+    }  # fmt: skip
+    event = read_detail(put(said))
+    assert set(event) & set(said) == {"error_type", "module", "fingerprint", "id", "release"}
+    assert event["fingerprint"].startswith("v1:")
+    assert len(event["id"]) == 32
+
+
 def test_unreadable(tmp_path):
     """A file that is gone, or a directory, is refused with what the system says."""
     with pytest.raises(DetailFileError, match="No such file"):

@@ -30,6 +30,7 @@ def fill(ledger, name, counts, **more):
         tally.hours[HOUR - ago, str(more.get("release", "")), ""] += n
         tally.count += n
         tally.first_at, tally.last_at = min(tally.first_at, (HOUR - ago) * 3600), max(tally.last_at, NOW - ago * 3600)
+    tally.releases[str(more.get("release", ""))] += tally.count
     ledger.fold(Fold(name, 0, 1, {f"v1:{name}": tally}))
 
 
@@ -59,20 +60,31 @@ def test_outlooks(ledger):
     assert spike["since_at"] == iso(HOUR * 3600)
 
 
-def test_outlook_of_what_is_looked_for(ledger):
+def prospect(ledger, **find):
+    """Return what all that is looked for does, and what the next day brings."""
+    return history.prospect(ledger, Find(**find), lambda: NOW)
+
+
+def test_prospect_of_what_is_looked_for(ledger):
     """What several groups do together is asked with a filter."""
     fill(ledger, "Old", dict.fromkeys(range(0, 40 * 24, 2), 3), release="1")
     fill(ledger, "Other", {1: 2}, release="2")
-    assert history.outlook(ledger, Find(release="2"), lambda: NOW).word == "new"
-    assert history.outlook(ledger, now=lambda: NOW).word == "steady"
-    assert history.outlook(ledger, Find(release="3"), lambda: NOW).daily == [0] * history.SHOWN_DAYS
+    assert prospect(ledger, release="2")[0].word == "new"
+    assert prospect(ledger)[0].word == "steady"
+    assert prospect(ledger, release="3")[0].daily == [0] * history.SHOWN_DAYS
+
+
+def test_what_comes_back_is_not_new(ledger):
+    """What was seen before the hours that are known is not new when it is seen again."""
+    fill(ledger, "Back", {1: 2, 200 * 24: 1})
+    assert prospect(ledger)[0].word != "new"
 
 
 def test_next_day(ledger):
     """The next day is forecast from all that is looked for; where nobody can know, the reason is said."""
-    assert isinstance(history.next_day(ledger, now=lambda: NOW), NoForecast)
+    assert isinstance(prospect(ledger)[1], NoForecast)
     fill(ledger, "Steady", dict.fromkeys(range(60 * 24), 10))
-    ahead = history.next_day(ledger, now=lambda: NOW)
+    ahead = prospect(ledger)[1]
     assert isinstance(ahead, Forecast)
     assert ahead.low <= 240 <= ahead.high
-    assert isinstance(history.next_day(ledger, Find(error_type="X"), lambda: NOW), NoForecast)
+    assert isinstance(prospect(ledger, error_type="X")[1], NoForecast)

@@ -7,10 +7,11 @@ import logging
 
 import pytest
 
+from loghub import delivery
 from loghub import reindex as module
+from loghub.delivery import Home
 from loghub.event import iso
 from loghub.handlers.detailfile import JSONDetailHandler
-from loghub.ledger.sqlite import SQLiteLedger
 from loghub.reindex import Reindexed, reindex
 
 
@@ -21,26 +22,22 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def shop(tmp_path, folder):
-    """Return a logger with a detail handler, and a function that returns its ledger with all that was logged."""
+def shop(tmp_path, folder, monkeypatch):
+    """Return a logger with a detail handler, and the handler's home; nothing is folded but by the test."""
+    monkeypatch.setattr(delivery, "stir", lambda: None)
     handler = JSONDetailHandler(str(folder), home=str(tmp_path / "home"), keep_per_group=5)
     log = logging.Logger("shop.cart")  # noqa: LOG001 - alone, without a root
     log.addHandler(handler)
-
-    def ledger():
-        handler.home.fold()
-        return handler.home.ledger()
-
-    yield log, ledger
+    yield log, handler.home
     handler.close()
 
 
 @pytest.fixture
 def new(tmp_path):
-    """Return an empty ledger."""
-    one = SQLiteLedger(str(tmp_path / "new.db"))
+    """Return an empty home."""
+    one = Home(str(tmp_path / "new"), None)
     yield one
-    one.close()
+    one.close(1)
 
 
 def fail(log, times=1, kind=ValueError, **extra):
@@ -54,31 +51,55 @@ def fail(log, times=1, kind=ValueError, **extra):
 
 def test_ledger_that_was_lost(shop, folder, new):
     """A new ledger gets the groups, events and times of the old one, and counts up to the number of files."""
-    log, ledger = shop
+    log, home = shop
     fail(log, 9)
     fail(log, 2, KeyError)
-    old = ledger()
+    home.fold()
+    old = home.ledger()
     done = reindex(new, [str(folder)])
     assert done == Reindexed(files=7, groups=2, events=7, occurrences=7)
-    assert {one.fingerprint: one.count for one in new.groups()} == {
+    assert {one.fingerprint: one.count for one in new.ledger().groups()} == {
         one.fingerprint: min(one.count, 5) for one in old.groups()
     }
-    assert {one["id"] for one in new.events(99)} <= {one["id"] for one in old.events(99)}
-    for group in new.groups():
-        whole, before = new.group(group.fingerprint), old.group(group.fingerprint)
+    assert {one["id"] for one in new.ledger().events(99)} <= {one["id"] for one in old.events(99)}
+    for group in new.ledger().groups():
+        whole, before = new.ledger().group(group.fingerprint), old.group(group.fingerprint)
         assert iso(whole.first_seen_at) == iso(before.first_seen_at)
         assert list(whole.servers) == list(before.servers)
         assert whole.culprit == before.culprit
     assert reindex(new, [str(folder)]) == Reindexed(files=7)
 
 
+def state(home):
+    """Return what a ledger counts."""
+    ledger = home.ledger()
+    return [one.count for one in ledger.groups()], ledger.hours(), ledger.days(), len(ledger.events(99))
+
+
 def test_ledger_that_knows_them(shop, folder):
     """In the ledger that counted them nothing changes."""
-    log, ledger = shop
+    log, home = shop
     fail(log, 9)
-    before = ledger().groups(), ledger().hours(), ledger().days()
-    assert reindex(ledger(), [str(folder)]) == Reindexed(files=5)
-    assert (ledger().groups(), ledger().hours(), ledger().days()) == before
+    home.fold()
+    before = state(home)
+    assert reindex(home, [str(folder)]) == Reindexed(files=5)
+    assert state(home) == before
+
+
+@pytest.mark.parametrize("folded", [0, 2])
+def test_beside_an_application(shop, folder, tmp_path, folded):
+    """What living processes have in their journals is left to them: it is counted once, whoever comes first."""
+    log, home = shop
+    fail(log, folded)
+    home.fold()
+    fail(log, 9)
+    other = Home(str(tmp_path / "home"), None)
+    assert reindex(other, [str(folder)]).occurrences == 0
+    home.fold()
+    assert state(home)[0] == [9 + folded]
+    assert reindex(other, [str(folder)]).occurrences == 0
+    assert state(home)[0] == [9 + folded]
+    other.close(1)
 
 
 def test_what_cannot_be_read(shop, folder, new):
@@ -115,7 +136,7 @@ def test_more_than_a_ledger_keeps(folder, new, monkeypatch):
         event = {"timestamp": f"2026-11-27T03:00:{second:02d}.000Z", "error_type": "X", "error_message": str(second)}
         (folder / f"error_20261127_0300{second:02d}_X.json").write_text(json.dumps(event | {"fingerprint": "v1:1"}))
     assert reindex(new, [str(folder)]) == Reindexed(files=10, groups=1, events=4, occurrences=10)
-    assert [one["error_message"] for one in new.events(9)] == ["9", "8", "7", "6"]
+    assert [one["error_message"] for one in new.ledger().events(9)] == ["9", "8", "7", "6"]
 
 
 def test_many_groups(folder, new, monkeypatch):

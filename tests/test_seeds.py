@@ -66,6 +66,20 @@ def test_no_errors_wanted(attach, limit):
     assert loghub.get_recent_errors(limit) == []
 
 
+def test_no_numbers(attach):
+    """What is no number is refused with a sentence; what is far too much is as much as there is."""
+    log, _ = attach("one")
+    log.error("lost")
+    assert len(loghub.get_recent_errors(2**70)) == 1
+    assert loghub.get_error_statistics(10**30)["total_errors"] == 1
+    assert loghub.get_error_statistics(float("inf"))["total_errors"] == 1
+    assert loghub.get_error_statistics(-5)["total_errors"] in (0, 1)
+    with pytest.raises(TypeError):
+        loghub.get_recent_errors(2.5)
+    with pytest.raises(ValueError, match="must be a number"):
+        loghub.get_error_statistics(float("nan"))
+
+
 def test_nothing_reported_yet(tmp_path):
     """Where nothing was ever reported there is nothing, and no home is made."""
     assert loghub.get_recent_errors() == []

@@ -19,6 +19,7 @@ from loghub.cli.where import Where, close_at_end, where
 from loghub.event import dumps, epoch, iso
 from loghub.filters import EventFilter
 from loghub.handlers.base import ReportingHandler
+from loghub.ledger.find import Find
 from loghub.ledger.sqlite import SQLiteLedger
 from loghub.logfiles.counting import Importer, Report
 from loghub.logfiles.heads import LEVELS
@@ -197,7 +198,7 @@ def _counted_live(importer: Importer) -> str:
     earliest: int | None = None
     for mark, _ in importer.counts.most_common(MAX_LOOKED_AT):
         hours = importer.hours.get(mark, ())
-        for event in importer.ledger.events(100, mark):
+        for event in importer.ledger.events(100, Find(fingerprint=mark)):
             hour = int((epoch(event.get("timestamp")) or 0) // 3600)
             if hour in hours and "imported_from" not in (event.get("additional_info") or {}):
                 earliest = hour if earliest is None else min(earliest, hour)

@@ -32,7 +32,7 @@ def purge(place: Where, fingerprints: Sequence[str], *, find: Find, dry_run: boo
 
     With --until only groups that were last seen before. What is old goes by itself: kept errors after 90 days, groups
     after 400 days of silence. Issues, mails and the files of JSONDetailHandler stay. A bug that is seen again begins
-    anew, and finds its issue by the fingerprint.
+    anew, and finds its issue by the fingerprint; a running application keeps it in full from the next hour on.
 
     \b
     Example:
@@ -41,6 +41,8 @@ def purge(place: Where, fingerprints: Sequence[str], *, find: Find, dry_run: boo
     """
     if not fingerprints and find == ALL:
         raise click.UsageError("Say which groups: fingerprints, or a filter such as --component or --until.")
+    if fingerprints and find != ALL:
+        raise click.UsageError("Say which groups by fingerprints or by filters, not by both.")
     ledger = place.open().ledger()
     found = _named(ledger, fingerprints) if fingerprints else list(ledger.groups(find=replace(find, until=None)))
     if find.until is not None:

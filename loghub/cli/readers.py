@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loghub import history
-from loghub.cli.filters import filtered
+from loghub.cli.filters import DAYS, LIMIT, filtered
 from loghub.cli.table import bar, columns, table
 from loghub.cli.where import Where, where
 from loghub.event import dumps, iso
@@ -31,7 +31,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for pr
 
 
 @click.command(short_help="The newest errors.")
-@click.option("-n", "--limit", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("-n", "--limit", default=10, show_default=True, type=LIMIT, help="How many.")
 @click.option("--after", default="", metavar="TIMESTAMP~ID", help="Those behind this one, the last of the page before.")
 @filtered
 @_JSON
@@ -61,7 +61,7 @@ def recent(place: Where, limit: int, after: str, find: Find, as_json: bool) -> N
 
 
 @click.command(short_help="Counts by type, module and day.")
-@click.option("--days", default=7.0, show_default=True, type=click.FloatRange(min=0.01), help="How far back.")
+@click.option("--days", default=7.0, show_default=True, type=DAYS, help="How far back; not with --since.")
 @filtered
 @_TREND
 @_JSON
@@ -89,10 +89,8 @@ def stats(place: Where, *, days: float, find: Find, with_trend: bool, as_json: b
         most = max(found["daily_counts"].values())
         rows = [(day, count, bar(count, most)) for day, count in found["daily_counts"].items()]
         click.echo("\n" + table(["day", "errors", ""], rows))
-        outlook = history.outlook(ledger, find)
-        click.echo(
-            "\n" + " ".join(one.why for one in (outlook.spike, outlook.trend, history.next_day(ledger, find)) if one)
-        )
+        outlook, ahead = history.prospect(ledger, find)
+        click.echo("\n" + " ".join(one.why for one in (outlook.spike, outlook.trend, ahead) if one))
     if totals["dropped"] or totals["torn"]:
         click.echo(f"\nNot counted: {totals['dropped']:,} that could not be written, {totals['torn']:,} torn lines.")
     if totals["forgotten"]:
@@ -100,7 +98,7 @@ def stats(place: Where, *, days: float, find: Find, with_trend: bool, as_json: b
 
 
 @click.command(short_help="The bugs: one line each.")
-@click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("-n", "--limit", default=50, show_default=True, type=LIMIT, help="How many.")
 @click.option("--sort", "order", type=click.Choice(list(_ORDERS)), default="last", show_default=True, help="By what.")
 @click.option("--status", type=click.Choice(["open", "resolved", "muted"]), help="Only these.")
 @click.option("--after", default="", metavar="VALUE~FINGERPRINT", help="Those behind this one, the last of a page.")
@@ -143,11 +141,11 @@ def groups(
 
 def _prospect(ledger: Ledger, find: Find) -> dict[str, Any]:
     """Return trend, spike, days and forecast of what is looked for, as JSON has them."""
-    ahead = history.next_day(ledger, find)
+    outlook, ahead = history.prospect(ledger, find)
     told: dict[str, Any] = {"why": ahead.why}
     if isinstance(ahead, Forecast):
         told |= {"expected": ahead.expected, "low": ahead.low, "high": ahead.high, "coverage": ahead.coverage}
-    return history.outlook(ledger, find).row() | {"forecast": told}
+    return outlook.row() | {"forecast": told}
 
 
 def _more(page: Page[Any]) -> None:

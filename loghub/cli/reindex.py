@@ -9,10 +9,14 @@ import click
 
 from loghub import reindex as detail
 from loghub.cli.where import Where, where
+from loghub.delivery import set_aside
 from loghub.handlers.detailfile import JSONDetailHandler
+from loghub.ledger.connection import CorruptLedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from loghub.delivery import Home
 
 _SHOWN = 10
 
@@ -23,9 +27,9 @@ _SHOWN = 10
 def reindex(place: Where, directories: Sequence[str]) -> None:
     """Read the JSON files of errors, and see that all they tell of is in the ledger.
 
-    For a ledger that was lost or damaged, or files of another machine. Each file is one occurrence; where the ledger
-    has counted more, that stays, and running it again changes nothing. Without DIRECTORY the folders of the
-    JSONDetailHandlers in --config are read, else logs/errors.
+    For a ledger that was lost or damaged (that is moved aside), or files of another machine. Each file is one
+    occurrence; where the ledger has counted more, that stays, and running it again changes nothing. Without DIRECTORY
+    the folders of the JSONDetailHandlers in --config are read, else logs/errors.
 
     \b
     Example:
@@ -38,7 +42,7 @@ def reindex(place: Where, directories: Sequence[str]) -> None:
             raise click.ClickException(
                 f"There is no directory {folder}: name the one that JSONDetailHandler writes to."
             )
-    done = detail.reindex(place.open(make=True).ledger(), folders)
+    done = detail.reindex(_open(place), folders)
     for path, reason in done.unreadable[:_SHOWN]:
         click.echo(f"Left out: {path}: {reason}.", err=True)
     if len(done.unreadable) > _SHOWN:
@@ -49,6 +53,18 @@ def reindex(place: Where, directories: Sequence[str]) -> None:
     )
     if done.unreadable and not done.files:
         click.get_current_context().exit(1)
+
+
+def _open(place: Where) -> Home:
+    """Return the home, with a new ledger in the place of one that is damaged."""
+    try:
+        return place.open(make=True)
+    except CorruptLedgerError as error:
+        aside = set_aside(os.path.dirname(error.path), error.inode) if error.path else None
+        if aside is None:
+            raise
+        click.echo(f"The ledger was damaged. It was moved to {aside}, and a new one is begun.", err=True)
+        return place.open(make=True)
 
 
 def _configured(place: Where) -> list[str]:

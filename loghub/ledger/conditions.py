@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from loghub.event import storable
 from loghub.ledger.find import Find
 
 if TYPE_CHECKING:
@@ -75,23 +75,13 @@ def _described(find: Find, row: str) -> Iterator[Condition]:
     if find.component is not None:
         yield _is_like(f"{row}.component", find.component)
     if find.level is not None:
-        names = levels_from(find.level)
-        yield f"{row}.level IN ({', '.join('?' * len(names))})", list(names)
+        yield f"{row}.severity >= ?", [find.level]
     if find.text:
-        yield f"{row}.words LIKE ? ESCAPE '\\'", [f"%{_quoted(find.text.casefold())}%"]
-
-
-def levels_from(name: str) -> list[str]:
-    """Return the names of a level and of those above it."""
-    known = logging.getLevelNamesMapping()
-    lowest = known.get(name.upper())
-    return [name] if lowest is None else [one for one, number in known.items() if number >= lowest]
+        yield f"{row}.words LIKE ? ESCAPE '\\'", [f"%{_quoted(storable(find.text).casefold())}%"]
 
 
 def _is_like(column: str, wanted: str) -> Condition:
-    if "*" in wanted:
-        return f"{column} LIKE ? ESCAPE '\\'", [_quoted(wanted).replace("*", "%")]
-    return f"{column} = ?", [wanted]
+    return f"{column} LIKE ? ESCAPE '\\'", [_quoted(storable(wanted)).replace("*", "%")]
 
 
 def _quoted(text: str) -> str:

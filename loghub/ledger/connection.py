@@ -24,11 +24,13 @@ class CorruptLedgerError(LedgerError):
 
     Attributes:
         inode: Which file it is: by now another process may have put a new one in its place.
+        path: Where it was; None in memory.
     """
 
-    def __init__(self, message: str, inode: int) -> None:
+    def __init__(self, message: str, inode: int, path: str | None = None) -> None:
         super().__init__(message)
         self.inode = inode
+        self.path = path
 
 
 class SQLiteFile:
@@ -122,9 +124,14 @@ class SQLiteFile:
         except sqlite3.Error as error:
             if _code(error) in _CORRUPT:
                 raise CorruptLedgerError(
-                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun.", self._inode
+                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun.",
+                    self._inode,
+                    self.path,
                 ) from error
-            raise LedgerError(f"The ledger {self.path} cannot be used now: {error}.") from error
+            hint = ""
+            if self.path is not None and not os.access(os.path.dirname(self.path), os.W_OK):
+                hint = " Its folder cannot be written, which SQLite has to, also to read: copy it, and name the copy."
+            raise LedgerError(f"The ledger {self.path} cannot be used now: {error}.{hint}") from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -31,7 +31,7 @@ class Find:
         error_type: Name of the class, alone or with its module.
         module: The culprit's module, or a package that it is in.
         component: As the event says it.
-        level: This level or a higher one, by its name.
+        level: This level (logging's number) or a higher one; of a group its highest counts.
         release: As the event says it.
         environment: As the event says it.
         status: Of the group: ``open``, ``resolved`` or ``muted``.
@@ -39,14 +39,15 @@ class Find:
         since: Epoch seconds; not before. Counts go by whole hours.
         until: Epoch seconds; before.
 
-    In `error_type`, `module`, `component`, `release` and `environment` a ``*`` stands for anything.
+    In `error_type`, `module`, `component`, `release` and `environment` a ``*`` stands for anything, and upper and lower
+    case are alike.
     """
 
     fingerprint: str | None = None
     error_type: str | None = None
     module: str | None = None
     component: str | None = None
-    level: str | None = None
+    level: int | None = None
     release: str | None = None
     environment: str | None = None
     status: str | None = None

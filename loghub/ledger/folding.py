@@ -35,7 +35,8 @@ def fold(db: sqlite3.Connection, stretch: Fold) -> bool:
     deployments = Deployments(db)
     for fingerprint, tally in stretch.groups.items():
         group_id = group_of(db, fingerprint, tally)
-        _count(db, group_id, tally)
+        if tally.last_at:
+            add_to_group(db, group_id, tally.count, tally)
         count_hours(db, group_id, tally.hours, deployments)
         note_facts(db, group_id, tally)
         keep_events(db, group_id, tally)
@@ -65,7 +66,7 @@ def restore(db: sqlite3.Connection, groups: Mapping[str, Tally], kept_since: int
         missing = _missing(db, group_id, tally.hours, kept_since)
         count_hours(db, group_id, missing, deployments)
         if occurrences := missing.total():
-            add_to_group(db, group_id, occurrences, tally.first_at, tally.last_at)
+            add_to_group(db, group_id, occurrences, tally)
             note_facts(db, group_id, tally)
         kept += keep_events(db, group_id, tally)
         added += occurrences
@@ -126,8 +127,8 @@ def group_of(db: sqlite3.Connection, fingerprint: str, tally: Tally) -> int:
     at = tally.first_at if tally.last_at else time.time()
     cursor = db.execute(
         "INSERT INTO groups (fingerprint, error_type, error_module, error_message, component, module,"
-        " culprit, level, logger, count, first_seen_at, last_seen_at, words)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        " culprit, level, logger, count, first_seen_at, last_seen_at, words, severity)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
         (
             fingerprint,
             storable(one.get("error_type") or "Error"),
@@ -141,23 +142,19 @@ def group_of(db: sqlite3.Connection, fingerprint: str, tally: Tally) -> int:
             at,
             at,
             storable(words_of(one)),
+            tally.level,
         ),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def _count(db: sqlite3.Connection, group_id: int, tally: Tally) -> None:
-    if tally.last_at:
-        add_to_group(db, group_id, tally.count, tally.first_at, tally.last_at)
-
-
-def add_to_group(db: sqlite3.Connection, group_id: int, count: int, first_at: float, last_at: float) -> None:
-    """Count occurrences of a group that happened between two times."""
+def add_to_group(db: sqlite3.Connection, group_id: int, count: int, tally: Tally) -> None:
+    """Count occurrences of a group, at the times and the level of a tally."""
     db.execute(
         "UPDATE groups SET count = count + ?, first_seen_at = min(first_seen_at, ?),"
-        " last_seen_at = max(last_seen_at, ?) WHERE id = ?",
-        (count, first_at, last_at, group_id),
+        " last_seen_at = max(last_seen_at, ?), severity = max(severity, ?) WHERE id = ?",
+        (count, tally.first_at, tally.last_at, tally.level, group_id),
     )
 
 
@@ -207,13 +204,14 @@ def keep_events(db: sqlite3.Connection, group_id: int, tally: Tally) -> int:
     before = db.total_changes
     db.executemany(
         "INSERT OR IGNORE INTO events (id, group_id, at, error_type, error_module, module, component, level, release,"
-        " environment, words, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " environment, severity, words, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 storable(one.get("id") or uuid.uuid4().hex),
                 group_id,
                 events.epoch(one.get("timestamp")) or tally.last_at,
                 *(storable(one.get(name)) for name in _NAMES),
+                tally.levels.get(id(one), tally.level),
                 storable(words_of(one)),
                 tally.texts.get(id(one)) or events.dumps(one),
             )

@@ -178,7 +178,11 @@ class Ledger(Protocol):
         """
 
     def event(self, key: str) -> Event | None:
-        """Return the kept event whose id is or begins with `key`."""
+        """Return the kept event whose id is or begins with `key`.
+
+        Raises:
+            AmbiguousKeyError: It is the beginning of several.
+        """
 
     def groups(
         self, limit: int | None = None, find: Find = ALL, after: str = "", order: str = "last_seen_at"
@@ -198,7 +202,11 @@ class Ledger(Protocol):
         """
 
     def group(self, key: str) -> Group | None:
-        """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
+        """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``).
+
+        Raises:
+            AmbiguousKeyError: It is the beginning of several.
+        """
 
     def totals_of(self, find: Find = ALL) -> list[tuple[str, str, int]]:
         """Return occurrences by (error_type, module), the most first; times by whole hours."""
@@ -208,6 +216,9 @@ class Ledger(Protocol):
 
     def hours(self, find: Find = ALL) -> dict[int, int]:
         """Return occurrences by hour (hours since the epoch), as far back as hours are kept."""
+
+    def first_seen_at(self, find: Find = ALL) -> float:
+        """Return when the first of the groups that are found was seen; infinity where there is none."""
 
     def hours_of(self, fingerprints: Sequence[str], since: float) -> dict[str, dict[int, int]]:
         """Return occurrences of each of some groups by hour, since a time."""

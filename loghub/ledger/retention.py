@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import sqlite3
 
 EVENT_DAYS = 90
 """Kept events that are older go, but for the newest of each group."""
@@ -69,9 +67,20 @@ def give_back(db: sqlite3.Connection) -> bool:
     free = db.execute("PRAGMA freelist_count").fetchone()[0]
     if free * page <= FREE_BYTES:
         return False
+    if not db.execute("PRAGMA auto_vacuum").fetchone()[0]:
+        return _rewrite(db, free)
     db.execute(f"PRAGMA incremental_vacuum({CHUNK})").fetchall()
     left = db.execute("PRAGMA freelist_count").fetchone()[0]
     return bool(FREE_BYTES < left * page < free * page)
+
+
+def _rewrite(db: sqlite3.Connection, free: int) -> bool:
+    """Give back what lies free in a file of an older version, and have it do so in small steps from now on."""
+    if free * 4 > db.execute("PRAGMA page_count").fetchone()[0]:
+        with contextlib.suppress(sqlite3.OperationalError):  # somebody writes, or there is no room: another time
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            db.execute("VACUUM")
+    return False
 
 
 def _delete_events(db: sqlite3.Connection, before: float) -> int:

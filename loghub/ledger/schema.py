@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS groups (
     level TEXT NOT NULL, logger TEXT NOT NULL,
     count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
     status TEXT NOT NULL DEFAULT 'open', issue_url TEXT, muted_until REAL NOT NULL DEFAULT 0,
-    words TEXT NOT NULL DEFAULT ''
+    words TEXT NOT NULL DEFAULT '', severity INTEGER NOT NULL DEFAULT 40
 );
 CREATE INDEX IF NOT EXISTS groups_by_time ON groups (last_seen_at);
 CREATE TABLE IF NOT EXISTS facts (
@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS events (
     at REAL NOT NULL,
     error_type TEXT NOT NULL, error_module TEXT NOT NULL, module TEXT NOT NULL, component TEXT NOT NULL,
     level TEXT NOT NULL, release TEXT NOT NULL, environment TEXT NOT NULL,
+    severity INTEGER NOT NULL,
     words TEXT NOT NULL,
     data TEXT NOT NULL
 );
@@ -118,14 +119,17 @@ def _add_what_is_looked_for(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE groups ADD COLUMN words TEXT NOT NULL DEFAULT ''")
     _make(db)
     db.create_function("casefold", 1, str.casefold, deterministic=True)
+    db.execute("ALTER TABLE groups ADD COLUMN severity INTEGER NOT NULL DEFAULT 40")
+    db.execute(f"UPDATE groups SET severity = {_SEVERITY}")  # noqa: S608 - literals
     parts = ("error_type", "error_message", "culprit", "component", "logger")
     db.execute(f"UPDATE groups SET words = casefold({' || char(10) || '.join(parts)})")  # noqa: S608 - literals
     names = ("error_type", "error_module", "module", "component", "level", "release", "environment", "words")
     read = ", ".join(f"said('{name}', data)" for name in names)
     db.execute(
-        f"INSERT INTO events (id, group_id, at, {', '.join(names)}, data)"  # noqa: S608 - literals
-        f" SELECT id, group_id, at, {read}, data FROM old_events ORDER BY rowid"
+        f"INSERT INTO events (id, group_id, at, {', '.join(names)}, severity, data)"  # noqa: S608 - literals
+        f" SELECT id, group_id, at, {read}, 40, data FROM old_events ORDER BY rowid"
     )
+    db.execute(f"UPDATE events SET severity = {_SEVERITY}")  # noqa: S608 - literals
     db.execute("INSERT INTO deployments VALUES (1, '', '')")
     db.execute("INSERT INTO hours SELECT group_id, hour, 1, count FROM old_hours")
     db.execute(
@@ -134,6 +138,11 @@ def _add_what_is_looked_for(db: sqlite3.Connection) -> None:
     )
     for table in ("events", "hours"):
         db.execute(f"DROP TABLE old_{table}")
+
+
+_SEVERITY = (
+    "CASE level WHEN 'CRITICAL' THEN 50 WHEN 'WARNING' THEN 30 WHEN 'INFO' THEN 20 WHEN 'DEBUG' THEN 10 ELSE 40 END"
+)
 
 
 def _said(name: str, data: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loghub import event as events
+from loghub.errors import AmbiguousKeyError
 from loghub.event import storable
 from loghub.ledger import conditions, folding, retention
 from loghub.ledger.connection import SQLiteFile
@@ -242,7 +244,7 @@ class SQLiteLedger(SQLiteFile):
             at, key = read_cursor(after, "timestamp")
             found = self._rows("SELECT at, number FROM events WHERE id = ?", (key,))
             condition = f"{condition or '1'} AND (e.at, e.number) < (?, ?)"
-            values += found[0] if found else (at, 0)
+            values += found[0] if found else (at + 0.001, 0)  # rather twice than never
         rows = self._rows(
             "SELECT e.data, e.id, e.at FROM events e JOIN groups g ON g.id = e.group_id"  # noqa: S608 - literals
             f" {_where(condition)} ORDER BY e.at DESC, e.number DESC LIMIT ?",
@@ -252,10 +254,24 @@ class SQLiteLedger(SQLiteFile):
 
     def event(self, key: str) -> Event | None:
         """Return the kept event whose id is or begins with `key`."""
-        rows = self._rows(
-            "SELECT data FROM events WHERE id >= ? AND id < ? ORDER BY id LIMIT 1", (key, key + "\U0010ffff")
-        )
-        return _event(rows[0][0]) if rows else None
+        row = self._row_of("SELECT id, data FROM events", 0, "id", key)
+        return _event(row[1]) if row else None
+
+    def _row_of(self, select: str, at: int, column: str, *keys: str) -> Any:
+        """Return the row whose key, at a place in it, is or else begins with the first of `keys` that there is."""
+        texts = [storable(key) for key in keys if key]
+        for key in texts:
+            if rows := self._rows(f"{select} WHERE {column} = ?", (key,)):
+                return rows[0]
+        for key in texts:
+            query = f"{select} WHERE {column} >= ? AND {column} < ? ORDER BY {column} LIMIT 4"
+            rows = self._rows(query, (key, key + "\U0010ffff"))
+            if len(rows) > 1:
+                some = ", ".join(row[at] for row in rows)
+                raise AmbiguousKeyError(f"{key} is the beginning of several, such as {some}: give more of it.")
+            if rows:
+                return rows[0]
+        return None
 
     def groups(
         self, limit: int | None = None, find: Find = ALL, after: str = "", order: str = "last_seen_at"
@@ -284,13 +300,9 @@ class SQLiteLedger(SQLiteFile):
 
     def group(self, key: str) -> Group | None:
         """Return the group whose fingerprint is or begins with `key` (with or without ``v1:``)."""
-        whole = key if ":" in key else f"v1:{key}"
-        rows = self._rows(
-            f"SELECT {_GROUP} FROM groups g WHERE fingerprint >= ? AND fingerprint < ?"  # noqa: S608 - a literal
-            " ORDER BY fingerprint LIMIT 1",
-            (whole, whole + "\U0010ffff"),
-        )
-        return self._with_facts(rows[0][0], _group(rows[0])) if rows else None
+        keys = (key,) if ":" in key or not key else (f"v1:{key}", key)
+        row = self._row_of(f"SELECT {_GROUP} FROM groups g", 1, "fingerprint", *keys)  # noqa: S608 - literals
+        return self._with_facts(row[0], _group(row)) if row else None
 
     def _with_facts(self, group_id: int, group: Group) -> Group:
         found: dict[str, dict[str, tuple[float, float]]] = {"release": {}, "environment": {}, "server": {}}
@@ -336,6 +348,13 @@ class SQLiteLedger(SQLiteFile):
                 (*values, first, end, *released),
             )
         )
+
+    def first_seen_at(self, find: Find = ALL) -> float:
+        """Return when the first of the groups that are found was seen; infinity where there is none."""
+        condition, values = conditions.for_groups(find, time.time())
+        query = f"SELECT min(g.first_seen_at) FROM groups g {_where(condition)}"  # noqa: S608 - literals
+        first = self._rows(query, values)[0][0]
+        return math.inf if first is None else float(first)
 
     def hours_of(self, fingerprints: Sequence[str], since: float) -> dict[str, dict[int, int]]:
         """Return occurrences of each of some groups by hour, since a time."""

@@ -186,7 +186,7 @@ class Importer:
             else:
                 self.more = True
             if group in self.hours or len(self.hours) < MAX_HOURS:
-                self.hours.setdefault(group, set()).update(tally.hours)
+                self.hours.setdefault(group, set()).update(hour for hour, *_ in tally.hours)
         if self.dry:
             self._offsets[fold.journal] = fold.end
             return True
@@ -298,7 +298,7 @@ class _Run:
         tally.count += 1
         tally.first_at, tally.last_at = min(tally.first_at, at), max(tally.last_at, at)
         tally.level = max(tally.level, told.level)
-        tally.hours[int(at // 3600)] += 1
+        tally.hours[int(at // 3600), told.release, told.environment] += 1
         tally.environments[told.environment] += 1
         tally.releases[told.release] += 1
         if importer.dry:
@@ -325,6 +325,7 @@ class _Run:
         tally.event = tally.event or event
         tally.kept.append(event)
         tally.texts[id(event)] = text
+        tally.levels[id(event)] = told.level
         self._stretch.size += 2 * len(text)
 
     def _fold(self, position: int) -> bool:

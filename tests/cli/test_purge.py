@@ -41,6 +41,13 @@ def test_by_fingerprint(home):
     assert groups(home) == ["ERROR"]
 
 
+@pytest.mark.parametrize("options", [("--text", ""), ("--component", "")])
+def test_an_unset_variable(home, options):
+    """A filter that is empty does not mean everything."""
+    assert "It is empty" in run("purge", "--home", home, "--yes", *options, code=2)
+    assert len(groups(home)) == 2
+
+
 def test_dry_run(home):
     """--dry-run deletes nothing."""
     assert "2 groups would be deleted." in run("purge", "--text", "o", "--home", home, "--dry-run")
@@ -54,8 +61,8 @@ def test_until(home):
     assert groups(home) == []
 
 
-@pytest.mark.parametrize("options", [(), ("--yes",)])
+@pytest.mark.parametrize("options", [(), ("--yes",), ("v1:1", "--component", "shop"), ("v1:1", "--until", "1d")])
 def test_everything_is_not_meant(home, options):
-    """Without saying which nothing is deleted: that is misuse."""
+    """Without saying which nothing is deleted, nor where it is said twice: that is misuse."""
     assert "Say which groups" in run("purge", "--home", home, *options, code=2)
     assert len(groups(home)) == 2

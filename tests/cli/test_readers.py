@@ -46,7 +46,7 @@ def full(tmp_path):
             "component": "web" if number < 3 else "batch", "environment": "production", "release": RELEASES[number % 2],
             "additional_info": {"customer": f"c{number}"},
         }  # fmt: skip
-        tally = Tally(event=event, count=number + 1, first_at=at, last_at=at, level=40, kept=[event])
+        tally = Tally(event=event, count=number + 1, first_at=at, last_at=at, level=40 if number else 50, kept=[event])
         tally.hours[int(at // HOUR), RELEASES[number % 2], "production"] += number + 1
         tally.releases[RELEASES[number % 2]] += number + 1
         tally.environments["production"] += number + 1
@@ -149,14 +149,61 @@ def test_times(monkeypatch):
         "30s": 1_770_000_000.0 - 30,
     }.items():
         assert MOMENT.convert(text, None, None) == expected, text
-    for text in ("yesterday", "7", "-7d", "7 days", "", "9999999d", "2026-13-01"):
+    assert MOMENT.convert("999999w", None, None) == MOMENT.convert("1900-01-01", None, None) == 0.0
+    for text in ("yesterday", "7", "-7d", "7 days", "", "9999999d", "2026-13-01", "9999-12-31T23:59:59.9-14:00"):
         with pytest.raises(click.BadParameter, match="is no time"):
             MOMENT.convert(text, None, None)
 
 
-def test_wrong_time_is_misuse(full):
-    """A time that is none is misuse, and the sentence says what is one."""
-    assert "write 2026-11-27" in run("groups", "--home", full, "--since", "tuesday", code=2)
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("groups", "--since", "tuesday"), "write 2026-11-27"),
+        (("groups", "--text", ""), "It is empty"),
+        (("recent", "--component", " "), "It is empty"),
+        (("recent", "--type", "x" * 5000), "longer than 1000 characters"),
+        (("recent", "--level", "blah"), "is no level: write CRITICAL"),
+        (("recent", "-n", 2**63), "is not in the range"),
+        (("stats", "--days", "nan"), "no number of days"),
+        (("stats", "--days", "inf"), "no number of days"),
+        (("stats", "--days", "1e300"), "no number of days"),
+        (("groups", "--since", "1d", "--until", "2d"), "--since must be before --until"),
+    ],
+    ids=str,
+)
+def test_misuse(full, options, says):
+    """A value that is none is misuse, and the sentence says what is one."""
+    text = run(*options, "--home", full, code=2)
+    assert says in text
+    assert "Traceback" not in text
+
+
+def test_levels_by_number(full):
+    """A level that only the application has a name for is given by its number."""
+    assert [one["count"] for one in read("groups", "--home", full, "--level", 45)] == [1]
+    assert len(read("groups", "--home", full, "--level", "warning")) == 5
+
+
+def test_bytes_that_are_no_text(full):
+    """What a shell hands over that is no UTF-8 is looked for, and not found."""
+    assert run("groups", "--home", full, "--text", "a\udcff") == "No errors are like that.\n"
+    assert "Nothing here" in run("show", "a\udcff", "--home", full, code=1)
+
+
+def test_several_begin_so(full):
+    """The beginning of several fingerprints is refused by all verbs, with some of them; so is nothing."""
+    for verb in (("show",), ("mute",), ("purge", "--yes"), ("explain",), ("preview",)):
+        text = run(*verb, "v1:0", "--home", full, code=1)
+        assert "is the beginning of several, such as v1:0000000000000000" in text
+    assert run("show", "", "--home", full, code=1)
+    assert run("mute", "", "--home", full, code=1)
+    assert len(read("groups", "--home", full)) == 5
+
+
+def test_days_before_until(full):
+    """With --until the days are those before it."""
+    stats = read("stats", "--home", full, "--until", "30h", "--days", 2)
+    assert stats["error_types"] == {"Kind2Error": 3, "Kind3Error": 4}
 
 
 def test_trends_for_people(full):

@@ -73,6 +73,17 @@ def test_files_that_cannot_be_read(errors, tmp_path):
     assert "Left out: 5 more files." in text
 
 
+def test_a_damaged_ledger(errors, tmp_path):
+    """A damaged ledger is moved aside, and a new one has what the files tell."""
+    home = tmp_path / "new"
+    home.mkdir()
+    (home / "ledger.db").write_bytes(b"no database" * 1000)
+    text = run("reindex", errors, "--home", home)
+    assert "The ledger was damaged. It was moved to" in text
+    assert "1 groups, 3 events, 3 occurrences" in text
+    assert len(list(home.glob("ledger.db.damaged-*"))) == 1
+
+
 def test_no_folder(tmp_path, monkeypatch):
     """A folder that is not there is one sentence, also the default one."""
     monkeypatch.chdir(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import logging
 import math
 from collections import Counter
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loghub.errors import BadCursorError
+from loghub.errors import AmbiguousKeyError, BadCursorError
 from loghub.event import iso
 from loghub.journal import Fold, Tally
 from loghub.ledger import folding, retention
@@ -47,10 +48,10 @@ _rows = st.lists(
 _times = st.none() | st.integers(-2 * 3600, 62 * 3600).map(lambda s: T0 + s)
 _finds = st.builds(
     Find,
-    error_type=st.none() | st.sampled_from(["ValueError", "http.errors.Timeout", "Time*", "Time_out%", "*"]),
+    error_type=st.none() | st.sampled_from(["valueerror", "http.errors.Timeout", "Time*", "Time_out%", "*"]),
     module=st.none() | st.sampled_from(["shop", "shop.cart", "shop*", "none"]),
     component=st.none() | st.sampled_from(["shop", "t*l"]),
-    level=st.none() | st.sampled_from(["ERROR", "critical", "WARNING", "NONSENSE"]),
+    level=st.none() | st.sampled_from([logging.ERROR, logging.CRITICAL, logging.WARNING, 45, 60]),
     release=st.none() | st.sampled_from(["1.0", "1.*", "2"]),
     environment=st.none() | st.sampled_from(ENVIRONMENTS),
     text=st.none() | st.sampled_from(["PRICE", "strasse", "100%", "_such\\", "timeout", "cart"]),
@@ -80,7 +81,8 @@ def filled(make, rows):
         more = described(number) | {"release": release, "environment": environment}
         one = event(at=at, **more) | {"id": f"{index:04d}"}
         kept.append(one)
-        told = tally(n, at, kept=[one], release=release, environment=environment)
+        level = logging.getLevelName(more["level"])
+        told = tally(n, at, kept=[one], release=release, environment=environment, level=level)
         fold(ledger, told, fingerprint=more["fingerprint"])
     return ledger, kept
 
@@ -90,11 +92,9 @@ def holds(find, one):
 
     def like(value, wanted):
         wanted = wanted.replace("[", "[[]").replace("?", "[?]")
-        return fnmatch.fnmatchcase(value.lower(), wanted.lower()) if "*" in wanted else value == wanted
+        return fnmatch.fnmatchcase(value.lower(), wanted.lower())
 
     said = [one[name] for name in ("error_type", "error_message", "module", "function", "logger", "component")]
-    order = ["WARNING", "ERROR", "CRITICAL"]
-    level = (find.level or "WARNING").upper()
     return (
         (
             find.error_type is None
@@ -103,8 +103,7 @@ def holds(find, one):
         )
         and (find.module is None or like(one["module"], find.module) or like(one["module"], f"{find.module}.*"))
         and (find.component is None or like(one["component"], find.component))
-        and level in order
-        and order.index(one["level"]) >= order.index(level)
+        and logging.getLevelName(one["level"]) >= (find.level or 0)
         and (find.text is None or any(find.text.casefold() in text.casefold() for text in said))
     )
 
@@ -244,9 +243,9 @@ def test_a_page_after_a_group_that_moved_on(ledger):
 
 
 def test_a_page_after_an_event_that_is_gone(ledger):
-    """Where the event that a page ended with was let go, the list goes on with older ones."""
-    fold(ledger, tally(1, kept=[event(key="a"), event(key="b", at=T0 + 5)]))
-    assert ids(ledger.events(10, after=f"{iso(T0 + 3)}~gone")) == "a"
+    """Where the event that a page ended with was let go, the list goes on there: rather twice than never."""
+    fold(ledger, tally(1, kept=[event(key="a"), event(key="c", at=T0 + 3), event(key="b", at=T0 + 5)]))
+    assert ids(ledger.events(10, after=f"{iso(T0 + 3)}~gone")) == "ca"
 
 
 @pytest.mark.parametrize(
@@ -278,6 +277,42 @@ def test_text_of_the_context(ledger):
     """Text is found in the context, too: that is where order numbers are."""
     fold(ledger, tally(1, kept=[event(key="a", additional_info={"order": 4711}), event(key="b")]))
     assert ids(ledger.events(9, Find(text="4711"))) == "a"
+
+
+def test_levels_without_a_name(ledger):
+    """Levels go by number: an application has names for them that nobody else knows."""
+    one = tally(2, kept=[event(key="a", level="NOTICE"), event(key="b", level="ERR")], level=40)
+    one.levels = {id(one.kept[0]): 25}
+    fold(ledger, one)
+    fold(ledger, tally(1, kept=[event(TWO, key="c", level="FATALITY")], level=60), fingerprint=TWO)
+    assert ids(ledger.events(9, Find(level=40))) == "cb"
+    assert ids(ledger.events(9, Find(level=25))) == "cba"
+    assert [one.fingerprint for one in ledger.groups(find=Find(level=50))] == [TWO]
+
+
+def test_first_seen(ledger):
+    """When the first of what is looked for was seen; never, where there is none."""
+    fold(ledger, tally(1, T0))
+    fold(ledger, tally(1, T0 - 50, release="2"), fingerprint=TWO)
+    assert ledger.first_seen_at() == T0 - 50
+    assert ledger.first_seen_at(Find(release="1.0")) == T0
+    assert ledger.first_seen_at(Find(release="3")) == math.inf
+
+
+def test_keys(ledger):
+    """A group or an event is found by the beginning of its key, never by nothing, and not where several begin so."""
+    for name in (ONE, TWO, "v1:12", "hello", "v1:abc"):
+        kept = [event(name) | {"id": name[-1] * 4}]
+        fold(ledger, tally(1, kept=kept), fingerprint=name)
+    assert ledger.group("hel").fingerprint == "hello"
+    assert ledger.group("abc").fingerprint == ledger.group("v1:abc").fingerprint == "v1:abc"
+    assert ledger.group("12").fingerprint == "v1:12"
+    for nothing in ("", "x", "%", "v1:_", "a\udcff"):
+        assert ledger.group(nothing) is None
+        assert ledger.event(nothing) is None
+    with pytest.raises(AmbiguousKeyError, match="v1:1 is the beginning of several, such as v1:1111111111111111, v1:12"):
+        ledger.group("1")
+    assert ledger.event("o")["id"] == "oooo"
 
 
 def test_hours_of_some_groups(ledger):

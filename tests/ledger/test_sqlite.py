@@ -13,7 +13,7 @@ import pytest
 
 from loghub.errors import LedgerError
 from loghub.journal import Fold, Tally
-from loghub.ledger import schema
+from loghub.ledger import connection, schema
 from loghub.ledger.connection import CorruptLedgerError
 from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
@@ -118,7 +118,7 @@ def test_damaged_rows(opened):
     count(one, 2)
     one._db.execute("UPDATE outbox SET memory = '{broken'")
     one._db.execute("INSERT INTO destinations (name, memory) VALUES ('smtp:x', '[1]')")
-    row = ("a", 1, 1.0, *[""] * 8, "{" + "[" * 100_000)
+    row = ("a", 1, 1.0, *[""] * 9, "{" + "[" * 100_000)
     one._db.execute(f"INSERT INTO events VALUES (NULL, {', '.join('?' * len(row))})", row)
     one._db.execute("UPDATE groups SET error_message = CAST(x'ff61' AS TEXT)")
     (item,) = one.load(one.waiting("smtp:x", 0.0))
@@ -295,6 +295,20 @@ def test_fork(opened, path):
     assert opened().group(ONE).count == 53
 
 
+def test_read_only_folder(opened, path, monkeypatch):
+    """Where the folder cannot be written, that is said, and what to do."""
+    opened().close()
+    monkeypatch.setattr(connection.os, "access", lambda *_: False)
+    monkeypatch.setattr(connection.sqlite3, "connect", lambda *_, **__: raising("unable to open database file"))
+    with pytest.raises(LedgerError, match=r"unable to open.*folder cannot be written.*copy it"):
+        SQLiteLedger(path)
+
+
+def raising(text):
+    """Raise what SQLite raises."""
+    raise sqlite3.OperationalError(text)
+
+
 def test_read_only_file(opened, path):
     """A file that may only be read cannot be written, and that is said."""
     one = opened()
@@ -443,9 +457,11 @@ def test_schema_1(opened, path, old):
         "keyerror\nsku\nshop.till in scan\ntill\nshop.till",
     )
     assert contents(path) == old | {
-        "groups": [(*row, 0.0, said) for row, said in zip(old["groups"], words, strict=True)],
+        "groups": [
+            (*row, 0.0, said, severity) for row, said, severity in zip(old["groups"], words, (40, 50), strict=True)
+        ],
         "events": [
-            (1, "aa", 1, 9.5, "ValueError", *[""] * 6, "valueerror\nunknown place", old["events"][0][3]),
+            (1, "aa", 1, 9.5, "ValueError", *[""] * 6, 40, "valueerror\nunknown place", old["events"][0][3]),
         ],
         "hours": [(1, 0, 1, 7), (5, 0, 1, 2)],
         "version": (schema.VERSION,),
@@ -469,6 +485,21 @@ def test_an_old_schema_becomes_the_new_one(opened, path, old, tmp_path):
     opened().close()
     SQLiteLedger(str(tmp_path / "new.db")).close()
     assert schema(path) == schema(tmp_path / "new.db")
+
+
+def test_room_of_an_old_ledger_is_given_back(opened, path, old):
+    """A file of an older version gives back what lies free in it, and does so in steps from then on."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.executemany("INSERT INTO events VALUES (?, 1, 1.0, ?)", [(str(n), "x" * 10_000) for n in range(900)])
+        file.commit()
+    one = opened()
+    one._db.execute("DELETE FROM events")
+    size = os.path.getsize(path)
+    assert one.tidy(10.0) is False
+    one.close()
+    assert os.path.getsize(path) < size / 4
+    assert one._db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+    assert one.group(ONE).count == 7
 
 
 def test_schema_1_and_two_processes(opened, path, old):

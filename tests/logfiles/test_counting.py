@@ -52,9 +52,9 @@ def test_twice(ledger, path):
     """A second run counts and changes nothing."""
     path.write_text(log(range(30)))
     assert counted(ledger, path) == 30
-    before = ledger.groups(), ledger.events(100), ledger.hours(0)
+    before = ledger.groups(), ledger.events(100), ledger.hours()
     assert counted(ledger, path) == 0
-    assert (ledger.groups(), ledger.events(100), ledger.hours(0)) == before
+    assert (ledger.groups(), ledger.events(100), ledger.hours()) == before
     assert ledger.outbox() == []
 
 
@@ -66,7 +66,7 @@ def test_times_and_hours(ledger, path):
     assert (group.count, group.first_seen_at, group.last_seen_at) == (
         4, epoch("2026-11-27T00:05:00Z"), epoch("2026-11-27T11:40:00Z"),
     )  # fmt: skip
-    assert [hour[3] for hour in ledger.hours(0)] == [1, 1, 1, 1]
+    assert list(ledger.hours().values()) == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("size", [1, 3, 40, 400])
