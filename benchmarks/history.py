@@ -98,6 +98,8 @@ def questions():
         "recent 50, with a text": (lambda one: one.events(50, Find(text='customer": 7')), 200),
         "recent 50, second page": (lambda one: one.events(50, after=one.events(50).after), 50),
         "stats --days 7": (lambda one: history.statistics(one, 7, lambda: NOW), 200),
+        "stats --days 7, with trend and forecast": (
+            lambda one: (history.statistics(one, 7, lambda: NOW), history.prospect(one, now=lambda: NOW)), 200),
         "stats --days 7, of a release": (
             lambda one: history.statistics(one, 7, lambda: NOW, Find(release="2026.0", since=week)), 200),
         "stats --days 30": (lambda one: history.statistics(one, 30, lambda: NOW), 200),
