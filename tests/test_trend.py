@@ -250,11 +250,35 @@ def test_few_bursts_are_little_to_go_by():
 
 
 def test_young_groups():
-    """With less than three days of the same hours there is nothing to compare with."""
+    """With less than three days a spike is ten times the most of any two hours before, since six hours at least."""
     now = WEDNESDAY * HOUR
-    hours = level(2, 3) | {WEDNESDAY - 1: 5000}
-    assert trend.spike(hours, now - 3 * DAY, now) is None
+    quiet = level(2, 3)
+    assert trend.spike(quiet | {WEDNESDAY - 1: 39}, now - 3 * DAY, now) is None
+    assert trend.spike(quiet | {WEDNESDAY - 1: 30, WEDNESDAY - 30: 1000}, now - 3 * DAY, now) is None
+    found = trend.spike(quiet | {WEDNESDAY - 1: 5000, WEDNESDAY: 4000}, now - 2 * DAY, now + 60)
+    assert (found.observed, found.since) == (9000, (WEDNESDAY - 1) * HOUR)
+    assert found.expected == pytest.approx(2, abs=0.3)
+    assert found.why == (
+        "9,000 in the last 1.0 hours, and never more than 4 in two hours before, since it was seen first 48 hours ago."
+    )
+    assert trend.spike(quiet | {WEDNESDAY: 4000}, now - 2 * DAY, now + 60).since == now
+    assert trend.spike({WEDNESDAY - 5: 1, WEDNESDAY: 4000}, now - 5 * HOUR, now + 60) is None
+    assert trend.spike({WEDNESDAY - 9: 1, WEDNESDAY: 4000}, now - 9 * HOUR, now + 60)
     assert trend.spike(level(2, 4) | {WEDNESDAY - 1: 5000}, now - 4 * DAY, now).observed == 5000
+
+
+def test_growth():
+    """What grows by half or more each day for five days is rising, however young it is; with a break it is steady."""
+
+    def grown(factor, days):
+        return {WEDNESDAY - 24 * day - 12: round(320 / factor**day) or 1 for day in range(days)}
+
+    now = WEDNESDAY * HOUR + 60
+    found = trend.trend(grown(2, 8), now - 8 * DAY, now)
+    assert (found.word, found.why) == ("rising", "10, 20, 40, 80, 160, 320 in the last 6 times 24 hours.")
+    assert trend.trend(grown(1.2, 8), now - 8 * DAY, now).word == "steady"
+    assert trend.trend(grown(2, 8) | {WEDNESDAY - 60: 200}, now - 8 * DAY, now).word == "steady"
+    assert trend.trend({WEDNESDAY - 24 * day: 6 - day for day in range(6)}, now - 6 * DAY, now).word == "steady"
 
 
 def test_habits_are_no_spikes():

@@ -84,7 +84,8 @@ def stats(place: Where, *, days: float, find: Find, with_trend: bool, as_json: b
     click.echo(f"{found['total_errors']:,} errors{_span(find, days)}.")
     for key, head in (("error_types", "type"), ("modules", "module")):
         if found[key]:
-            click.echo("\n" + table([head, "errors"], list(found[key].items())))
+            rows: list[Any] = [(name or "unknown", count) for name, count in found[key].items()]
+            click.echo("\n" + table([head, "errors"], rows))
     if found["daily_counts"]:
         most = max(found["daily_counts"].values())
         rows = [(day, count, bar(count, most)) for day, count in found["daily_counts"].items()]
