@@ -167,11 +167,11 @@ def groups_table(found: Sequence[Group], outlooks: Mapping[str, Outlook]) -> str
     """Return groups as a table for people."""
     days = history.SHOWN_DAYS if columns() >= _WIDE else history.SHOWN_DAYS // 2
     rows = [
-        (one.count, sparkline(outlooks[one.fingerprint].daily[-days:]), outlooks[one.fingerprint].word, one.error_type,
-         one.error_message, one.culprit, _minute(iso(one.last_seen_at))[5:], _issue(one), one.fingerprint[:11])
+        (one.count, one.error_type, one.error_message, one.culprit, sparkline(outlooks[one.fingerprint].daily[-days:]),
+         outlooks[one.fingerprint].word, _minute(iso(one.last_seen_at))[5:], _issue(one), one.fingerprint[:11])
         for one in found
     ]  # fmt: skip
-    head = ["count", f"{days} days", "trend", "type", "message", "where", "last (UTC)", "issue", "fingerprint"]
+    head = ["count", "type", "message", "where", f"{days} days", "trend", "last (UTC)", "issue", "fingerprint"]
     return table(head, rows)
 
 
