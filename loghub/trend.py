@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, sqrt
+from math import ceil, exp, log1p, sqrt
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, Literal
 
@@ -37,17 +37,19 @@ DAY = 24 * HOUR
 SPIKE_PROBABILITY = 1e-4
 SPIKE_RATIO = 3.0
 SPIKE_LEAST = 10
-YOUNG_HOURS = 6
-YOUNG_LEAST = 50
-YOUNG_RATIO = 10
 LEAST_DAYS = 3
 """Fewer earlier days say nothing of how a group's counts scatter."""
+
+YOUNG_HOURS = 6
+YOUNG_RATIO = 10
+YOUNG_LEAST = 200
 
 TREND_PROBABILITY = 1e-3
 DAY_RATIO = 2.0
 WEEK_RATIO = 1.5
+GROWTH_RATIO = 1.5
+GROWTH_DAYS = 4
 TREND_LEAST = 5
-GROWTH_DAYS = 5
 
 _MOST = 10**15
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -73,13 +75,12 @@ class Trend:
 
 @dataclass(frozen=True)
 class Spike:
-    """More occurrences now than the same hours of earlier days let expect.
+    """More occurrences now than what was before lets expect.
 
     Attributes:
         observed: Occurrences in this hour and the one before.
-        expected: What earlier days had in as much time.
-        probability: Of so many or more, were all as it was; 0.0 where it is too small for a float. Of a young group at
-            most so much.
+        expected: What earlier days had in as much time; of a young group, the most that any two hours had (or 1).
+        probability: Of so many or more, were all as it was; 0.0 where it is too small for a float.
         since: When the unbroken run of such hours began (epoch seconds, a full hour).
         why: One sentence for people.
     """
@@ -102,9 +103,10 @@ def spike(hours: Mapping[int, int], first_seen_at: float, now: float) -> Spike |
     or later counts as the same (so daylight saving time moves nightly jobs without an alarm). Scatter is that of all
     two-hour windows, without the two worst days.
 
-    A group that is younger than `LEAST_DAYS` days, but not than `YOUNG_HOURS`, has no such hours of earlier days. It
-    spikes with `YOUNG_LEAST` occurrences and `YOUNG_RATIO` times the most that any two hours before had. A younger one
-    never spikes; `trend` calls it new.
+    A group that is too young to have `LEAST_DAYS` such days spikes if this hour and the one before have `YOUNG_LEAST`
+    occurrences and `YOUNG_RATIO` times the most that any two hours had before the spike, of which there have to be
+    `YOUNG_HOURS`. It goes on, for a day, while each two hours since have as many. The probability is that of the
+    geometric distribution whose mean is that most: 0.006 % or less.
 
     Occurrences that are added in the window never end a spike.
 
@@ -119,7 +121,7 @@ def spike(hours: Mapping[int, int], first_seen_at: float, now: float) -> Spike |
         return None
     days = min(DAYS, int((now - first_seen_at - 3 * HOUR) // DAY))
     if days < LEAST_DAYS:
-        return _young(hours, hour, part, first_seen_at, observed)
+        return _young_spike(hours, hour, part, int(first_seen_at // HOUR))
     usual = max(_same_hours(hours, hour, part, chosen) for chosen in (range(1, 4), range(7, days + 1, 7)))
     if observed < SPIKE_RATIO * usual[0]:
         return None  # before what costs more
@@ -139,19 +141,17 @@ def spike(hours: Mapping[int, int], first_seen_at: float, now: float) -> Spike |
     return Spike(observed, expected, probability, since, why)
 
 
-def _young(hours: Mapping[int, int], hour: int, part: float, first_seen_at: float, observed: int) -> Spike | None:
-    first = int(first_seen_at // HOUR)
-    before = [_at(hours, one) + _at(hours, one - 1) for one in range(first, hour - 1)]
-    if len(before) < YOUNG_HOURS or observed < YOUNG_LEAST or observed < YOUNG_RATIO * max(before):
-        return None
-    expected = sum(_at(hours, one) for one in range(first, hour - 1)) / len(before) * (1 + part)
-    since = hour - 1 if _at(hours, hour - 1) * YOUNG_RATIO > observed else hour
-    why = (
-        f"{observed:,} in the last {1 + part:.1f} hours, and never more than {max(before):,} in two hours before,"
-        f" since it was seen first {_ago((hour - first) * HOUR)} ago."
-    )
-    # Whatever the distribution: of so many windows that are alike, each is the highest with the same probability.
-    return Spike(observed, expected, 1 / (len(before) + 1), since * HOUR, why)
+def _young_spike(hours: Mapping[int, int], hour: int, part: float, first: int) -> Spike | None:
+    pairs = [_at(hours, one) + _at(hours, one + 1) for one in range(first, hour)]
+    for place in range(max(YOUNG_HOURS, len(pairs) - 23), len(pairs)):  # where it may have begun
+        most = max(1, *pairs[: place - 1])
+        enough = max(YOUNG_LEAST, YOUNG_RATIO * most)
+        if min(pairs[place:]) >= enough:
+            observed, since = pairs[-1], first + place
+            since += 2 * _at(hours, since) < enough  # the second of the two hours made it
+            why = f"{observed:,} in the last {1 + part:.1f} hours; no two of the first {place} had over {most:,}."
+            return Spike(observed, float(most), exp(-observed * log1p(1 / most)), since * HOUR, why)
+    return None
 
 
 def _calm_days(hours: Mapping[int, int], hour: int, days: int) -> list[int]:
@@ -220,12 +220,12 @@ def trend(hours: Mapping[int, int], first_seen_at: float, now: float) -> Trend:
     3. rising, falling by the day: the last 24 hours have `DAY_RATIO` times the mean of the days before or more (or the
        reciprocal of that or less), and the probability is below `TREND_PROBABILITY`. The mean of the same days of the
        week has to agree.
-    4. rising, falling by the week: the last 7 days have `WEEK_RATIO` times what those before had (or the reciprocal),
+    4. rising by growth: each of the last `GROWTH_DAYS` times 24 hours has `GROWTH_RATIO` times the one before or more,
+       and the last has `TREND_LEAST` more. What doubles every day scatters too much for rule 3, by its growth alone.
+    5. rising, falling by the week: the last 7 days have `WEEK_RATIO` times what those before had (or the reciprocal),
        and a rank test (Mann and Whitney's) of days puts it below `TREND_PROBABILITY`: one bad day is no trend.
-    5. rising without a break: each of the last `GROWTH_DAYS` days has `WEEK_RATIO` times the one before or more. That
-       six days stand in this order by chance has a probability of 1/720, and with such steps a much lower one; growth
-       looks like scatter to the rules above while a group is young.
-    6. steady, also where there are fewer than `LEAST_DAYS` days to compare with.
+    6. rising, where there are fewer than `LEAST_DAYS` days to compare with, while there is a `spike`.
+    7. steady, also where there are so few days.
 
     Args:
         hours: The group's occurrences by hour since the epoch.
@@ -240,7 +240,11 @@ def trend(hours: Mapping[int, int], first_seen_at: float, now: float) -> Trend:
     totals = totals[: int(age // DAY)]
     gone = _gone(totals, hours, now)
     totals = totals[:DAYS]
-    return gone or _by_day(totals) or _by_week(totals) or _by_growth(totals) or _steady(totals)
+    found = gone or _by_day(totals) or _by_growth(totals) or _by_week(totals)
+    if not found and len(totals) <= LEAST_DAYS and spike(hours, first_seen_at, now):
+        why = f"{_round(last)} in the last 24 hours: too few days before to compare, but it spikes."
+        return Trend("rising", last, None, why)
+    return found or _steady(totals)
 
 
 def _gone(totals: Sequence[float], hours: Mapping[int, int], now: float) -> Trend | None:
@@ -287,6 +291,15 @@ def _by_day(totals: Sequence[float]) -> Trend | None:
     return None
 
 
+def _by_growth(totals: Sequence[float]) -> Trend | None:
+    days = totals[: GROWTH_DAYS + 1]
+    grew = all(later >= GROWTH_RATIO * earlier > 0 for later, earlier in pairwise(days))
+    if len(days) <= GROWTH_DAYS or days[0] < days[1] + TREND_LEAST or not grew:
+        return None
+    why = f"{', '.join(map(_round, reversed(days)))} in the last {len(days)} times 24 hours."
+    return Trend("rising", days[0], fmean(totals[1:]), why)
+
+
 def _by_week(totals: Sequence[float]) -> Trend | None:
     week, before = totals[:7], totals[7:]
     if len(before) < 14:
@@ -298,16 +311,6 @@ def _by_week(totals: Sequence[float]) -> Trend | None:
         return None
     why = f"{_round(now)} a day in the last 7 days, after {_round(then)} a day in the {len(before)} days before."
     return Trend("rising" if now > then else "falling", now, then, why)
-
-
-def _by_growth(totals: Sequence[float]) -> Trend | None:
-    days = totals[: GROWTH_DAYS + 1]
-    if len(days) <= GROWTH_DAYS or not days[-1] or days[0] < days[-1] + TREND_LEAST:
-        return None
-    if any(later < WEEK_RATIO * earlier for later, earlier in pairwise(days)):
-        return None
-    why = f"{', '.join(map(_round, reversed(days)))} in the last {len(days)} times 24 hours."
-    return Trend("rising", days[0], days[1], why)
 
 
 def _rank_probability(some: Sequence[float], others: Sequence[float]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 
@@ -120,6 +121,20 @@ def test_rising_by_the_week():
     assert word({hour: n for hour, n in hours.items() if hour < WEDNESDAY - 120}, (WEDNESDAY - 120) * HOUR) == "steady"
 
 
+def test_rising_by_growth():
+    """What doubles every day is rising from the fourth time on, though its growth is scatter by itself."""
+    rng = random.Random(9)
+    hours = {hour: series.poisson(rng, 2 ** ((hour - WEDNESDAY) / 24 + 8) / 6) for hour in level(1, 8)}
+    first = (WEDNESDAY - 24 * 8) * HOUR
+    words = [word({one: n for one, n in hours.items() if one < end}, end * HOUR, first) for end in sorted(hours)[120:]]
+    assert words.count("rising") >= 0.9 * len(words)
+    assert words[-1] == "rising"
+    days = [832, 416, 208, 104, 52, 52]
+    doubled = {WEDNESDAY - 24 * back - 1: count for back, count in enumerate(days)}
+    assert trend.trend(doubled, first, WEDNESDAY * HOUR).why == "52, 104, 208, 416, 832 in the last 5 times 24 hours."
+    assert word(doubled | {WEDNESDAY - 73: 70}, first=first) == "steady"
+
+
 def test_after_an_outage():
     """A bad day is rising while it is the last one, and neither rising nor falling afterwards."""
     rng = random.Random(7)
@@ -197,6 +212,18 @@ def test_false_alarms_of_the_young(family):
     assert spikes < groups
 
 
+@pytest.mark.parametrize("family", series.STATIONARY + series.UNTRIED)
+def test_false_alarms_before_there_are_days(family):
+    """Groups seen first at any hour of the week have at most 0.2 false spikes each while there are no days yet."""
+    groups, spikes = 50, 0
+    for seed in range(groups):
+        hours = series.hours_of(family, seed, 90)
+        first = min(hour for hour in hours if hour >= series.START + 37 * seed % 720)
+        found = [trend.spike(hours, first * HOUR, (hour + 1) * HOUR - 1) for hour in range(first, first + 74)]
+        spikes += sum(bool(now) and not last for last, now in itertools.pairwise([None, *found]))
+    assert spikes <= 0.2 * groups
+
+
 @pytest.mark.parametrize(
     ("family", "more", "share"),
     [
@@ -249,36 +276,50 @@ def test_few_bursts_are_little_to_go_by():
     assert trend.spike(hours | {later: 400}, FIRST, later * HOUR + 1800)
 
 
-def test_young_groups():
-    """With less than three days a spike is ten times the most of any two hours before, since six hours at least."""
-    now = WEDNESDAY * HOUR
-    quiet = level(2, 3)
-    assert trend.spike(quiet | {WEDNESDAY - 1: 39}, now - 3 * DAY, now) is None
-    assert trend.spike(quiet | {WEDNESDAY - 1: 30, WEDNESDAY - 30: 1000}, now - 3 * DAY, now) is None
-    found = trend.spike(quiet | {WEDNESDAY - 1: 5000, WEDNESDAY: 4000}, now - 2 * DAY, now + 60)
-    assert (found.observed, found.since) == (9000, (WEDNESDAY - 1) * HOUR)
-    assert found.expected == pytest.approx(2, abs=0.3)
-    assert found.why == (
-        "9,000 in the last 1.0 hours, and never more than 4 in two hours before, since it was seen first 48 hours ago."
+def test_a_young_group():
+    """One an hour for two days, then ten thousand: a spike and rising, though there are no days to compare with."""
+    now, first = WEDNESDAY * HOUR + 1800, (WEDNESDAY - 49) * HOUR
+    hours = level(1, 3) | {WEDNESDAY - 1: 4000, WEDNESDAY: 6000}
+    found = trend.spike(hours, first, now)
+    assert (found.observed, found.expected, found.since) == (10000, 2.0, (WEDNESDAY - 1) * HOUR)
+    assert found.probability == pytest.approx(tails.at_least(10000, 2, 3), abs=1e-300)
+    assert found.why == "10,000 in the last 1.5 hours; no two of the first 47 had over 2."
+    assert trend.trend(hours, first, now) == trend.Trend(
+        "rising", 10022.5, None, "10,022 in the last 24 hours: too few days before to compare, but it spikes."
     )
-    assert trend.spike(quiet | {WEDNESDAY: 4000}, now - 2 * DAY, now + 60).since == now
-    assert trend.spike({WEDNESDAY - 5: 1, WEDNESDAY: 4000}, now - 5 * HOUR, now + 60) is None
-    assert trend.spike({WEDNESDAY - 9: 1, WEDNESDAY: 4000}, now - 9 * HOUR, now + 60)
-    assert trend.spike(level(2, 4) | {WEDNESDAY - 1: 5000}, now - 4 * DAY, now).observed == 5000
 
 
-def test_growth():
-    """What grows by half or more each day for five days is rising, however young it is; with a break it is steady."""
+def test_least_of_a_young_group():
+    """It takes six hours before, two hundred occurrences, and ten times the most of any two hours; new stays new."""
+    now = WEDNESDAY * HOUR - 1
 
-    def grown(factor, days):
-        return {WEDNESDAY - 24 * day - 12: round(320 / factor**day) or 1 for day in range(days)}
+    def spike(before, more, hours_before=24):
+        hours = dict.fromkeys(range(WEDNESDAY - 1 - hours_before, WEDNESDAY - 1), before) | {WEDNESDAY - 1: more}
+        return trend.spike(hours, min(hours) * HOUR, now), word(hours, now, min(hours) * HOUR)
 
-    now = WEDNESDAY * HOUR + 60
-    found = trend.trend(grown(2, 8), now - 8 * DAY, now)
-    assert (found.word, found.why) == ("rising", "10, 20, 40, 80, 160, 320 in the last 6 times 24 hours.")
-    assert trend.trend(grown(1.2, 8), now - 8 * DAY, now).word == "steady"
-    assert trend.trend(grown(2, 8) | {WEDNESDAY - 60: 200}, now - 8 * DAY, now).word == "steady"
-    assert trend.trend({WEDNESDAY - 24 * day: 6 - day for day in range(6)}, now - 6 * DAY, now).word == "steady"
+    assert spike(10, 190)[0].probability == pytest.approx(tails.at_least(200, 20, 21), rel=1e-6)
+    assert spike(10, 189)[0] is None
+    assert spike(0, 200)[0].expected == 1
+    assert spike(0, 199)[0] is None
+    assert spike(1, 5000, 7)[0].observed == 5001
+    assert spike(1, 5000, 6)[0] is None
+    assert spike(1, 5000, 7)[1] == "new"
+    assert spike(1, 5000)[1] == "rising"
+    assert spike(1, 190)[1] == "steady"
+    once = {WEDNESDAY - 40: 900} | dict.fromkeys(range(WEDNESDAY - 30, WEDNESDAY - 1), 1)
+    assert trend.spike(once | {WEDNESDAY - 1: 5000}, (WEDNESDAY - 40) * HOUR, now) is None
+
+
+def test_a_young_group_spikes_for_a_day():
+    """A level that stays is one spike, since when it began, for a day; one that ends is none."""
+    begins, first = WEDNESDAY, (WEDNESDAY - 30) * HOUR
+    hours = level(2, 2) | dict.fromkeys(range(begins, begins + 40), 500)
+    found = [trend.spike(hours, first, (begins + later) * HOUR + 3599) for later in range(40)]
+    assert [bool(one) for one in found] == [True] * 24 + [False] * 16
+    assert {one.since for one in found if one} == {begins * HOUR}
+    ended = level(2, 2) | dict.fromkeys(range(begins, begins + 3), 500)
+    found = [trend.spike(ended, first, (begins + later) * HOUR + 3599) for later in range(10)]
+    assert [bool(one) for one in found] == [True] * 4 + [False] * 6
 
 
 def test_habits_are_no_spikes():
@@ -354,9 +395,10 @@ def test_nothing_raises(hours, first, now):
 
 
 COUNTS = st.lists(st.integers(0, 50), min_size=24 * 10, max_size=24 * 10)
+FEW = st.lists(st.integers(0, 9) | st.integers(0, 900), min_size=1, max_size=72)
 
 
-@given(COUNTS, st.integers(0, 500), st.integers(0, 10**9), st.floats(0, 0.999))
+@given(COUNTS | FEW, st.integers(0, 5000), st.integers(0, 10**9), st.floats(0, 0.999))
 def test_more_never_ends_a_spike(counts, now_count, more, part):
     """More in the hour that runs never turns a spike off, and makes it no more probable."""
     hours = {WEDNESDAY - len(counts) + place: count for place, count in enumerate(counts)}
@@ -368,7 +410,7 @@ def test_more_never_ends_a_spike(counts, now_count, more, part):
         assert after.probability <= before.probability * (1 + 1e-6)
 
 
-@given(COUNTS, st.integers(0, 500), st.integers(-10, 10), st.floats(0, 0.999))
+@given(COUNTS | FEW, st.integers(0, 5000), st.integers(-10, 10), st.floats(0, 0.999))
 def test_weeks_later(counts, now_count, weeks, part):
     """The same series some weeks later is the same, whatever order its hours stand in."""
     hours = {WEDNESDAY - len(counts) + place: count for place, count in enumerate(counts)} | {WEDNESDAY: now_count}
