@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loghub.cli.where import in_place_of
 from loghub.event import epoch
 from loghub.ledger.find import Find
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def ago(text: str) -> float | None:
+    """Return the seconds that ``90m``, ``36h``, ``7d`` or ``2w`` stand for; None where it is nothing like that."""
+    read = _AGO.fullmatch(text.strip())
+    return None if read is None else float(read[1]) * _SECONDS[read[2]]
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg] # generic in new versions of click only
@@ -28,8 +35,8 @@ class Moment(click.ParamType):  # type: ignore[type-arg] # generic in new versio
         """Return epoch seconds."""
         if isinstance(value, float):
             return value
-        ago = _AGO.fullmatch(value.strip())
-        at = time.time() - float(ago[1]) * _SECONDS[ago[2]] if ago else epoch(value.strip())
+        seconds = ago(value)
+        at = epoch(value.strip()) if seconds is None else time.time() - seconds
         if at is None:
             self.fail(f"{value!r} is no time: write 2026-11-27, 2026-11-27T03:00+01:00, or 36h or 7d for so long ago.")
         return max(at, 0.0)
@@ -108,9 +115,4 @@ def filtered(verb: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--since must be before --until.")
         return verb(*args, find=find, **given)
 
-    call.__name__ = verb.__name__
-    call.__doc__ = verb.__doc__
-    call.__click_params__ = list(getattr(verb, "__click_params__", []))  # type: ignore[attr-defined]
-    for option in reversed(_OPTIONS):
-        call = option(call)
-    return call
+    return in_place_of(verb, call, _OPTIONS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import click
 
 from loghub import history
 from loghub.capture import Capture
+from loghub.cli.filters import ago
 from loghub.cli.table import table
 from loghub.cli.where import Where, close_at_end, where
 from loghub.event import dumps, epoch, iso
@@ -36,12 +36,9 @@ if TYPE_CHECKING:
 MAX_LOOKED_AT = 200
 """Groups that are looked at for errors which were counted live as well, those with the most occurrences."""
 
-_AGO = re.compile(r"(?P<number>\d{1,6}(?:\.\d{1,3})?)(?P<unit>[smhdw])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
 
 def _time(_: click.Context, __: click.Parameter, said: str | None) -> str | None:
-    if said is not None and not _AGO.fullmatch(said) and epoch(said) is None:
+    if said is not None and ago(said) is None and epoch(said) is None:
         raise click.BadParameter(f"{said!r} is no time: give 2026-11-27, 2026-11-27T03:00, 36h or 7d.")
     return said
 
@@ -131,8 +128,9 @@ def _span(since: str | None, until: str | None, zone: tzinfo | None, now: float)
 
 def _when(said: str, zone: tzinfo | None, now: float) -> float:
     """Read ``36h`` as a time ago, to the minute; a date without a zone is meant as the logs' are."""
-    if (ago := _AGO.fullmatch(said)) is not None:
-        return (now - float(ago["number"]) * _UNITS[ago["unit"]]) // 60 * 60
+    seconds = ago(said)
+    if seconds is not None:
+        return (now - seconds) // 60 * 60
     read = datetime.fromisoformat(said)
     return (read if read.tzinfo else read.replace(tzinfo=zone)).timestamp()
 

@@ -19,7 +19,7 @@ from loghub.handlers.base import ReportingHandler
 from loghub.scrub.own import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from loghub.delivery import Home
     from loghub.ledger.protocol import Group, Ledger
@@ -82,10 +82,15 @@ def where(verb: Callable[..., Any]) -> Callable[..., Any]:
         except LoghubError as error:
             raise click.ClickException(clean(str(error))) from error
 
+    return in_place_of(verb, call, OPTIONS)
+
+
+def in_place_of(verb: Callable[..., Any], call: Callable[..., Any], options: Iterable[Any]) -> Callable[..., Any]:
+    """Return `call` with name, help and options of the verb that it wraps, and with `options` before those."""
     call.__name__ = verb.__name__
     call.__doc__ = verb.__doc__
     call.__click_params__ = list(getattr(verb, "__click_params__", []))  # type: ignore[attr-defined]
-    for option in reversed(OPTIONS):
+    for option in reversed([*options]):
         call = option(call)
     return call
 
