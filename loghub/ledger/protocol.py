@@ -15,12 +15,37 @@ if TYPE_CHECKING:
     from loghub.ledger.find import Page
 
 
+RECOVERIES_PER_GROUP = 20
+"""So many outcomes of recovery procedures stay with a group, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a recovery procedure did about a group, once.
+
+    Attributes:
+        at: When it ended (epoch seconds).
+        procedure: Its dotted name.
+        outcome: ``recovered``; ``failed``; ``gave up`` (failed, and is not tried again for a while).
+        seconds: How long it took.
+        reason: Why it failed, in one sentence; may be empty.
+        server: On which host.
+    """
+
+    at: float
+    procedure: str
+    outcome: Literal["recovered", "failed", "gave up"]
+    seconds: float
+    reason: str = ""
+    server: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """All events with one fingerprint, as the ledger remembers them. Times are epoch seconds.
 
     `releases`, `environments` and `servers` say of each name when the bug was first and last seen there, in the
-    order in which they were first seen.
+    order in which they were first seen. `recoveries` are the newest `RECOVERIES_PER_GROUP` of them, newest first.
     """
 
     fingerprint: str
@@ -40,6 +65,7 @@ class Group:
     releases: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     environments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     servers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    recoveries: Sequence[Recovery] = ()
 
 
 @dataclass(slots=True)
@@ -143,6 +169,9 @@ class Ledger(Protocol):
 
     def entrust(self, destination: str, fingerprint: str, memory: dict[str, Any]) -> bool:
         """Have `destination` be told of a group again, with `memory` added; False if there is no such group."""
+
+    def note_recovery(self, fingerprint: str, recovery: Recovery) -> bool:
+        """Keep with a group what a procedure did about it; False if there is no such group."""
 
     def mute(self, fingerprint: str, until: float) -> bool:
         """Tell no destination of a group before `until` (0.0: tell them again); False if there is no such group."""

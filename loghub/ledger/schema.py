@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from loghub.event import Event
 
-VERSION = 3
+VERSION = 4
 
 # In events what is looked for stands before `data`: it is found without reading what follows. What happened when is
 # counted by hour, for one group at a time, and by day, for questions about all of them.
@@ -38,6 +38,13 @@ CREATE TABLE IF NOT EXISTS facts (
     count INTEGER NOT NULL, first_seen_at REAL NOT NULL, last_seen_at REAL NOT NULL,
     PRIMARY KEY (group_id, kind, value)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recoveries (
+    number INTEGER PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups ON DELETE CASCADE,
+    at REAL NOT NULL, procedure TEXT NOT NULL, outcome TEXT NOT NULL, seconds REAL NOT NULL,
+    reason TEXT NOT NULL, server TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS recoveries_by_group ON recoveries (group_id, number);
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -154,5 +161,13 @@ def _said(name: str, data: str) -> str:
     return events.storable(found)
 
 
-_CHANGES: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_muting, 2: _add_what_is_looked_for}
+def _add_recoveries(_: sqlite3.Connection) -> None:
+    """The new table is made with the others."""
+
+
+_CHANGES: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _add_muting,
+    2: _add_what_is_looked_for,
+    3: _add_recoveries,
+}
 """What makes the next version of an older one."""

@@ -14,7 +14,7 @@ from loghub.event import storable
 from loghub.ledger import conditions, folding, retention
 from loghub.ledger.connection import SQLiteFile
 from loghub.ledger.find import ALL, ORDERS, Find, Page, cursor, read_cursor
-from loghub.ledger.protocol import Group, Item
+from loghub.ledger.protocol import RECOVERIES_PER_GROUP, Group, Item, Recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -202,6 +202,32 @@ class SQLiteLedger(SQLiteFile):
                 )
             return bool(rows)
 
+    def note_recovery(self, fingerprint: str, recovery: Recovery) -> bool:
+        """Keep with a group what a procedure did about it; False if there is no such group."""
+        with self._transaction() as db:
+            row = db.execute("SELECT id FROM groups WHERE fingerprint = ?", (fingerprint,)).fetchone()
+            if row is None:
+                return False
+            db.execute(
+                "INSERT INTO recoveries (group_id, at, procedure, outcome, seconds, reason, server)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    row[0],
+                    recovery.at,
+                    storable(recovery.procedure),
+                    recovery.outcome,
+                    recovery.seconds,
+                    storable(recovery.reason)[:MAX_REASON_CHARS],
+                    storable(recovery.server),
+                ),
+            )
+            db.execute(
+                "DELETE FROM recoveries WHERE number IN"
+                " (SELECT number FROM recoveries WHERE group_id = ? ORDER BY number DESC LIMIT -1 OFFSET ?)",
+                (row[0], RECOVERIES_PER_GROUP),
+            )
+            return True
+
     def mute(self, fingerprint: str, until: float) -> bool:
         """Tell no destination of a group before `until` (0.0: tell them again); False if there is no such group."""
         with self._transaction() as db:
@@ -312,7 +338,18 @@ class SQLiteLedger(SQLiteFile):
             (group_id,),
         ):
             found.setdefault(kind, {})[value] = (first_at, last_at)
-        return replace(group, releases=found["release"], environments=found["environment"], servers=found["server"])
+        recoveries = self._rows(
+            "SELECT at, procedure, outcome, seconds, reason, server FROM recoveries WHERE group_id = ?"
+            " ORDER BY number DESC",
+            (group_id,),
+        )
+        return replace(
+            group,
+            releases=found["release"],
+            environments=found["environment"],
+            servers=found["server"],
+            recoveries=[Recovery(*row) for row in recoveries],
+        )
 
     def totals_of(self, find: Find = ALL) -> list[tuple[str, str, int]]:
         """Return occurrences by (error_type, module), the most first."""

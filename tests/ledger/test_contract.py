@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from loghub.event import iso
 from loghub.journal import Fold, Tally
 from loghub.ledger.find import Find
-from loghub.ledger.protocol import Outcome
+from loghub.ledger.protocol import RECOVERIES_PER_GROUP, Outcome, Recovery
 from tests.ledger.rows import GITHUB, ONE, SMTP, T0, TWO, _names, event, fold, tally
 
 
@@ -70,6 +70,22 @@ def test_group(ledger):
         "open",
         None,
     )
+
+
+def test_recoveries_stay_with_the_group(ledger):
+    """What procedures did is kept with the group, the newest first and no more than it may have, and goes with it."""
+    fold(ledger, tally(github=1))
+    assert not ledger.note_recovery(TWO, Recovery(T0, "shop.reopen", "recovered", 0.5))
+    said = [
+        Recovery(T0 + n, "shop.reopen", "failed" if n % 2 else "recovered", n / 2, f"try {n}", "web-1")
+        for n in range(RECOVERIES_PER_GROUP + 3)
+    ]
+    assert all(ledger.note_recovery(ONE, one) for one in said)
+    assert ledger.group(ONE).recoveries == said[: -RECOVERIES_PER_GROUP - 1 : -1]
+    assert ledger.load(ledger.waiting(GITHUB, T0))[0].group.recoveries == ledger.group(ONE).recoveries
+    ledger.purge([ONE])
+    fold(ledger, tally())
+    assert not ledger.group(ONE).recoveries
 
 
 def test_facts_in_the_order_they_were_seen(ledger):

@@ -323,7 +323,7 @@ def test_read_only_file(opened, path):
 def test_full_disk(opened, tmp_path):
     """On a full disk the fold is undone as a whole, and works when there is room."""
     one = opened()
-    one._db.execute("PRAGMA max_page_count = 25")
+    one._db.execute("PRAGMA max_page_count = 30")
     names = [f"{n}" + "x" * 1000 for n in range(1000)]
     with pytest.raises(LedgerError, match="full"):
         all(count(one, 1, name) for name in names)
