@@ -106,7 +106,8 @@ class Batch:
         items: What to tell; nothing, if the handler asked for this batch by ``wake_at``.
         memory: What the destination remembers over batches and processes; JSON, kept when deliver returns. With
             ``wake_at`` (epoch seconds) in it the handler gets a batch then, although nothing may wait.
-        ledger_id: The name of this ledger, which no other has.
+        ledger: Where they are kept, for questions.
+        ledger_id: Its name, which no other ledger has.
         closing: Nobody will come after this batch for a while.
     """
 
@@ -126,7 +127,7 @@ class Batch:
         self.ledger_id = ledger.id
         self.closing = closing
         self.now = now
-        self._ledger = ledger
+        self.ledger = ledger
         self._owner = owner
         self._leased_until = now() + LEASE_SECONDS
         self._open = {item.group.fingerprint: item for item in self.items}
@@ -148,6 +149,10 @@ class Batch:
     def dead(self, item: Item, reason: str) -> None:
         """Give `item` up until a person looks: a dead letter."""
         self._settle(item, "dead", reason, 0.0, item.attempts + 1)
+
+    def keep(self, item: Item) -> None:
+        """Leave `item` waiting as it is; the handler's `ready` says when it is looked at again."""
+        self._open.pop(item.group.fingerprint, None)
 
     def rest(self, reason: str, retry_after: float | None = None) -> None:
         """Leave the destination alone for a while: what is unsettled, and what comes meanwhile."""
@@ -171,8 +176,8 @@ class Batch:
         pause(0)
         now = self.now()
         # After its end another may have taken the lease, delivered, and given it back.
-        lost = now >= self._leased_until and self._ledger.leaseholder(self.destination)[0] != self._owner
-        if lost or not self._ledger.lease(self.destination, self._owner, now, LEASE_SECONDS):
+        lost = now >= self._leased_until and self.ledger.leaseholder(self.destination)[0] != self._owner
+        if lost or not self.ledger.lease(self.destination, self._owner, now, LEASE_SECONDS):
             raise LeaseLostError("another process has taken over")
         self._leased_until = now + LEASE_SECONDS
 
@@ -182,35 +187,35 @@ class Batch:
         Returns:
             0.0, or the seconds until there is room for one more.
         """
-        return self._ledger.spend(f"{self.destination} {name}", limit, seconds, self.now())
+        return self.ledger.spend(f"{self.destination} {name}", limit, seconds, self.now())
 
     def shared(self, name: str) -> dict[str, Any]:
         """Return what destinations keep together under a name that is none of theirs."""
-        return self._ledger.memory(name)
+        return self.ledger.memory(name)
 
     def share(self, name: str, memory: dict[str, Any]) -> None:
         """Keep what destinations have together."""
-        self._ledger.remember(name, memory)
+        self.ledger.remember(name, memory)
 
     def waiting(self, limit: int = 5000) -> list[Item]:
         """Return all that waits for the destination, without events and facts."""
-        return self._ledger.waiting(self.destination, self.now(), limit)
+        return self.ledger.waiting(self.destination, self.now(), limit)
 
     def told(self, before: float) -> list[Item]:
         """Return what the destination was told of, is open and was last seen before a time, the most silent first."""
-        return self._ledger.told(self.destination, before)
+        return self.ledger.told(self.destination, before)
 
     def remind(self, shown: Mapping[str, int]) -> None:
         """Have the destination be told again of groups (by fingerprint) of which it shows less than was said to it.
 
         What was said is ``memory["said"]`` of an item.
         """
-        self._ledger.remind(self.destination, shown)
+        self.ledger.remind(self.destination, shown)
 
     def save_memory(self) -> None:
         """Write down `memory` now, not only when deliver returns."""
         if repr(self.memory) != self._remembered:
-            self._ledger.remember(self.destination, self.memory)
+            self.ledger.remember(self.destination, self.memory)
             self._remembered = repr(self.memory)
 
     @property
@@ -220,13 +225,13 @@ class Batch:
 
     def alone(self, item: Item) -> Batch:
         """Return a batch with nothing but `item`."""
-        return Batch(self._ledger, self._owner, [item], self.destination, now=self.now, closing=self.closing)
+        return Batch(self.ledger, self._owner, [item], self.destination, now=self.now, closing=self.closing)
 
     def _settle(self, item: Item, state: Any, reason: str, due_at: float, attempts: int) -> None:
         self._open.pop(item.group.fingerprint, None)
         told = item.total if state == "done" else 0
         outcome = Outcome(item.group.fingerprint, state, told, clean(reason), due_at, attempts, item.memory)
-        self._ledger.settle(self.destination, [outcome], self.now())
+        self.ledger.settle(self.destination, [outcome], self.now())
 
 
 class Home:
@@ -250,6 +255,7 @@ class Home:
         self.wake_at = float("inf")  # when a handler wants a batch, whatever waits
         self.again_at = float("inf")  # when what failed is due again; the rest of what waits is for an interval
         self.spoiled = False  # this process must not open the ledger's file
+        self.draining = False  # a person wants all of it delivered
         self._handlers: dict[int, Destination | None] = {}
         self._lock = threading.RLock()
         self._folding = threading.RLock()
@@ -494,6 +500,7 @@ class Home:
             return False
         try:
             self.changed = False
+            self.draining = everything
             return self._round(closing=closing, everything=everything)
         except LedgerError as error:
             self._give_up_ledger(error)

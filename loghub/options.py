@@ -40,7 +40,7 @@ def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
         for cls in type(owner).__mro__
         if "__init__" in cls.__dict__ and cls is not object
         for name, parameter in inspect.signature(cls.__dict__["__init__"]).parameters.items()
-        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     } - {"self", "now"}
     name = next(iter(unknown))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

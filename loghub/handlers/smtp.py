@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from loghub import mail, options
 from loghub.errors import DeliveryError, OptionValueError, RefusedError
-from loghub.handlers.base import OutboxHandler
+from loghub.handlers.digest import DigestHandler
 from loghub.scrub import Scrubber
 from loghub.scrub.own import hide
 
@@ -43,7 +43,7 @@ _HOST = re.compile(r"[^\s\[\]/@]+")
 _ADDRESS = re.compile(r"[^\s\x00-\x20\x7f<>()\[\],;:\\\"@]+(@[^\s\x00-\x20\x7f<>()\[\],;\\\"@]+)?")
 
 
-class BatchingSMTPHandler(OutboxHandler):
+class BatchingSMTPHandler(DigestHandler):
     """Mails errors: one mail for many, one entry per bug, with its count since the last mail.
 
     Takes what `logging.handlers.SMTPHandler` takes, in its order, and never sends in the thread that logs.
@@ -61,9 +61,10 @@ class BatchingSMTPHandler(OutboxHandler):
             port 465, else STARTTLS if there are credentials and the server offers it. Certificates are
             verified; the environment variable ``SSL_CERT_FILE`` can name a CA of your own.
         timeout: Seconds to wait for each answer of the server.
-        capacity: A mail is sent as soon as that many bugs wait.
-        flush_interval: A mail is sent when the oldest bug waited that many seconds.
-        flushLevel: An error of this level is mailed at once, with all that waits.
+        capacity: A mail is sent as soon as that many new bugs wait.
+        flush_interval: A new bug is mailed at once if no mail went out for that many seconds; else then, with all
+            that waits. How long the count of a known bug waits for such a mail says `loghub.handlers.digest`.
+        flushLevel: A new bug of this level is mailed at once, with all that waits.
         mails_per_hour: The limit for all processes of a ledger.
         html: Whether the mail has an HTML alternative.
         rest: What every reporting handler takes: `level`, `home`, `ledger`, `shutdown_timeout`.
@@ -74,6 +75,8 @@ class BatchingSMTPHandler(OutboxHandler):
     """
 
     needs = "BatchingSMTPHandler needs a mailhost to send mails to."
+    what = "mails"
+    limit = "mails_per_hour"
 
     def __init__(  # noqa: PLR0917  the order of logging.handlers.SMTPHandler
         self,
@@ -93,10 +96,6 @@ class BatchingSMTPHandler(OutboxHandler):
         **rest: Any,
     ) -> None:
         self.subject = _subject(self, subject)
-        self.capacity = options.whole(self, "capacity", capacity, 1)
-        self.flush_interval = options.number(self, "flush_interval", flush_interval)
-        self.flushLevel = _level(self, flushLevel)
-        self.mails_per_hour = options.whole(self, "mails_per_hour", mails_per_hour, 1)
         self.html = options.flag(self, "html", html)
         self.sender = _sender(self, fromaddr)
         self.recipients = _addresses(self, "toaddrs", toaddrs)
@@ -108,17 +107,7 @@ class BatchingSMTPHandler(OutboxHandler):
                 if not value:
                     raise OptionValueError(f"{type(self).__name__}: with a mailhost, {name!r} must be set too.")
             self.destination = f"smtp:{self.server}/{_crowd(self.recipients)}"
-        super().__init__(**rest)
-
-    def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
-        """Return what one mail holds, once a reason to send one is there; the gravest and oldest first."""
-        due = super().ready(waiting, now, closing=closing)
-        at_once = closing or len(due) >= self.capacity
-        if not at_once and not any(
-            item.level >= self.flushLevel or now - item.since_at >= self.flush_interval for item in due
-        ):
-            return []
-        return sorted(due, key=lambda item: (-item.level, item.since_at))[: mail.MOST_BUGS]
+        super().__init__(capacity, flush_interval, flushLevel, mails_per_hour, **rest)
 
     def compose(self, items: Sequence[Item], now: float) -> EmailMessage:
         """Return the mail about `items` as it would be sent at `now`, with or without a mailhost."""
@@ -143,7 +132,7 @@ class BatchingSMTPHandler(OutboxHandler):
             with self.server.session(names_host=self.names_host):
                 pass
 
-    def deliver(self, batch: Batch) -> None:
+    def send(self, batch: Batch) -> None:
         """Send one mail about the whole batch.
 
         Raises:
@@ -151,25 +140,12 @@ class BatchingSMTPHandler(OutboxHandler):
             RefusedError: The server will not take this mail.
         """
         assert self.server is not None
-        wait = batch.spend("mails", self.mails_per_hour, 3600.0)
-        if wait > 0:
-            self._postpone(batch, wait)
-            return
         message = self.compose(batch.items, batch.now())
         batch.renew()
         with self.server.session(names_host=self.names_host) as smtp:
             batch.renew()
             refused = self._send(smtp, message)
         self._tell(len(batch.items), refused)
-
-    def _postpone(self, batch: Batch, wait: float) -> None:
-        reason = (
-            f"{self.mails_per_hour} mails went out within an hour (mails_per_hour); the next one follows in "
-            f"{wait:.0f} s with all that waits until then."
-        )
-        for item in batch.items:
-            batch.later(item, reason, wait, failed=False)
-        self.say(logging.WARNING, reason)
 
     def _send(self, smtp: smtplib.SMTP, message: EmailMessage) -> dict[str, str]:
         """Send `message` to everybody whom the server takes; return the others with its words about them."""
@@ -374,15 +350,6 @@ def _subject(owner: object, value: object) -> str | None:
     template = options.text(owner, "subject", value)
     fault = mail.subject_fault(template)
     return options.refuse(owner, "subject", value, fault) if fault else template
-
-
-def _level(owner: object, value: object) -> int:
-    names = logging.getLevelNamesMapping()
-    level = names.get(str(value).strip().upper(), value)
-    try:
-        return options.whole(owner, "flushLevel", level)
-    except OptionValueError:
-        options.refuse(owner, "flushLevel", value, f"a level's number or one of {', '.join(names)}")
 
 
 def _addresses(owner: object, name: str, value: object) -> tuple[Address, ...]:

@@ -19,7 +19,6 @@ from loghub.handlers import smtp
 from loghub.handlers.smtp import BatchingSMTPHandler
 from loghub.ledger.protocol import Group, Item
 from loghub.ledger.sqlite import SQLiteLedger
-from loghub.mail import MOST_BUGS
 from tests.fakes.smtp import Certificate, FakeSMTP
 
 NOW = 1_790_000_000.0
@@ -465,46 +464,7 @@ def test_no_smtputf8(make, deliver, caplog):
                 deliver(make(server, **options))
 
 
-# When
-
-
-@pytest.mark.parametrize(
-    ("items", "count"),
-    [
-        ([], 0),
-        ([bug(1, since=59), bug(2, since=1)], 0),
-        ([bug(1, since=60), bug(2, since=1)], 2),
-        ([bug(1), bug(2), bug(3)], 3),
-        ([bug(1), bug(2, level=logging.CRITICAL)], 2),
-        ([bug(1, since=60, due=5), bug(2)], 0),
-        ([bug(1, since=60, due=5), bug(2, since=60)], 1),
-        ([bug(1, level=logging.CRITICAL, due=5)], 0),
-    ],
-)
-def test_when(make, items, count):
-    """A mail goes when the oldest waited for flush_interval, capacity is reached, or one error is grave."""
-    assert len(make(capacity=3).ready(items, NOW, closing=False)) == count
-
-
-def test_when_the_last_process_goes(make):
-    """At the end nothing waits for the interval, only for the backoff of what failed."""
-    assert make().ready([bug(1, since=0), bug(2, due=5)], NOW, closing=True) == [bug(1, since=0)]
-
-
-def test_flush_level(make):
-    """The level that is mailed at once can be a name in any case or a number."""
-    items = [bug(1, level=logging.ERROR)]
-    assert make(flushLevel="error").ready(items, NOW, closing=False) == items
-    assert make(flushLevel=40).ready(items, NOW, closing=False) == items
-    assert make(flushLevel="41").ready(items, NOW, closing=False) == []
-
-
-def test_no_mail_holds_too_much(make):
-    """Of very many bugs the gravest and then the oldest come first; the others wait for the next mail."""
-    items = [bug(n, since=100 + n) for n in range(MOST_BUGS + 20)] + [bug(999, level=logging.CRITICAL)]
-    chosen = make().ready(items, NOW, closing=True)
-    assert len(chosen) == MOST_BUGS
-    assert chosen[:2] == [items[-1], items[-2]]
+# Limits
 
 
 def test_mails_per_hour(server, make, ledger, caplog):
