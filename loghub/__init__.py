@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from loghub.formatters import JsonFormatter
     from loghub.handlers.detailfile import JSONDetailHandler
     from loghub.handlers.github import GitHubIssueHandler
+    from loghub.handlers.recovery import RecoveryHandler
     from loghub.handlers.rotatingfile import RotatingFileHandler
     from loghub.handlers.smtp import BatchingSMTPHandler
     from loghub.handlers.uncaught import UncaughtHandler
-    from loghub.seeds import get_error_statistics, get_recent_errors
+    from loghub.seeds import attempt_recovery, get_error_statistics, get_recent_errors
 
 _HOME_OF = {
     "BatchingSMTPHandler": "loghub.handlers.smtp",
@@ -26,8 +27,10 @@ _HOME_OF = {
     "GitHubIssueHandler": "loghub.handlers.github",
     "JSONDetailHandler": "loghub.handlers.detailfile",
     "JsonFormatter": "loghub.formatters",
+    "RecoveryHandler": "loghub.handlers.recovery",
     "RotatingFileHandler": "loghub.handlers.rotatingfile",
     "UncaughtHandler": "loghub.handlers.uncaught",
+    "attempt_recovery": "loghub.seeds",
     "get_error_statistics": "loghub.seeds",
     "get_recent_errors": "loghub.seeds",
 }
@@ -38,9 +41,11 @@ __all__ = [
     "GitHubIssueHandler",
     "JSONDetailHandler",
     "JsonFormatter",
+    "RecoveryHandler",
     "RotatingFileHandler",
     "UncaughtHandler",
     "__version__",
+    "attempt_recovery",
     "get_error_statistics",
     "get_recent_errors",
 ]

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from loghub import backoff, capture, env, journal
 from loghub.errors import DeliveryError, LedgerError, RefusedError
@@ -90,6 +90,7 @@ class Destination(Protocol):
     """What delivery needs of a handler; `loghub.handlers.base.OutboxHandler` has it."""
 
     destination: str | None
+    tells_people: ClassVar[bool]
 
     def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
         """Return which of what waits is to be delivered now."""
@@ -108,6 +109,7 @@ class Batch:
             ``wake_at`` (epoch seconds) in it the handler gets a batch then, although nothing may wait.
         ledger: Where they are kept, for questions.
         ledger_id: Its name, which no other ledger has.
+        owner: This process's name in leases.
         closing: Nobody will come after this batch for a while.
     """
 
@@ -128,7 +130,7 @@ class Batch:
         self.closing = closing
         self.now = now
         self.ledger = ledger
-        self._owner = owner
+        self.owner = owner
         self._leased_until = now() + LEASE_SECONDS
         self._open = {item.group.fingerprint: item for item in self.items}
         self._remembered = repr(self.memory)
@@ -176,10 +178,14 @@ class Batch:
         pause(0)
         now = self.now()
         # After its end another may have taken the lease, delivered, and given it back.
-        lost = now >= self._leased_until and self.ledger.leaseholder(self.destination)[0] != self._owner
-        if lost or not self.ledger.lease(self.destination, self._owner, now, LEASE_SECONDS):
+        lost = now >= self._leased_until and self.ledger.leaseholder(self.destination)[0] != self.owner
+        if lost or not self.ledger.lease(self.destination, self.owner, now, LEASE_SECONDS):
             raise LeaseLostError("another process has taken over")
         self._leased_until = now + LEASE_SECONDS
+
+    def take(self, name: str, seconds: float) -> bool:
+        """Take or renew a right of its own, which outlasts the batch; False while another process has it."""
+        return take(self.ledger, name, self.owner, self.now(), seconds)
 
     def spend(self, name: str, limit: int, seconds: float) -> float:
         """Take one from a budget that all processes of the ledger share.
@@ -225,7 +231,7 @@ class Batch:
 
     def alone(self, item: Item) -> Batch:
         """Return a batch with nothing but `item`."""
-        return Batch(self.ledger, self._owner, [item], self.destination, now=self.now, closing=self.closing)
+        return Batch(self.ledger, self.owner, [item], self.destination, now=self.now, closing=self.closing)
 
     def _settle(self, item: Item, state: Any, reason: str, due_at: float, attempts: int) -> None:
         self._open.pop(item.group.fingerprint, None)
@@ -285,6 +291,10 @@ class Home:
         """Remove a handler; True when it was the last."""
         self.forget_kinds()  # repeats would still be for its destination
         return self._handlers.pop(key, self) is not self and not self._handlers
+
+    def handlers(self) -> list[Destination]:
+        """Return the handlers of this process that deliver."""
+        return [one for one in list(self._handlers.values()) if one is not None]
 
     @property
     def is_attached(self) -> bool:
@@ -482,7 +492,7 @@ class Home:
 
     def destinations(self) -> set[str]:
         """Return what the handlers of this process deliver to."""
-        return {one.destination for one in list(self._handlers.values()) if one and one.destination}
+        return {one.destination for one in self.handlers() if one.destination}
 
     def round(self, *, closing: bool = False, everything: bool = False) -> bool:
         """Fold, adopt, deliver; never raises.
@@ -544,8 +554,8 @@ class Home:
 
     def _deliver_all(self, *, closing: bool) -> bool:
         look_at = again_at = wake_at = float("inf")
-        for handler in list(self._handlers.values()):
-            if handler is not None and handler.destination is not None:
+        for handler in self.handlers():
+            if handler.destination is not None:
                 look, again = self._try_to_deliver(handler, handler.destination, closing=closing)
                 look_at, again_at = min(look_at, look), min(again_at, again)
                 wake_at = min(wake_at, self._times(self.ledger(), handler.destination)[0])
@@ -583,7 +593,7 @@ class Home:
             When to look again, and when what failed is due again; infinity where nothing is left.
         """
         ledger = self.ledger()
-        waiting = self._waiting(ledger, destination)
+        waiting = self._waiting(ledger, handler, destination)
         wake_at, rest_until = self._times(ledger, destination)
         woken = wake_at <= self.now()
         if not (waiting or woken):
@@ -591,19 +601,21 @@ class Home:
         if rest_until > self.now():
             return rest_until, rest_until
         if woken or self._due(handler, waiting, closing=closing):
-            if not self._lease(ledger, destination):
+            if not take(ledger, destination, self.owner, self.now(), LEASE_SECONDS):
                 return self.now() + 1, self.now() + 0.2
             try:
                 self._deliver_leased(handler, destination, closing=closing)
             finally:
                 ledger.release(destination, self.owner)
-            waiting = self._waiting(ledger, destination)
+            waiting = self._waiting(ledger, handler, destination)
         return self._prospect(handler, waiting, closing=closing)
 
-    def _waiting(self, ledger: Ledger, destination: str) -> Sequence[Item]:
-        """Return what waits; what somebody has muted counts as told."""
+    def _waiting(self, ledger: Ledger, handler: Destination, destination: str) -> Sequence[Item]:
+        """Return what waits; what somebody has muted counts as told to people."""
         now = self.now()
         waiting = ledger.waiting(destination, now)
+        if not handler.tells_people:
+            return waiting
         if muted := [item for item in waiting if item.group.muted_until > now]:
             told = [Outcome(item.group.fingerprint, "done", item.total, memory=item.memory) for item in muted]
             ledger.settle(destination, told, now)
@@ -622,20 +634,10 @@ class Home:
         declined = any(item.due_at <= now for item in waiting)
         return min(again, now + 1) if declined else again, again
 
-    def _lease(self, ledger: Ledger, destination: str) -> bool:
-        """Take the lease; that of a dead process of this host ends early."""
-        if ledger.lease(destination, self.owner, self.now(), LEASE_SECONDS):
-            return True
-        owner, until = ledger.leaseholder(destination)
-        if self.now() < until - LEASE_SECONDS + ORPHAN_SECONDS or not _is_dead(owner):
-            return False
-        ledger.release(destination, owner)
-        return ledger.lease(destination, self.owner, self.now(), LEASE_SECONDS)
-
     def _deliver_leased(self, handler: Destination, destination: str, *, closing: bool) -> None:
         ledger = self.ledger()
         # Whoever had the lease before may have delivered meanwhile.
-        chosen = self._due(handler, self._waiting(ledger, destination), closing=closing)
+        chosen = self._due(handler, self._waiting(ledger, handler, destination), closing=closing)
         if chosen or self._times(ledger, destination)[0] <= self.now():
             items = ledger.load(chosen)
             self._attempt(handler, Batch(ledger, self.owner, items, destination, now=self.now, closing=closing))
@@ -811,6 +813,17 @@ def _place() -> str:
             return f"{file.read().strip()}/{os.readlink('/proc/self/ns/pid')}"
     except (OSError, ValueError):
         return ""
+
+
+def take(ledger: Ledger, name: str, owner: str, now: float, seconds: float) -> bool:
+    """Take or renew a lease for so many seconds; that of a dead process of this host ends early."""
+    if ledger.lease(name, owner, now, seconds):
+        return True
+    other, until = ledger.leaseholder(name)
+    if now < until - seconds + ORPHAN_SECONDS or not _is_dead(other):
+        return False
+    ledger.release(name, other)
+    return ledger.lease(name, owner, now, seconds)
 
 
 def _is_dead(owner: str) -> bool:

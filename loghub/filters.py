@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
-import inspect
 import logging
 import os
-import pkgutil
 import random
 import sys
 from typing import TYPE_CHECKING, Any
 
 from loghub import env, options
 from loghub.capture import Capture, in_app_rule
-from loghub.errors import OptionValueError
 from loghub.fingerprint import VERSION, VERSIONS
 from loghub.release import find_release
 from loghub.scrub import Scrubber
-from loghub.scrub.own import clean, credentials
+from loghub.scrub.own import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,7 +83,7 @@ class EventFilter(logging.Filter):
             ),
             scrubber=Scrubber(_patterns(self, scrub), secrets=credentials),
             ignored=_ignore_rule(options.names(self, "ignore", ignore)),
-            before_send=_callable(self, "before_send", before_send),
+            before_send=None if before_send is None else options.function(self, "before_send", before_send),
             sample=_sampler(self, sample_rate),
             system=system_info() if options.flag(self, "include_system_info", include_system_info) else None,
             include_locals=options.flag(self, "include_locals", include_locals),
@@ -148,23 +145,6 @@ def _patterns(owner: object, scrub: Sequence[str]) -> list[str]:
     if isinstance(scrub, str) and scrub.startswith("/"):
         return [scrub]
     return options.names(owner, "scrub", scrub)
-
-
-def _callable(owner: object, name: str, value: Any) -> Callable[[Any], Any] | None:
-    found = value
-    if value is not None and not callable(value):
-        try:
-            found = pkgutil.resolve_name(options.text(owner, name, value))
-        except OptionValueError:
-            raise
-        except Exception as error:  # whatever importing the module raises
-            why = type(error).__name__
-            if clean(value) == value:  # the error says it again, in pieces
-                why += f": {error}"
-            options.refuse(owner, name, value, f"the dotted name of a function ({why})")
-    if found is not None and (not callable(found) or inspect.iscoroutinefunction(found)):
-        options.refuse(owner, name, value, "the dotted name of a function that is not async")
-    return found  # type: ignore[no-any-return]
 
 
 def _sampler(owner: object, rate: object) -> Callable[[], bool] | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import pkgutil
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from loghub import env
 from loghub.errors import OptionValueError, UnknownOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _MAX_REPR = 8_192
@@ -141,6 +142,26 @@ def choice(owner: object, name: str, value: object, among: Collection[str]) -> s
     if not isinstance(value, str) or value not in among:
         refuse(owner, name, value, " or ".join(among))
     return value
+
+
+def function(owner: object, name: str, value: Any) -> Callable[..., Any]:
+    """Return the function that a dotted name means, imported; a callable is taken as it is."""
+    from loghub.scrub.own import clean
+
+    found = value
+    if not callable(value):
+        try:
+            found = pkgutil.resolve_name(text(owner, name, value))
+        except OptionValueError:
+            raise
+        except Exception as error:  # whatever importing the module raises
+            why = type(error).__name__
+            if clean(value) == value:  # the error says it again, in pieces
+                why += f": {error}"
+            refuse(owner, name, value, f"the dotted name of a function ({why})")
+    if not callable(found) or inspect.iscoroutinefunction(found):
+        refuse(owner, name, value, "the dotted name of a function that is not async")
+    return found  # type: ignore[no-any-return]
 
 
 def variable_flag(name: str, *, default: bool) -> bool:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import operator
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, history
+from loghub.errors import LedgerError
+from loghub.event import iso
+from loghub.handlers import recovery
 from loghub.handlers.base import home_option, ledger_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loghub.event import Event
     from loghub.ledger.protocol import Ledger
 
@@ -46,6 +53,35 @@ def get_error_statistics(days: float = 7) -> dict[str, Any]:
     if ledger is None:
         return {"total_errors": 0, "error_types": {}, "modules": {}, "daily_counts": {}}
     return history.statistics(ledger, days)
+
+
+def attempt_recovery(error_type: str, context: Mapping[str, Any] | None = None) -> bool:
+    """Run what `RecoveryHandler` has for an error's class, with its guard rails, and wait for it.
+
+    Args:
+        error_type: The name of an exception class, as it stands under ``on`` of a procedure, or the end of it.
+        context: What the procedures find as ``additional_info`` of the event.
+
+    Returns:
+        Whether one of them helped.
+    """
+    event: Event = {
+        "timestamp": iso(time.time()),
+        "error_type": str(error_type),
+        "error_message": "",
+        "additional_info": dict(context or {}),
+    }
+    try:
+        helped = recovery.attempt(str(error_type), event)
+    except LedgerError as error:
+        delivery.tell(logging.WARNING, f"no recovery from {error_type}: {error}")
+        return False
+    if helped is None:
+        delivery.tell(
+            logging.WARNING,
+            f"nothing is configured to recover from {error_type}: add it to the procedures of a RecoveryHandler.",
+        )
+    return bool(helped)
 
 
 def _ledger() -> Ledger | None:

@@ -54,7 +54,8 @@ def options(name):
         parameter
         for one in cls.__mro__
         if one.__module__.startswith("loghub.") and "__init__" in vars(one)
-        for parameter in inspect.signature(one.__init__).parameters
+        for parameter, how in inspect.signature(one.__init__).parameters.items()
+        if how.kind is not how.POSITIONAL_ONLY
     } - NOT_FOR_YAML
 
 

@@ -219,6 +219,9 @@ class OutboxHandler(ReportingHandler):
     needs: ClassVar[str] = ""
     """What is missing when `destination` is None, as a sentence."""
 
+    tells_people: ClassVar[bool] = True
+    """Whether somebody who mutes a bug has it say nothing about it."""
+
     def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
         """Return which of `waiting` (oldest first) to deliver now; nothing: not yet.
 

@@ -444,7 +444,9 @@ class SQLiteLedger(SQLiteFile):
     def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
         """Make dead and delayed deliveries due now; return how many."""
         with self._transaction() as db:
-            found = db.execute("SELECT name, memory FROM destinations WHERE ? IS NULL OR name = ?", (destination,) * 2)
+            found = db.execute(
+                "SELECT name, memory FROM destinations WHERE ?1 IS NULL OR name IN (?1, ?1 || ' run')", (destination,)
+            )
             for name, said in found.fetchall():
                 memory = _read(said)
                 if memory.pop("rest_until", None) is not None:  # it was to be left alone for a while
