@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from loghub.formatters import JsonFormatter
     from loghub.handlers.detailfile import JSONDetailHandler
     from loghub.handlers.github import GitHubIssueHandler
+    from loghub.handlers.notify import NotifyHandler
     from loghub.handlers.recovery import RecoveryHandler
     from loghub.handlers.rotatingfile import RotatingFileHandler
     from loghub.handlers.smtp import BatchingSMTPHandler
@@ -27,6 +28,7 @@ _HOME_OF = {
     "GitHubIssueHandler": "loghub.handlers.github",
     "JSONDetailHandler": "loghub.handlers.detailfile",
     "JsonFormatter": "loghub.formatters",
+    "NotifyHandler": "loghub.handlers.notify",
     "RecoveryHandler": "loghub.handlers.recovery",
     "RotatingFileHandler": "loghub.handlers.rotatingfile",
     "UncaughtHandler": "loghub.handlers.uncaught",
@@ -41,6 +43,7 @@ __all__ = [
     "GitHubIssueHandler",
     "JSONDetailHandler",
     "JsonFormatter",
+    "NotifyHandler",
     "RecoveryHandler",
     "RotatingFileHandler",
     "UncaughtHandler",

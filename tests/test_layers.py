@@ -32,7 +32,7 @@ LAYERS = [
     ["formatters"],
     ["handlers.base"],
     ["detail"],
-    ["github", "mail", "procedures", "history", "recovery"],
+    ["github", "mail", "procedures", "history", "recovery", "notice"],
     ["handlers"],
     ["structlog", "seeds", "supervise", "demo", "reindex"],
     ["cli", "web"],

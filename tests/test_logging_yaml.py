@@ -74,7 +74,7 @@ def test_every_option_is_shown(name):
 def test_defaults_are_true():
     """Each value in the file that is not only an example is the option's default."""
     said = yaml.safe_load(TEXT)["handlers"]
-    for name in ("github", "detail", "mail"):
+    for name in ("github", "detail", "mail", "notify"):
         cls = getattr(loghub, said[name]["class"].partition(".")[2])
         defaults = {
             parameter.name: parameter.default

@@ -10,7 +10,7 @@ from loghub.scrub.scrubber import Scrubber
 
 _MIN_CHARS = 8
 _MIN_TOKEN_CHARS = 20  # GitHub's have 40 and more
-_MAX_HELD = 16
+_MAX_HELD = 64
 _held: tuple[str, ...] = ()
 
 

@@ -16,6 +16,7 @@ from loghub.event import dumps
 from loghub.handlers.recovery import HEAD_START_SECONDS, RecoveryHandler
 from tests.channels import Told
 from tests.clock import Clock
+from tests.processes import run
 
 PATIENCE = 20.0  # for threads of ours that are about to end
 
@@ -548,3 +549,33 @@ def test_events_are_json(site):
     site.fail()
     site.look()
     assert dumps(site.calls[0][0])
+
+
+SCRIPT = """
+import logging, os, sys, time
+import loghub
+
+def reopen(event, how):
+    if how == "hang":
+        time.sleep(60)
+    if how == "fork" and os.fork() == 0:
+        raise SystemExit("a child that goes on by itself")
+    with open(sys.argv[2], "a") as file:
+        file.write("x")
+    return True
+
+procedures = [{"on": "ValueError", "run": reopen, "with": {"how": sys.argv[3]}}]
+logging.getLogger("shop").addHandler(loghub.RecoveryHandler(procedures=procedures, home=sys.argv[1]))
+try:
+    raise ValueError("x")
+except ValueError:
+    logging.getLogger("shop").exception("failed")
+"""
+
+
+@pytest.mark.parametrize(("how", "times"), [("work", 1), ("hang", 0), ("fork", 1)])
+def test_real_process(tmp_path, how, times):
+    """A process that ends right after an error waits for its procedure, but not for one that hangs."""
+    run(SCRIPT, tmp_path / "home", tmp_path / "ran", how, seconds=20)
+    assert ((tmp_path / "ran").read_text() if times else "") == "x" * times
+    assert times or not (tmp_path / "ran").exists()
