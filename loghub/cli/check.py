@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import pkgutil
 import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,11 +18,13 @@ from loghub.errors import DeliveryError, LedgerError
 from loghub.event import dumps
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.github import GitHubIssueHandler
+from loghub.handlers.notify import NotifyHandler
+from loghub.handlers.recovery import RecoveryHandler
 from loghub.handlers.smtp import BatchingSMTPHandler
 from loghub.scrub.own import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from loghub.handlers.base import ReportingHandler
 
@@ -71,12 +75,9 @@ def _look(place: Where, path: str) -> Iterator[Finding]:
         if id(handler.home) not in seen:
             seen.add(id(handler.home))
             yield from _home(handler)
-        if isinstance(handler, GitHubIssueHandler):
-            yield from check_github.look(handler)
-        elif isinstance(handler, BatchingSMTPHandler):
-            yield from _mail(handler)
-        elif isinstance(handler, JSONDetailHandler):
-            yield from _folder(_name(handler), handler.directory)
+        for kind, look in _LOOKS:
+            if isinstance(handler, kind):
+                yield from look(handler)
 
 
 def _placed(config: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
@@ -144,5 +145,45 @@ def _mail(handler: BatchingSMTPHandler) -> Iterator[Finding]:
         )
 
 
+def _details(handler: JSONDetailHandler) -> Iterator[Finding]:
+    yield from _folder(_name(handler), handler.directory)
+
+
+def _channels(handler: NotifyHandler) -> Iterator[Finding]:
+    if not handler.branches:
+        yield Finding("note", _name(handler), handler.needs)
+    for channel in handler.branches:
+        yield Finding("ok", _name(handler), f"{channel.destination} is an address of {channel.service_name}.")
+
+
+def _procedures(handler: RecoveryHandler) -> Iterator[Finding]:
+    if not handler.branches:
+        yield Finding("note", _name(handler), "no procedures: nothing is recovered from.")
+    for branch in handler.branches:
+        procedure = branch.procedure
+        yield Finding("ok", _name(handler), f"{procedure.name} can be run for {', '.join(procedure.on)}.")
+        for name in sorted(procedure.kinds.names):
+            if not (_is_exception(name) or name in logging.root.manager.loggerDict):
+                text = f"{name} is no exception class that can be imported, and no logger that is known yet."
+                yield Finding("note", _name(handler), text)
+
+
+def _is_exception(name: str) -> bool:
+    try:
+        found = pkgutil.resolve_name(name if "." in name else f"builtins.{name}")
+    except (ValueError, ImportError, AttributeError):
+        return False
+    return isinstance(found, type) and issubclass(found, BaseException)
+
+
 def _name(handler: ReportingHandler) -> str:
     return handler.name or type(handler).__name__
+
+
+_LOOKS: tuple[tuple[type[ReportingHandler], Callable[[Any], Iterator[Finding]]], ...] = (
+    (GitHubIssueHandler, check_github.look),
+    (BatchingSMTPHandler, _mail),
+    (JSONDetailHandler, _details),
+    (NotifyHandler, _channels),
+    (RecoveryHandler, _procedures),
+)

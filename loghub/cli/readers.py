@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +14,7 @@ from loghub.cli.where import Where, where
 from loghub.event import dumps, iso
 from loghub.forecast import Forecast
 from loghub.ledger.find import ALL, ORDERS, Find
+from loghub.recovery.wording import wording
 from loghub.trend import sparkline
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from loghub.ledger.protocol import Group, Ledger
 
 _ORDERS = dict(zip(("last", "first", "count"), ORDERS, strict=True))
+_RECOVERIES = 5  # are shown of a group
 _WIDE = 120  # columns of a terminal
 _TREND = click.option("--trend", "with_trend", is_flag=True, help="With --json: trend, spike and days, too.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -216,6 +218,7 @@ def _whole(group: Group | None, outlook: Outlook | None, event: Event | None) ->
         "releases": list(group.releases),
         "environments": list(group.environments),
         "servers": list(group.servers),
+        "recoveries": [asdict(one) | {"at": iso(one.at)} for one in group.recoveries],
         **outlook.row(),
         "event": event,
     }
@@ -237,6 +240,7 @@ def _about(group: Group, outlook: Outlook) -> str:
         f"  servers       {', '.join(group.servers) or '-'}",
         f"  status        {group.status}",
         f"  issue         {group.issue_url or '-'}",
+        *(f"  recovery      {_minute(iso(one.at))} UTC  {wording(one)}" for one in group.recoveries[:_RECOVERIES]),
     ]
     return "\n".join(lines) + "\n"
 

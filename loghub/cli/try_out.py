@@ -9,6 +9,7 @@ import click
 from loghub import delivery
 from loghub.cli.where import Where, configure, read_config, where
 from loghub.handlers.base import OutboxHandler, ReportingHandler
+from loghub.handlers.fanout import parts_of
 
 LOGGER = "loghub.test"
 
@@ -42,7 +43,7 @@ def test(place: Where, timeout: float) -> None:
         click.echo(f"counted and kept   {home.path or 'in memory'}")
         for row in home.ledger().outbox():
             click.echo(f"not delivered      {row['destination']}: {row['reason'] or 'not yet due'}")
-    for one in handlers:
+    for one in parts_of(handlers):
         _say(one)
     if not delivered:
         click.get_current_context().exit(1)

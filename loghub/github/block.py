@@ -29,6 +29,8 @@ _SEEN_LIMIT = 4_000
 NAME_LIMIT = 100
 """Characters of a release, environment or host that a block carries."""
 
+RECOVERY_LIMIT = 300
+
 _LATEST = 253_402_300_799  # the last second that an ISO time can tell
 _LARGEST = 2**53  # beyond it JSON readers lose digits
 
@@ -51,6 +53,7 @@ class State:
         servers: The same.
         duplicate_of: Number of the issue that goes on with this bug.
         quiet: Whether loghub closed the issue because the bug was silent.
+        recovery: When a recovery procedure ended last, and what became of it; (0.0, "") where none ran.
         v: Version of the format.
     """
 
@@ -63,9 +66,13 @@ class State:
     servers: Mapping[str, float] = field(default_factory=dict)
     duplicate_of: int | None = None
     quiet: bool = False
+    recovery: tuple[float, str] = (0.0, "")
     v: int = 1
 
     def __post_init__(self) -> None:
+        at, said = self.recovery
+        known = (float(int(min(max(at, 0), _LATEST))), first(said, RECOVERY_LIMIT)) if said else (0.0, "")
+        object.__setattr__(self, "recovery", known)
         for kind in _KINDS:
             object.__setattr__(self, kind, _short_names(getattr(self, kind)))
 
@@ -87,6 +94,7 @@ class State:
             releases=_united(self.releases, other.releases),
             environments=_united(self.environments, other.environments),
             servers=_united(self.servers, other.servers),
+            recovery=max(self.recovery, other.recovery),
         )
 
 
@@ -158,6 +166,8 @@ def _write_seen(state: State) -> str:
             record["duplicate_of"] = state.duplicate_of
         if state.quiet:
             record["quiet"] = True
+        if state.recovery[1]:
+            record["recovery"] = {"at": int(state.recovery[0]), "said": state.recovery[1]}
         line = f"<!-- loghub:seen {comment_json(record)} -->" if record else ""
         if len(line) <= _SEEN_LIMIT:
             break
@@ -225,7 +235,15 @@ def _state(read: Any, seen: Any) -> State | None:
         servers=_times(seen.get("servers")),
         duplicate_of=number if type(number) is int and 0 < number < _LARGEST else None,
         quiet=seen.get("quiet") is True,
+        recovery=_recovery(seen.get("recovery")),
     )
+
+
+def _recovery(value: object) -> tuple[float, str]:
+    if not isinstance(value, dict) or not isinstance(value.get("said"), str):
+        return 0.0, ""
+    at = value.get("at")
+    return (float(at), value["said"]) if type(at) is int and 0 <= at <= _LATEST else (0.0, "")
 
 
 def _is_name(value: object) -> TypeGuard[str]:
@@ -355,6 +373,11 @@ def _newest(names: Mapping[str, float]) -> str:
     return f"{cell} and {more:,} more" if more > 0 else cell
 
 
+def _told(recovery: tuple[float, str]) -> str:
+    at, said = recovery
+    return f"{code(said, RECOVERY_LIMIT)} ({when(at)})".replace("|", r"\u007c") if said else ""
+
+
 def block(state: State) -> str:
     """Return the part of the body that loghub keeps up to date, from its first marker to its last."""
     rows = [
@@ -363,6 +386,7 @@ def block(state: State) -> str:
         ("Releases", _newest(state.releases)),
         ("Environments", _newest(state.environments)),
         ("Hosts", _newest(state.servers)),
+        ("Recovery", _told(state.recovery)),
         ("Closed", "because it was silent; opened again when it is seen again" if state.quiet else ""),
         ("Duplicate of", f"#{state.duplicate_of}" if state.duplicate_of else ""),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from loghub.handlers.base import OutboxHandler, ReportingHandler
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Branch(OutboxHandler):
     """One destination of a `FanOutHandler`: delivered to, counted and retried on its own."""
 
-    trunk: FanOutHandler | None = None
+    trunk: FanOutHandler[Any] | None = None
 
     def _takes_all(self) -> bool:
         return super()._takes_all() and self.trunk is not None and self.trunk.passes_all
@@ -25,12 +25,15 @@ class Branch(OutboxHandler):
         return super().names_host if self.trunk is None else self.trunk.names_host
 
 
-class FanOutHandler(ReportingHandler):
+B = TypeVar("B", bound=Branch)
+
+
+class FanOutHandler(ReportingHandler, Generic[B]):
     """A handler with several destinations, each of which is told, fails and is tried again on its own."""
 
-    branches: Sequence[Branch] = ()
+    branches: Sequence[B] = ()
 
-    def branch_off(self, branches: Sequence[Branch]) -> None:
+    def branch_off(self, branches: Sequence[B]) -> None:
         """Take these as the destinations."""
         for one in branches:
             one.trunk = self
@@ -64,6 +67,6 @@ class FanOutHandler(ReportingHandler):
         super().close()
 
 
-def parts_of(handlers: Sequence[ReportingHandler]) -> list[Any]:
+def parts_of(handlers: Sequence[ReportingHandler]) -> list[ReportingHandler]:
     """Return `handlers` with the destinations of those that have several in their place."""
     return [part for one in handlers for part in (one.branches if isinstance(one, FanOutHandler) else [one])]

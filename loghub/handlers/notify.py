@@ -38,7 +38,7 @@ _MILESTONES = tuple(10**power for power in range(1, 16))
 _SECRET_CHARS = 8
 
 
-class NotifyHandler(FanOutHandler):
+class NotifyHandler(FanOutHandler["Channel"]):
     """Tells channels that apprise knows (extra ``notify``), one digest for many errors.
 
     Each address is a destination of its own: one that fails is tried again while the others are told.
@@ -163,8 +163,9 @@ class Channel(DigestHandler, Branch):
         bugs = "1 error" if len(batch.items) == 1 else f"{len(batch.items)} errors"
         self.say(logging.INFO, f"told {self.destination} of {bugs}.")
 
-    def handshake(self) -> str:
-        """Return which service it is, by its name; nothing is sent."""
+    @property
+    def service_name(self) -> str:
+        """Which service it is."""
         return str(self.service.service_name)
 
     def _tell(self, title: str, body: str, kind: str) -> None:

@@ -54,7 +54,8 @@ class Procedure:
 
     Attributes:
         name: The dotted name of what is run.
-        kinds: For which errors.
+        on: For which errors, as it was said.
+        kinds: The same, as a test.
         function: What is run: ``(event, **arguments) -> bool``.
         arguments: What it gets besides the event.
         terms: Cooldown, attempts, time limit.
@@ -62,6 +63,7 @@ class Procedure:
     """
 
     name: str
+    on: Sequence[str]
     kinds: Kinds
     function: Callable[..., object]
     arguments: dict[str, Any]
@@ -69,7 +71,7 @@ class Procedure:
     mark: str
 
 
-class RecoveryHandler(FanOutHandler):
+class RecoveryHandler(FanOutHandler["ProcedureBranch"]):
     """Runs a procedure when an error of a kind occurs, and writes down what became of it.
 
     Args:
@@ -369,7 +371,7 @@ def _procedure(owner: object, number: int, said: Mapping[str, Any]) -> Procedure
         options.whole(owner, "attempts", said.get("attempts", _USUAL.attempts), 1),
         options.number(owner, "timeout", said.get("timeout", _USUAL.timeout), 0.01),
     )
-    return Procedure(name.replace(":", "."), Kinds(on), function, arguments, terms, mark)
+    return Procedure(name.replace(":", "."), on, Kinds(on), function, arguments, terms, mark)
 
 
 def _check_arguments(owner: object, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:

@@ -160,9 +160,10 @@ ledgers = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_siz
 times = st.integers(0, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000)
 states = st.builds(State, ledgers, st.dictionaries(ledgers, st.integers(0, 2**53 - 1), max_size=5), times, times)
 seen = st.dictionaries(hostile, times, max_size=8)
+recoveries = st.tuples(times, hostile)
 hostile_states = st.builds(
     State, ledgers, st.dictionaries(ledgers, st.integers(0, 2**53 - 1), max_size=5), times, times,
-    releases=seen, environments=seen, servers=seen, quiet=st.booleans(),
+    releases=seen, environments=seen, servers=seen, quiet=st.booleans(), recovery=recoveries,
 )  # fmt: skip
 thorough = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -21,6 +21,7 @@ from tests.github.rendered import (
     hostile,
     hostile_states,
     ledgers,
+    recoveries,
     seen,
     states,
     thorough,
@@ -76,9 +77,10 @@ def test_merge():
 
 
 @thorough
-@given(*[st.builds(State, st.just(FINGERPRINT), st.just({}), times, times, seen, seen, seen)] * 3)
+@given(*[st.builds(State, st.just(FINGERPRINT), st.just({}), times, times, seen, seen, seen, recovery=recoveries)] * 3)
 def test_names_merge(one, two, three):
-    """Names converge as counts do: each with the time at which anybody saw it first."""
+    """Names converge as counts do, each with the time at which anybody saw it first; so does the last recovery."""
+    assert one.merge(two).recovery == max(one.recovery, two.recovery)
     assert one.merge(two) == two.merge(one)
     assert one.merge(two).merge(three) == one.merge(two.merge(three))
     assert one.merge(two).merge(two) == one.merge(two)
@@ -244,9 +246,14 @@ fitting = st.dictionaries(plain, st.integers(0, 4_000_000_000), max_size=8)
 
 
 @thorough
-@given(st.builds(State, ledgers, st.just({}), times, times, fitting, fitting, fitting, numbers, st.booleans()))
+@given(
+    st.builds(
+        State, ledgers, st.just({}), times, times, fitting, fitting, fitting, numbers, st.booleans(),
+        recovery=st.tuples(st.integers(0, 4_000_000_000), plain),
+    )
+)  # fmt: skip
 def test_seen_is_read_back(state):
-    """What fits is read back: names with their times, the issue that goes on with the bug, the silence."""
+    """What fits is read back: names and times, the issue that goes on with the bug, the silence, the recovery."""
     assert read_state(block.block(state)) == state
 
 
@@ -282,6 +289,11 @@ def test_newest_names_fit():
         ('{"releases": {"late": 253402300800, "last": 253402300799}}', {"releases": {"last": 253402300799}}),
         ('{"duplicate_of": 3, "quiet": 1}', {"duplicate_of": 3}),
         *((f'{{"duplicate_of": {odd}, "quiet": true}}', {"quiet": True}) for odd in (0, -3, 1.0, "true", '"3"', 2**53)),
+        ('{"recovery": {"at": 5, "said": "x"}}', {"recovery": (5.0, "x")}),
+        *(
+            (f'{{"recovery": {odd}, "quiet": true}}', {"quiet": True})
+            for odd in ('"x"', "{}", '{"at": "5", "said": "x"}', '{"at": 5, "said": 7}', '{"at": -1, "said": "x"}')
+        ),
         ('{"quiet": "yes", "unknown": {"a": 1}, "environments": {"prod": 1}}', {"environments": {"prod": 1}}),
     ],
 )
@@ -308,14 +320,15 @@ def test_what_people_read():
     releases, environments = {f"r{n}": n for n in range(9)}, {f"e{n}": n for n in range(5)}
     state = replace(STATE, releases=releases, environments=environments, servers={"a|b": 1})
 
-    text = block.block(replace(state, duplicate_of=12, quiet=True))
+    text = block.block(replace(state, duplicate_of=12, quiet=True, recovery=(AT, "recovered: a|b, after 0.5 s")))
 
     assert "| Releases | `r8`, `r7`, `r6`, `r5`, `r4` and 4 more |" in text
     assert "| Hosts | `a\\u007cb` |" in text
     assert "| Environments | `e4`, `e3`, `e2`, `e1`, `e0` |" in text
     assert "| Duplicate of | #12 |" in text
+    assert f"| Recovery | `recovered: a\\u007cb, after 0.5 s` ({block.when(AT)}) |" in text
     assert "| Closed | because it was silent; opened again when it is seen again |" in text
-    assert not re.search("Releases|Hosts|Environments|Duplicate|Closed", BLOCK)
+    assert not re.search("Releases|Hosts|Environments|Duplicate|Closed|Recovery", BLOCK)
 
 
 @thorough
