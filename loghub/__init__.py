@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from loghub.handlers.rotatingfile import RotatingFileHandler
     from loghub.handlers.smtp import BatchingSMTPHandler
     from loghub.handlers.uncaught import UncaughtHandler
+    from loghub.section import from_error_handling_section
     from loghub.seeds import attempt_recovery, get_error_statistics, get_recent_errors
 
 _HOME_OF = {
@@ -33,6 +34,7 @@ _HOME_OF = {
     "RotatingFileHandler": "loghub.handlers.rotatingfile",
     "UncaughtHandler": "loghub.handlers.uncaught",
     "attempt_recovery": "loghub.seeds",
+    "from_error_handling_section": "loghub.section",
     "get_error_statistics": "loghub.seeds",
     "get_recent_errors": "loghub.seeds",
 }
@@ -49,6 +51,7 @@ __all__ = [
     "UncaughtHandler",
     "__version__",
     "attempt_recovery",
+    "from_error_handling_section",
     "get_error_statistics",
     "get_recent_errors",
 ]

@@ -34,7 +34,7 @@ LAYERS = [
     ["detail"],
     ["github", "mail", "procedures", "history", "recovery", "notice"],
     ["handlers"],
-    ["structlog", "seeds", "supervise", "demo", "reindex"],
+    ["structlog", "seeds", "section", "supervise", "demo", "reindex"],
     ["cli", "web"],
 ]
 

@@ -61,7 +61,7 @@ def _look(place: Where, path: str) -> Iterator[Finding]:
         load_handlers(path, {})  # names a class of loghub's that is misspelt better than logging does
         handlers = configure(path, _placed(config, place.named()))
     except click.ClickException as error:
-        yield Finding("FAIL", path, error.message)
+        yield Finding("FAIL", path, error.message.removeprefix(f"{path}: "))
         return
     yield Finding("ok", path, f"{len(config['handlers'])} handlers can be made.")
     if not handlers:

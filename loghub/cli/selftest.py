@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from loghub import delivery, filters
+from loghub import delivery, filters, notice
 from loghub.cli import canaries
 from loghub.cli.sealed import Seal, sealed, silenced
 from loghub.cli.where import Where, configure, read_config, where
@@ -34,6 +34,8 @@ from loghub.filters import EventFilter
 from loghub.handlers.base import OutboxHandler, ReportingHandler
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.github import GitHubIssueHandler
+from loghub.handlers.notify import NotifyHandler
+from loghub.handlers.recovery import RecoveryHandler
 from loghub.handlers.rotatingfile import RotatingFileHandler
 from loghub.handlers.smtp import BatchingSMTPHandler
 from loghub.handlers.uncaught import UncaughtHandler
@@ -498,7 +500,9 @@ def _of_reporting(name: str, handler: ReportingHandler) -> Iterator[_Sink]:
         yield _Sink(f"mail (smtp:{handler.server or 'no mailhost yet'})", True, lambda: _mails(handler))
     elif isinstance(handler, JSONDetailHandler):
         yield _Sink(f"detail files ({name})", True, lambda: [_content(path) for path in _below(handler.directory)])
-    elif isinstance(handler, OutboxHandler):
+    elif isinstance(handler, NotifyHandler):
+        yield _Sink(f"notices ({name})", True, lambda: _notices(handler))
+    elif isinstance(handler, OutboxHandler | RecoveryHandler):
         yield _Sink(
             f"{name} ({type(handler).__name__})", True, lambda: [dumps(one.event).encode() for one in _told(handler)]
         )
@@ -545,6 +549,11 @@ def _mails(handler: BatchingSMTPHandler) -> list[bytes]:
         parts += [str(value).encode() for value in message.values()]
         parts += [str(part.get_content()).encode() for part in message.walk() if part.get_content_maintype() == "text"]
     return parts
+
+
+def _notices(handler: NotifyHandler) -> list[bytes]:
+    told = [notice.compose([item], outlooks={}, title_room=250, body_room=30_000) for item in _told(handler)]
+    return [f"{title}\n{body}".encode(errors="backslashreplace") for title, body in told]
 
 
 def _kept(handler: ReportingHandler) -> list[bytes]:

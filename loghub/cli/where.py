@@ -17,6 +17,7 @@ from loghub import history
 from loghub.errors import LoghubError
 from loghub.handlers.base import ReportingHandler
 from loghub.scrub.own import clean
+from loghub.section import SECTION, from_error_handling_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -109,24 +110,29 @@ def find_group(place: Where, fingerprint: str) -> tuple[Group, Ledger]:
 
 
 def read_config(path: str) -> dict[str, Any]:
-    """Return what a logging.yaml says.
+    """Return what a logging.yaml says, or a configuration with an ``error_handling`` section.
 
     Raises:
         ClickException: It cannot be read, or is no mapping.
     """
     try:
         with open(path, encoding="utf-8") as file:
-            config = yaml.safe_load(file)
+            config: Any = yaml.safe_load(file)
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         # YAML's errors show the line.
         raise click.ClickException(clean(f"{path} cannot be read: {error}")) from error
     if not isinstance(config, dict):
         raise click.ClickException(f"{path} is not a logging configuration: it must be a mapping with version: 1.")
+    if SECTION in config and "version" not in config:
+        try:
+            config = from_error_handling_section(config)
+        except LoghubError as error:
+            raise click.ClickException(f"{path}: {error}") from error
     for part in ("handlers", "loggers", "formatters", "filters"):
         entries = config.setdefault(part, {})
         if not isinstance(entries, dict) or not all(isinstance(said, dict) for said in entries.values()):
             raise click.ClickException(f"{path}: {part} must be a mapping of names to mappings.")
-    return config
+    return dict(config)
 
 
 def load_handlers(path: str, override: dict[str, Any]) -> list[ReportingHandler]:

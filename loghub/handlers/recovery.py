@@ -257,11 +257,12 @@ class ProcedureBranch(Branch):
 
     def _write_down(self, run: Run, reason: str | None) -> None:
         ledger, now = run.ledger, self.home.now()
+        reason = reason and clean(reason)
         course = Course.read(ledger.memory(self._slot))
         outcome = course.conclude(self.procedure.terms, now, reason)
         ledger.remember(self._slot, course.memory())
         server = server_name() if self.names_host else ""
-        said = Recovery(now, self.procedure.name, outcome, max(0.0, now - run.began_at), clean(reason or ""), server)
+        said = Recovery(now, self.procedure.name, outcome, max(0.0, now - run.began_at), reason or "", server)
         for fingerprint in run.fingerprints:
             ledger.note_recovery(fingerprint, said)
         for name in self.home.destinations():

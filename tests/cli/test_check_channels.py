@@ -51,7 +51,9 @@ def test_check_procedures(loghub):
     assert said.count("note  mend") == 1
     assert "shop.errors.CamraError is no exception class" in said
     procedures[0]["run"] = "os.path.exist"
-    assert "os.path.exist" in loghub("check", code=1, mend={"class": "loghub.RecoveryHandler", "procedures": procedures})
+    assert "os.path.exist" in loghub(
+        "check", code=1, mend={"class": "loghub.RecoveryHandler", "procedures": procedures}
+    )
 
 
 def test_test_tells_each_channel(loghub):

@@ -78,6 +78,8 @@ def test_own_configuration():
         "issue (github:no repository yet)",
         "detail files (detail)",
         "mail (smtp:no mailhost yet)",
+        "notices (notify)",
+        "recovery (RecoveryHandler)",
         "file (root's RotatingFileHandler)",
         "journal and ledger",
     }

@@ -15,7 +15,7 @@ from traceback import TracebackException
 import pytest
 from click.testing import CliRunner
 
-from loghub import delivery, filters
+from loghub import delivery, filters, notice
 from loghub.cli import main
 from loghub.errors import LoghubError
 from loghub.event import dumps
@@ -26,6 +26,7 @@ from tests.channels import Told
 from tests.clock import Clock
 from tests.configurations import everything
 from tests.fakes.github import FakeGitHub
+from tests.fakes.hooks import FakeHooks
 from tests.fakes.smtp import FakeSMTP
 from tests.secrets.kinds import EACH, KINDS, PLANTED, drawn, left_in, plant
 
@@ -63,6 +64,15 @@ def tell(number, kind):
     logging.getLogger(f"shop.{name}").error("told %s and %s", texts[8], texts[9])
 
 
+MENDED = []
+
+
+def mend(event, number):
+    """Keep what a procedure is given, and repeat in an error what secrets of the kind it might have seen."""
+    MENDED.append(event)
+    raise ValueError(of_kind(list(KINDS)[number])[0].text)
+
+
 class Spoken(logging.Handler):
     """Keeps loghub's own lines."""
 
@@ -94,17 +104,29 @@ def sinks(tmp_path_factory):
     patch.setattr(delivery, "stir", lambda **_: None)
     patch.setattr(filters, "find_release", lambda *_: None)
     patch.setattr(filters, "_shared", None)
+    patch.setattr(notice, "MOST_BUGS", 1000)
     spoken = Spoken()
     own = logging.getLogger("loghub")
     own.addHandler(spoken)
     own.setLevel(logging.DEBUG)
     out = {}
     clock = Clock(time.time())
-    with FakeGitHub(REPO, clock=clock) as github, FakeSMTP() as smtp:
+    MENDED.clear()
+    with FakeGitHub(REPO, clock=clock) as github, FakeSMTP() as smtp, FakeHooks() as hooks:
         github.tokens[OWN] = github.tokens[github.token]
         config = everything(folder, github=github.url, smtp=smtp.port, token=OWN, file={"scrub": True})
         config["handlers"]["github"]["issues_per_hour"] = 1000
         config["handlers"]["mail"]["capacity"] = 1000
+        common = {"home": config["handlers"]["mail"]["home"], "filters": ["event"], "level": "ERROR"}
+        config["handlers"]["notify"] = common | {"class": "loghub.NotifyHandler", "urls": [hooks.url()]}
+        config["handlers"]["recovery"] = common | {
+            "class": "loghub.RecoveryHandler",
+            "procedures": [
+                {"on": f"Bug{number}", "run": f"{__name__}.mend", "with": {"number": number}, "cooldown": 0}
+                for number in range(len(KINDS))
+            ],
+        }
+        config["root"]["handlers"] = list(config["handlers"])
         config["filters"]["event"]["include_locals"] = True
         config["loggers"] = {"loghub": {"level": "DEBUG"}}
         logging.config.dictConfig(config)
@@ -121,6 +143,8 @@ def sinks(tmp_path_factory):
         for _ in range(24):
             clock.now += 600.0
             quick.home.round(closing=True)
+        out["notice"] = {str(number): "\n".join(one) for number, one in enumerate(hooks.told)}
+        out["procedure"] = {str(number): dumps(event) for number, event in enumerate(MENDED)}
         out["ledger"] = contents(folder / "home")
         out["detail file"] = contents(folder / "errors")
         out["log file"] = contents(folder / "logs")
@@ -174,7 +198,10 @@ def left(output):
     return [(one.kind.name, one.text) for one in left_in(output)]
 
 
-SINKS = ["journal", "ledger", "detail file", "log file", "issue", "mail", "command line", "loghub's own log"]
+SINKS = [
+    *("journal", "ledger", "detail file", "log file", "issue", "mail", "notice", "procedure", "command line"),
+    "loghub's own log",
+]
 
 
 @pytest.mark.parametrize("sink", SINKS)
