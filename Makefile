@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast bench fuzz clean
+.PHONY: demo test check fast browser bench fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -17,6 +17,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# For tests/browser, on Debian; elsewhere install Chromium or Chrome as usual there.
+browser:
+	command -v chromium || command -v chromium-browser || command -v google-chrome || \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
 
 # See benchmarks/README.md; `make bench BENCH=--markdown` prints tables to paste.
 bench: $(VENV)/.bench

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from loghub.ledger.protocol import Group, Item
+from loghub.history import Outlook
+from loghub.ledger.protocol import Group, Item, Recovery
 from loghub.mail import MOST_BUGS, SUBJECT_NAMES, compose, subject_fault
+from loghub.trend import Spike, Trend
 
 TRACEBACK = """Traceback (most recent call last):
   File "/srv/shop/web.py", line 12, in checkout
@@ -70,6 +72,18 @@ def bug(number=0, *, count=1, total=None, level=logging.ERROR, **event):
         environments=("staging", "production"),
     )
     return Item("smtp:mail.example:25/ops@example.com", group, count, total or count, event, level, NOW - 60)
+
+
+def outlook(word, why="because of its counts."):
+    """Return what occurrences do that are described by `word`."""
+    if word == "spike":
+        return Outlook(Trend("rising", 9, 3, "not this."), Spike(9, 1.0, 1e-9, 0, why), [])
+    return Outlook(Trend(word, 9, 3, why), None, [])
+
+
+def recovery(outcome="recovered", seconds=0.8, reason="", procedure="shop.repair.reopen"):
+    """Return what a procedure did."""
+    return Recovery(NOW - 90, procedure, outcome, seconds, reason)
 
 
 def write(*bugs, **changes):
@@ -163,11 +177,11 @@ def test_order():
         bug(3, level=logging.CRITICAL, error_type="GravestError"),
     ]
     message = write(*bugs)
-    for shown in (text_of(message), html_of(message)):
+    for shown in (text_of(message), Page(html_of(message)).text):
         table, details = shown.split("Timestamp", 1)
         kinds = ["GravestError", "FirstError", "SecondError"]
-        assert re.findall(r"\w+Error", table)[:3] == kinds
-        assert re.findall("Error Type:(?:</b>)? (.*Error)", details) == kinds
+        assert re.findall(r"[A-Z][a-z]+Error", table)[:3] == kinds
+        assert re.findall("Error Type: (.*Error)", details) == kinds
     assert text_of(message).startswith("3 errors, 12 occurrences since the last mail:\n")
     assert "<table" not in html_of(write(bugs[0]))
     assert message["X-Loghub-Fingerprint"] == f"{bugs[2].group.fingerprint}, v1:{2:016x}, v1:{1:016x}"
@@ -178,6 +192,70 @@ def test_text_only():
     message = write(bug(), html=False)
     assert message.get_content_type() == "text/plain"
     assert "Error Type: ValueError" in message.get_content()
+
+
+@pytest.mark.parametrize("word", ["spike", "new", "rising", "steady"])
+def test_trend(word):
+    """An entry says what the bug's occurrences do, and why; a list says it, too."""
+    item = bug(1)
+    message = write(item, bug(2), outlooks={item.group.fingerprint: outlook(word)})
+    for shown in (text_of(message), Page(html_of(message)).text):
+        assert re.search(rf"Trend: {word}: because of its counts\.", shown)
+        assert shown.count("Trend: ") == 1
+        assert word in shown[: shown.index("Timestamp")]
+
+
+def test_recovery():
+    """An entry says what recovery procedures did; one that needed none says nothing."""
+    item = bug(1)
+    object.__setattr__(item.group, "recoveries", [recovery(), recovery("failed", reason="busy")])
+    message = write(item, bug(2))
+    said = "Recovery: recovered by shop.repair.reopen in 0.8 s at 2026-09-21 14:11:50 UTC (2 runs, 1 recovered)"
+    for shown in (text_of(message), Page(html_of(message)).text):
+        assert said in " ".join(shown.split())
+        assert shown.count("Recovery: ") == 1
+
+
+def test_own_frames_stand_out():
+    """In the page the application's frames are bold, those of exception groups and causes too, and only those."""
+    group = "  + Exception Group Traceback (most recent call last):\n"
+    for file, code in (("/srv/shop/web.py", "pay()"), ("/usr/lib/asyncio/run.py", "run()")):
+        group += f'  |   File "{file}", line 12, in x\n  |     {code}\n  |     ^^^^\n'
+    group += "  | ExceptionGroup: both (1 sub-exception)\n  +-+---------------- 1 ----------------\n"
+    group += '    | Traceback (most recent call last):\n    |   File "/srv/shop/pay.py", line 40, in pay\n'
+    group += "    |     raise KeyError\n    | KeyError\n    +------------------------------------"
+    own = [{"file": "/srv/shop/pay.py", "line": 40, "in_app": True}]
+    frames = [
+        {"file": "/srv/shop/web.py", "line": 12, "in_app": True},
+        {"file": "/usr/lib/asyncio/run.py", "line": 12, "in_app": False},
+    ]
+    page = html_of(write(bug(traceback=group, frames=frames, exceptions=[{"causes": [{"frames": own}]}])))
+    bold = "\n".join(re.findall("(?s)<b>(.*?)</b>", page[page.index("<pre") :])).replace("<wbr>", "")
+    assert bold.split("\n") == [
+        '  |   File "/srv/shop/web.py", line 12, in x',
+        "  |     pay()",
+        "  |     ^^^^",
+        '    |   File "/srv/shop/pay.py", line 40, in pay',
+        "    |     raise KeyError",
+    ]
+    assert group in Page(page).text
+
+
+def test_only_own_frames():
+    """Where all frames are the application's none is bold: there is nothing to stand out from."""
+    frames = [{"file": f"/srv/shop/{name}.py", "line": n, "in_app": True} for name, n in (("web", 12), ("pay", 40))]
+    page = html_of(write(bug(frames=frames)))
+    assert "<b>" not in page[page.index("<pre") :]
+
+
+def test_list_in_columns():
+    """The list of the text part keeps to 72 columns, also where characters take two."""
+    shown = text_of(write(bug(1, error_message="支付" * 50), bug(2, error_message="word " * 50, count=12345)))
+    listed = shown.split("\n\n")[1].split("\n")
+    assert [sum(2 if each > "\u2e80" else 1 for each in line) <= 72 for line in listed] == [True] * 4
+    assert listed[0].startswith("12,345 x ValueError: word word ")
+    assert listed[1] == "         ERROR, shop.pay.pay"
+    assert listed[2].startswith("     1 x ValueError: 支付支付")
 
 
 # The headers
@@ -237,7 +315,21 @@ def test_subject_template():
     template = "|".join(f"{{{name}}}" for name in SUBJECT_NAMES)
     bugs = [bug(1, count=4), bug(2, level=logging.CRITICAL, error_type="KeyError", module="shop.web")]
     assert subject_fault(template) is None
-    assert write(*bugs, subject=template)["Subject"] == "shop|KeyError|shop.web|2|5|CRITICAL|production|1.4.2"
+    assert write(*bugs, subject=template)["Subject"] == "shop|KeyError|shop.web|2|5|CRITICAL|production|1.4.2|"
+
+
+def test_trend_in_subject():
+    """The most telling trend of all bugs is in the subject when asked; brackets around none leave no trace."""
+    bugs = [bug(n) for n in range(4)]
+    template = "[{trend}] {component} ({trend})"
+    for words, expected in [
+        (["steady", "new", "spike", "rising"], "[spike] shop (spike)"),
+        (["steady", "rising", "new"], "[new] shop (new)"),
+        (["gone", "rising"], "[rising] shop (rising)"),
+        ([], "shop"),
+    ]:
+        outlooks = {bugs[n].group.fingerprint: outlook(word) for n, word in enumerate(words)}
+        assert write(*bugs, subject=template, outlooks=outlooks)["Subject"] == expected
 
 
 @pytest.mark.parametrize("template", ["{nope}", "{", "{0}", "{}", "{level.x}", "{type[0]}", "{errors:q}", "two\nlines"])
@@ -277,11 +369,12 @@ def test_subject_of_other_scripts():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.fixed_dictionaries(dict.fromkeys(EVENT_TEXTS, texts)), texts)
-def test_no_payload_steers_the_mail(event, fingerprint):
+@given(st.fixed_dictionaries(dict.fromkeys(EVENT_TEXTS, texts)), texts, texts)
+def test_no_payload_steers_the_mail(event, fingerprint, reason):
     """Whatever an error says, headers, recipients and parts are those of a harmless one, in legal lines."""
     item = bug(**event)
     object.__setattr__(item.group, "fingerprint", fingerprint)
+    object.__setattr__(item.group, "recoveries", [recovery("failed", reason=reason)])
     raw = compose(
         [item],
         fromaddr="Loghub <loghub@shop.example>",
@@ -315,13 +408,17 @@ def test_known_attacks_on_headers(payload):
 
 
 @settings(max_examples=100, deadline=None)
-@given(texts, texts, texts)
-def test_html_is_escaped(kind, message, traceback):
-    """No error adds an element or an attribute to the page."""
-    one = bug(error_type=kind, error_message=message, traceback="." + traceback)
-    hostile, harmless = (Page(html_of(write(each, bug(1)))) for each in (one, bug()))
-    without_lines = [element for element in hostile.elements if element != ("br", {})]
-    assert without_lines == [element for element in harmless.elements if element != ("br", {})]
+@given(texts, texts, texts, texts)
+def test_html_is_escaped(kind, message, traceback, reason):
+    """No error adds an element or an attribute to the page, nor does a procedure."""
+    one, other = bug(error_type=kind, error_message=message, traceback="." + traceback), bug()
+    object.__setattr__(one.group, "recoveries", [recovery("failed", reason=reason, procedure=reason)])
+    object.__setattr__(other.group, "recoveries", [recovery()])
+    hostile, harmless = (Page(html_of(write(each, bug(1)))) for each in (one, other))
+    breaks = [("br", {}), ("wbr", {})]
+    assert [each for each in hostile.elements if each not in breaks] == [
+        each for each in harmless.elements if each not in breaks
+    ]
 
 
 def test_text_fields_cannot_be_faked():
@@ -370,8 +467,9 @@ def test_page_on_small_and_dark_screens():
     assert rules.pop("color") == "inherit"
     assert not any(name.startswith("background") or name == "width" for name in rules)
     assert rules["overflow-wrap"] == "anywhere"
-    assert rules["white-space"] == "pre-wrap"
-    assert rules["font-family"] == "monospace"
+    (traceback,) = {found["style"] for tag, found in elements if tag == "pre"}
+    assert "white-space:pre-wrap" in traceback
+    assert "monospace" in traceback
     metas = {found.get("name"): found.get("content") for tag, found in elements if tag == "meta"}
     assert metas["color-scheme"] == "light dark"
     assert metas["viewport"].startswith("width=device-width")
@@ -386,8 +484,8 @@ def deep(line="    return call(<argument> = 'value')", calls=1000):
     return f"Traceback (most recent call last):\n{frames}ValueError: no such card"
 
 
-def test_a_hundred_bugs():
-    """A hundred bugs with long tracebacks fit: each has entry and innermost call, and the cut is said."""
+def test_most_bugs():
+    """As many bugs as are told in detail fit: each has entry and innermost call, and the cut is said."""
     message = compose(
         [bug(n, traceback=deep(), release="c" * 40) for n in range(MOST_BUGS)],
         fromaddr="a@b.example",
@@ -396,8 +494,7 @@ def test_a_hundred_bugs():
         now=NOW,
     )
     assert len(message.as_bytes()) < LIMIT
-    for kind in ("plain", "html"):
-        shown = message.get_body((kind,)).get_content()
+    for shown in (text_of(message), Page(html_of(message)).text):
         assert shown.count("/srv/shop/module_999.py") == MOST_BUGS
         assert shown.count("lines further out]") == MOST_BUGS
         assert "`loghub show FINGERPRINT` has the whole" in shown
@@ -408,14 +505,43 @@ def test_a_hundred_bugs():
 def test_hostile_sizes(character):
     """However much characters swell on the way, a mail stays small, lists every bug, and says what it cut."""
     flood = character * 20_000
-    bugs = [bug(n, traceback=flood, error_message=flood, message="m" + flood, module=flood) for n in range(150)]
+    names = dict.fromkeys(("traceback", "error_message", "module", "function", "component", "release"), flood)
+    bugs = [bug(n, count=10**9, message="m" + flood, **names) for n in range(500)]
     message = write(*bugs)
     raw = compose(bugs, fromaddr="a@b", toaddrs=["c@d"], destination="smtp:", now=NOW).as_bytes()
     assert len(raw) < LIMIT
     assert max(map(len, raw.split(b"\r\n"))) <= 998
-    assert text_of(message).count(" x ERROR ") == 150
-    assert Page(html_of(message)).text.count("ERROR") >= 150
-    assert "more errors]" in text_of(message)
+    for shown in (text_of(message), Page(html_of(message)).text):
+        assert all(f"v1:{n:016x}" in shown for n in range(500))
+        assert shown.count("1,000,000,000 x ") >= 500
+        assert re.search(r"\[cut: the details of \d+ more\serrors\]", shown)
+
+
+@pytest.mark.parametrize("character", ["中", "<", "=", "\x00", "\n", "a", "\U0001f4a5"])
+def test_hostile_names(character):
+    """A storm of 500 bugs whose very class names are of no use is a mail all the same."""
+    flood = character * 500
+    names = dict.fromkeys(EVENT_TEXTS, flood)
+    raw = compose(
+        [bug(n, **names) for n in range(500)], fromaddr="a@b", toaddrs=["c@d"], destination="smtp:", now=NOW
+    ).as_bytes()
+    assert len(raw) < LIMIT
+
+
+def test_storm():
+    """In a storm the gravest bugs are told in detail; each other says what it is and how to ask for it."""
+    bugs = [bug(n, count=1000 - n, error_message=f"order {n} of the customer is lost") for n in range(400)]
+    message = write(*bugs)
+    for shown in (text_of(message), Page(html_of(message)).text):
+        told = shown.count("Timestamp: ")
+        assert told >= 5
+        assert f"[cut: the details of {400 - told} more errors]" in shown
+        listed = shown[shown.index("more errors]") :]
+        for n in range(told, 400):
+            assert f"{1000 - n:,} x " in listed
+            assert f"ValueError: order {n} of the customer is lost" in listed
+            assert f"v1:{n:016x}" in listed
+    assert len(message.as_bytes()) < LIMIT
 
 
 @pytest.mark.parametrize("blank", ["\n", " ", "\r\n", "\x0c"])

@@ -18,18 +18,20 @@ from email.headerregistry import Address
 from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any
 
-from loghub import mail, options
-from loghub.errors import DeliveryError, OptionValueError, RefusedError
+from loghub import history, mail, options
+from loghub.errors import DeliveryError, LedgerError, OptionValueError, RefusedError
 from loghub.handlers.digest import DigestHandler
+from loghub.mail.template import templates
 from loghub.scrub import Scrubber
 from loghub.scrub.own import hide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from email.message import EmailMessage
 
     from loghub.delivery import Batch
-    from loghub.ledger.protocol import Item
+    from loghub.history import Outlook
+    from loghub.ledger.protocol import Item, Ledger
 
 # Login and encryption are mended by a person, and guessing faster would lock an account.
 _MEND_SECONDS = 900.0
@@ -38,6 +40,9 @@ _MENDABLE = frozenset({530, 534, 535, 538})
 # who gives up too early sends it twice. But other destinations wait meanwhile, and a lease ends.
 _PATIENCE = 4.0
 _PATIENCE_SECONDS = 30.0
+
+_MOST_FAULTS = 20
+"""So many different ones are said."""
 
 _HOST = re.compile(r"[^\s\[\]/@]+")
 _ADDRESS = re.compile(r"[^\s\x00-\x20\x7f<>()\[\],;:\\\"@]+(@[^\s\x00-\x20\x7f<>()\[\],;\\\"@]+)?")
@@ -67,11 +72,14 @@ class BatchingSMTPHandler(DigestHandler):
         flushLevel: A new bug of this level is mailed at once, with all that waits.
         mails_per_hour: The limit for all processes of a ledger.
         html: Whether the mail has an HTML alternative.
+        template: A file with a template for the text part, read once: `docs/mail_templates.md` tells what it can name.
+        html_template: The same for the HTML part.
         rest: What every reporting handler takes: `level`, `home`, `ledger`, `shutdown_timeout`.
 
     Raises:
         UnknownOptionError: An option that does not exist.
         OptionValueError: A value that an option cannot take.
+        MissingExtraError: A template is written for Jinja, which is not installed.
     """
 
     needs = "BatchingSMTPHandler needs a mailhost to send mails to."
@@ -93,10 +101,14 @@ class BatchingSMTPHandler(DigestHandler):
         flushLevel: int | str = logging.CRITICAL,
         mails_per_hour: int = 30,
         html: bool = True,
+        template: str | None = None,
+        html_template: str | None = None,
         **rest: Any,
     ) -> None:
         self.subject = _subject(self, subject)
         self.html = options.flag(self, "html", html)
+        self.template, self.html_template = templates(self, template, html_template)
+        self._faults: set[str] = set()
         self.sender = _sender(self, fromaddr)
         self.recipients = _addresses(self, "toaddrs", toaddrs)
         self.server = _server(self, mailhost, secure, credentials, timeout)
@@ -109,8 +121,17 @@ class BatchingSMTPHandler(DigestHandler):
             self.destination = f"smtp:{self.server}/{_crowd(self.recipients)}"
         super().__init__(capacity, flush_interval, flushLevel, mails_per_hour, **rest)
 
-    def compose(self, items: Sequence[Item], now: float) -> EmailMessage:
-        """Return the mail about `items` as it would be sent at `now`, with or without a mailhost."""
+    def compose(self, items: Sequence[Item], now: float, ledger: Ledger | None = None) -> EmailMessage:
+        """Return the mail about `items` as it would be sent at `now`, with or without a mailhost.
+
+        Args:
+            items: What it tells.
+            now: Epoch seconds.
+            ledger: Knows what the occurrences of each bug do; None: that is not said.
+
+        Raises:
+            LedgerError: The ledger does not answer. What it cannot write down had better not be sent.
+        """
         return mail.compose(
             items,
             fromaddr=str(self.sender),
@@ -120,7 +141,26 @@ class BatchingSMTPHandler(DigestHandler):
             destination=self.destination or "smtp:",
             now=now,
             names_host=self.names_host,
+            outlooks=self._outlooks(items, now, ledger) if ledger else {},
+            template=self.template,
+            html_template=self.html_template,
+            on_fault=self._tell_once,
         )
+
+    def _outlooks(self, items: Sequence[Item], now: float, ledger: Ledger) -> Mapping[str, Outlook]:
+        try:
+            told = mail.in_order(items)[: mail.MOST_BUGS]
+            return history.outlooks(ledger, [item.group for item in told], lambda: now)
+        except LedgerError:
+            raise
+        except Exception as error:  # what counts do is worth less than the mail
+            self._tell_once(f"the trend of errors cannot be told in mails ({error!r}).")
+            return {}
+
+    def _tell_once(self, reason: str) -> None:
+        if reason not in self._faults and len(self._faults) < _MOST_FAULTS:
+            self._faults.add(reason)
+            self.say(logging.WARNING, reason)
 
     def handshake(self) -> None:
         """Connect, encrypt and log in as for a mail, but send none.
@@ -140,7 +180,7 @@ class BatchingSMTPHandler(DigestHandler):
             RefusedError: The server will not take this mail.
         """
         assert self.server is not None
-        message = self.compose(batch.items, batch.now())
+        message = self.compose(batch.items, batch.now(), batch.ledger)
         batch.renew()
         with self.server.session(names_host=self.names_host) as smtp:
             batch.renew()

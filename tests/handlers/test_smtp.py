@@ -118,8 +118,8 @@ def test_one_mail_for_many(server, make, deliver):
 
 def test_subject_and_text_only(server, make, deliver):
     """The subject is a template, and HTML can be left out."""
-    deliver(make(server, subject="[{environment}] {type}", html=False))
-    assert server.mails[0].message["Subject"] == "[] ValueError"
+    deliver(make(server, subject="{type} of {component}", html=False))
+    assert server.mails[0].message["Subject"] == "ValueError of shop"
     assert server.mails[0].message.get_content_type() == "text/plain"
 
 
