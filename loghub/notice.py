@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from loghub.mail import _about, _line
+from loghub.mail import in_order
+from loghub.mail.digest import component_of
+from loghub.mail.entry import about, line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ def compose(
         title_room: Characters that the title may have; 0: there is none, and the text begins with it.
         body_room: Characters that the text may have.
     """
-    bugs = sorted(items, key=lambda bug: (-bug.level, -bug.count, bug.group.fingerprint))
+    bugs = in_order(items)
     title = _title(bugs, outlooks)
     if not title_room:
         body_room -= len(title) + 1
@@ -43,25 +44,25 @@ def compose(
 
 
 def _title(bugs: Sequence[Item], outlooks: Mapping[str, Outlook]) -> str:
-    component = Counter(_about(bug, "component") or "unknown" for bug in bugs).most_common(1)[0][0]
+    component = component_of(bugs)
     occurrences = sum(bug.count for bug in bugs)
     if len(bugs) > 1:
         return _tame(f"{component}: {len(bugs)} errors, {occurrences} occurrences")
     (bug,) = bugs
     word = _word(bug, outlooks)
-    place = _about(bug, "module")
-    said = f"{component}: {_about(bug, 'error_type') or 'Error'}{f' in {place}' if place else ''}"
+    place = about(bug, "module")
+    said = f"{component}: {about(bug, 'error_type') or 'Error'}{f' in {place}' if place else ''}"
     return _tame(f"{said} ({word})" if word else said)
 
 
 def _body(bugs: Sequence[Item], outlooks: Mapping[str, Outlook], room: int) -> str:
     lines: list[str] = []
     for bug in bugs[:MOST_BUGS]:
-        line = _tame(_bug_line(bug, outlooks, alone=len(bugs) == 1))
+        said = _tame(_bug_line(bug, outlooks, alone=len(bugs) == 1))
         left = room - sum(len(one) + 1 for one in lines)
-        if lines and len(line) > left - _LEAST // 2:
+        if lines and len(said) > left - _LEAST // 2:
             break
-        lines.append(line if len(line) <= left else f"{line[: left - 3]}...")
+        lines.append(said if len(said) <= left else f"{said[: left - 3]}...")
     if len(lines) < len(bugs):
         lines.append(f"and {len(bugs) - len(lines)} more: loghub groups")
     return "\n".join(lines)[:room]
@@ -69,14 +70,14 @@ def _body(bugs: Sequence[Item], outlooks: Mapping[str, Outlook], room: int) -> s
 
 def _bug_line(bug: Item, outlooks: Mapping[str, Outlook], *, alone: bool) -> str:
     group = bug.group
-    message = _line(bug.event.get("error_message") or group.error_message, 160)
+    message = line(bug.event.get("error_message") or group.error_message, 160)
     parts = [
-        f"{bug.count} x {_about(bug, 'error_type') or 'Error'}: {message}".rstrip(": "),
-        _line(group.culprit),
+        f"{bug.count} x {about(bug, 'error_type') or 'Error'}: {message}".rstrip(": "),
+        line(group.culprit),
         "" if alone else _word(bug, outlooks),
         f"{bug.total} in all" if bug.total > bug.count else "",
         group.recoveries[0].outcome if group.recoveries else "",
-        _line(group.issue_url or "", 300),
+        line(group.issue_url or "", 300),
     ]
     return " | ".join(part for part in parts if part)
 

@@ -18,7 +18,7 @@ LAYERS = [
     ["trend"],
     ["forecast"],
     ["event", "codepath"],
-    ["sighting", "written", "recoveries"],
+    ["sighting", "written"],
     ["scrub", "traceback_text", "foreign_text", "release", "clone", "release_order", "copies", "rendering", "rollover"],
     ["fingerprint"],
     ["description"],

@@ -367,15 +367,13 @@ def when(at: float) -> str:
 
 def _newest(names: Mapping[str, float]) -> str:
     """Return the names that were first seen last, and how many more there are."""
-    shown = ", ".join(code(name, 60) for name in _by_age(names)[: -_LISTED - 1 : -1])
+    shown = ", ".join(_cell(name, 60) for name in _by_age(names)[: -_LISTED - 1 : -1])
     more = len(names) - _LISTED
-    cell = shown.replace("|", r"\u007c")  # a pipe would end the cell, even in code
-    return f"{cell} and {more:,} more" if more > 0 else cell
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def _told(recovery: tuple[float, str]) -> str:
-    at, said = recovery
-    return f"{code(said, RECOVERY_LIMIT)} ({when(at)})".replace("|", r"\u007c") if said else ""
+def _cell(value: str, limit: int = RECOVERY_LIMIT) -> str:
+    return code(value, limit).replace("|", r"\u007c")  # a pipe would end the cell, even in code
 
 
 def block(state: State) -> str:
@@ -386,7 +384,7 @@ def block(state: State) -> str:
         ("Releases", _newest(state.releases)),
         ("Environments", _newest(state.environments)),
         ("Hosts", _newest(state.servers)),
-        ("Recovery", _told(state.recovery)),
+        ("Recovery", _cell(state.recovery[1]) if state.recovery[1] else ""),
         ("Closed", "because it was silent; opened again when it is seen again" if state.quiet else ""),
         ("Duplicate of", f"#{state.duplicate_of}" if state.duplicate_of else ""),
     ]

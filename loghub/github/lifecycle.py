@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from loghub.event import epoch
 from loghub.github.block import State, read_state, short_name
 from loghub.github.issue import HEADING, milestone
-from loghub.recovery.wording import summary
+from loghub.recovery.wording import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,7 +81,7 @@ def state_of(group: Group, ledger_id: str, issue_body: str | None) -> State:
         releases=_first_times(group.releases),
         environments=_first_times(group.environments),
         servers=_first_times(group.servers),
-        recovery=(group.recoveries[0].at, summary(group.recoveries)) if group.recoveries else (0.0, ""),
+        recovery=(group.recoveries[0].at, told(group.recoveries)) if group.recoveries else (0.0, ""),
     )
     said = read_state(issue_body, group.fingerprint)
     return ours if said is None else said.merge(ours)

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loghub import recoveries
 from loghub.event import iso
+from loghub.recovery.wording import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -153,7 +153,7 @@ def entry(bug: Item, outlook: Outlook | None, room: int, title: int) -> Entry:
         fingerprint=line(group.fingerprint),
         trend=outlook.word if outlook else "",
         trend_why=_why(outlook) if outlook else "",
-        recovery=line(recoveries.told(group.recoveries), max(room // 6, 2 * _SHORT)) if room else "",
+        recovery=line(told(group.recoveries), max(room // 6, 2 * _SHORT)) if room else "",
         traceback=clean(_cut_traceback(str(event.get("traceback") or "").rstrip(), error, room)) if room else "",
         in_app=frozenset(_in_app(event)) if room else frozenset(),
     )

@@ -69,6 +69,6 @@ def test_test_tells_each_channel(loghub):
     assert "told               recovery:builtins.bool/" in said
     key = json.loads(loghub("groups", "--json"))[0]["fingerprint"]
     shown = loghub("show", key)
-    assert "recovered: builtins.bool, after " in shown
+    assert "recovered by builtins.bool in " in shown
     (one,) = json.loads(loghub("show", key, "--json"))["recoveries"]
     assert (one["procedure"], one["outcome"]) == ("builtins.bool", "recovered")

@@ -320,13 +320,13 @@ def test_what_people_read():
     releases, environments = {f"r{n}": n for n in range(9)}, {f"e{n}": n for n in range(5)}
     state = replace(STATE, releases=releases, environments=environments, servers={"a|b": 1})
 
-    text = block.block(replace(state, duplicate_of=12, quiet=True, recovery=(AT, "recovered: a|b, after 0.5 s")))
+    text = block.block(replace(state, duplicate_of=12, quiet=True, recovery=(AT, "recovered by a|b in 0.5 s")))
 
     assert "| Releases | `r8`, `r7`, `r6`, `r5`, `r4` and 4 more |" in text
     assert "| Hosts | `a\\u007cb` |" in text
     assert "| Environments | `e4`, `e3`, `e2`, `e1`, `e0` |" in text
     assert "| Duplicate of | #12 |" in text
-    assert f"| Recovery | `recovered: a\\u007cb, after 0.5 s` ({block.when(AT)}) |" in text
+    assert "| Recovery | `recovered by a\\u007cb in 0.5 s` |" in text
     assert "| Closed | because it was silent; opened again when it is seen again |" in text
     assert not re.search("Releases|Hosts|Environments|Duplicate|Closed|Recovery", BLOCK)
 

@@ -274,7 +274,7 @@ def test_no_secret_in_any_line(shop, hooks, caplog, capfd):
     made.home.now = shop.clock
     shop.handlers.append(made)
     shop.logger.addHandler(made)
-    hooks.answers["/bad"] = [500]
+    hooks.answers["/bad"] = [500] * 10
     shop.fail()
     with caplog.at_level(logging.DEBUG):
         shop.live()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loghub import recoveries
 from loghub.ledger.protocol import Recovery
+from loghub.recovery.wording import told, wording
 
 AT = 1_795_835_407.0  # 2026-11-28 03:10:07 UTC
 REOPEN = "shop.repair.reopen"
@@ -32,4 +32,10 @@ REOPEN = "shop.repair.reopen"
 )
 def test_told(known, expected):
     """The newest outcome is told in one line: what, when, how long, of how many, and why not."""
-    assert recoveries.told(known) == expected
+    assert told(known) == expected
+
+
+def test_wording():
+    """A single outcome is told with its reason, without time and place."""
+    assert wording(Recovery(AT, REOPEN, "recovered", 0.84, server="web-1")) == f"recovered by {REOPEN} in 0.8 s"
+    assert wording(Recovery(AT, REOPEN, "gave up", 31.0, "no route.")) == f"gave up in {REOPEN} after 31 s: no route"
