@@ -34,6 +34,11 @@ def test_own_channel(tmp_path):
     assert example("own_channel.py", tmp_path).strip() == "3 x ERROR in own_channel in <module>"
 
 
+def test_own_procedure(tmp_path):
+    """A procedure of one's own mends what failed, without a word of the application."""
+    assert example("own_procedure.py", tmp_path).strip() == "a picture"
+
+
 def test_every_example_is_run():
     """No example is without a test."""
     tested = Path(__file__).read_text(encoding="utf-8")
