@@ -174,7 +174,7 @@ def clean(value: object) -> str:
 
 def line(value: object, most: int = _SHORT) -> str:
     """Return `value` as one clean line of at most `most` characters."""
-    return shortened(clean(" ".join(str(value)[: 4 * most].split())), most)
+    return shortened(clean(" ".join(str(value)[: 4 * most].split())[: most + 1]), most)
 
 
 def shortened(text: str, most: int) -> str:
