@@ -23,10 +23,10 @@ class CameraError(Exception):
 
 class Camera:
     def __init__(self):
-        self.is_open = False
+        self.device = None
 
     def picture(self):
-        if not self.is_open:
+        if self.device is None:
             raise CameraError("the camera does not answer")
         return "a picture"
 
@@ -35,7 +35,8 @@ camera = Camera()
 
 
 def reopen(event, device):
-    camera.is_open = True
+    log.info("%s: opening device %d", event["error_message"], device)
+    camera.device = device
     return True
 
 
