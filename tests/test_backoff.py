@@ -24,6 +24,12 @@ def test_doubles():
     assert longest(12) == longest(10_000) == LONGEST_SECONDS
 
 
+def test_other_bounds():
+    """Who waits for something small says how long at first and at most."""
+    waits = [delay(n, uniform=lambda _, most: most, first=0.5, longest=3.0) for n in range(1, 6)]
+    assert waits == [0.5, 1, 2, 3, 3]
+
+
 @given(st.integers(-5, 10_000))
 def test_never_at_once(attempts):
     """Full jitter, but never no wait at all: many that failed together do not come back together or at once."""
