@@ -10,6 +10,7 @@
       BadCursorError         ValueError   a list is to go on at a place that there is not
       AmbiguousKeyError      ValueError   the beginning of a fingerprint or an id is that of several
       DetailFileError                     a file is no detail file, or a damaged one
+      ProcedureError                      a recovery procedure did not help, and says why
       LedgerError                         the ledger cannot be used
       DeliveryError                       not delivered now, try again later
         RefusedError                      never deliverable as it is: a dead letter
@@ -50,6 +51,10 @@ class AmbiguousKeyError(LoghubError, ValueError):
 
 class DetailFileError(LoghubError):
     """A file is no detail file, or a damaged one."""
+
+
+class ProcedureError(LoghubError):
+    """A recovery procedure did not help; the message is the sentence that is logged and kept with the bug."""
 
 
 class LedgerError(LoghubError):
