@@ -7,16 +7,12 @@ or reset something return None, or what they opened.
 from __future__ import annotations
 
 import inspect
-import pkgutil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loghub import options
 from loghub.backoff import delay
 from loghub.procedures import arguments as read
 from loghub.procedures import clock, reasons
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @read.procedure(function=read.function)
@@ -31,10 +27,10 @@ def call(_event: dict[str, Any], /, *, function: Any, **arguments: Any) -> bool:
         False if it returned False; True whatever else it returned, None too.
 
     Raises:
-        OptionValueError: There is no such function.
-        ProcedureError: It raised, or is async.
+        OptionValueError: There is no such function, or it is async.
+        ProcedureError: It raised, or returned something to be awaited.
     """
-    found = _resolve("call", "function", function)
+    found = options.function("call", "function", function)
     try:
         result = found(**arguments)
     except Exception as error:
@@ -72,10 +68,10 @@ def reopen(
         True as soon as it neither raised nor returned False.
 
     Raises:
-        OptionValueError: There is no such function.
-        ProcedureError: It never succeeded, or is async.
+        OptionValueError: There is no such function, or it is async.
+        ProcedureError: It never succeeded, or returned something to be awaited.
     """
-    found = _resolve("reopen", "call", call)
+    found = options.function("reopen", "call", call)
     why = ""
     for failed in range(tries):
         if failed:
@@ -92,24 +88,12 @@ def reopen(
     return reasons.fail(f"{_shown(call)} was called {often} without success; the last time it {why}.")
 
 
-def _resolve(owner: str, name: str, value: Any) -> Callable[..., Any]:
-    found = value
-    if isinstance(value, str):
-        try:
-            found = pkgutil.resolve_name(value)
-        except Exception as error:  # whatever importing the module raises
-            options.refuse(owner, name, value, f"a function that can be imported ({reasons.of(error)})")
-    if not callable(found):
-        options.refuse(owner, name, value, f"a function, not {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
-
-
 def _is_false(result: object, function: object) -> bool:
     """Return whether a function returned False; one of numpy's, as OpenCV has them, counts."""
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()  # never awaited, on purpose
-        reasons.fail(f"{_shown(function)} is async, and nothing awaits it here: name one that is not.")
+        reasons.fail(f"{_shown(function)} returned something to be awaited, which nothing does here.")
     return type(result).__name__ in ("bool", "bool_") and not result
 
 

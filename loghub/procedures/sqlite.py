@@ -36,7 +36,7 @@ def restore_sqlite(
     path: str,
     backup: str | None = None,
     any_schema: bool = False,
-    patience: float = 30.0,
+    patience: float = 10.0,
 ) -> bool:
     """Restore a SQLite database that is damaged, empty or missing from its backup; leave a sound one alone.
 
@@ -88,7 +88,7 @@ def restore_sqlite(
     patience=options.number,
 )
 def backup_sqlite(
-    _event: dict[str, Any], /, *, path: str, backup: str | None = None, keep: int = 1, patience: float = 30.0
+    _event: dict[str, Any], /, *, path: str, backup: str | None = None, keep: int = 1, patience: float = 10.0
 ) -> bool:
     """Make a backup of a SQLite database that is sound, in use or not.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 
@@ -131,8 +132,10 @@ def test_async(run, time):
     async def reopen():
         pass
 
-    with pytest.raises(ProcedureError, match="is async, and nothing awaits it here"):
+    with pytest.raises(OptionValueError, match="a function that is not async"):
         run(reopen)
+    with pytest.raises(ProcedureError, match="returned something to be awaited, which nothing does here"):
+        run(functools.partial(lambda function: function(), reopen))
     assert not time.slept
 
 
@@ -142,7 +145,7 @@ def test_async(run, time):
         ("shop_camera:camera.opn", "AttributeError: .*'opn'"),
         ("shop_camera.gone", "no attribute 'gone'"),
         ("no_such_shop.camera:open", "ModuleNotFoundError: No module named 'no_such_shop'"),
-        ("shop_camera:number", "a function, not int"),
+        ("shop_camera:number", "a function that is not async"),
     ],
 )
 def test_no_such_function(shop, name, why):
