@@ -273,6 +273,17 @@ def test_a_step_fails(folder, failing, monkeypatch):
         assert "No space left on device" in refused(folder)
 
 
+def test_never_absent(folder, monkeypatch):
+    """There is a file at the path all the time: who connects in between does not begin a new database."""
+    path = folder / "app.db"
+    databases.truncate(path)
+    seen = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *names: (seen.append(path.exists()), replace(*names)))
+    assert restore(folder)
+    assert seen == [True]
+
+
 def test_changed_meanwhile(folder, monkeypatch):
     """A database that somebody else mended while the copy was made is left alone."""
     path = folder / "app.db"

@@ -336,6 +336,23 @@ def test_no_permission_to_write():
     assert "cannot be opened (unable to open database file): look at the permissions" in unreadable
 
 
+def test_lock_that_is_gone(folder, monkeypatch):
+    """Who gets the lock of a file that was removed meanwhile has nothing, and takes that of the new one."""
+    path, taken = str(folder / "app.db"), []
+
+    def late(fd, operation):
+        fcntl.flock(fd, operation)
+        if not taken:
+            os.unlink(folder / ".app.db.lock")  # by who held it before
+        taken.append(fd)
+
+    monkeypatch.setattr(replacing, "flock", late)
+    with replacing.alone(path, 5.0):
+        assert len(taken) == 2
+        with pytest.raises(ProcedureError), replacing.alone(path, 0.0):
+            pass
+
+
 def test_lock_is_free_after(folder):
     """The lock is held by one at a time, and leaves nothing behind."""
     path = str(folder / "app.db")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,9 @@ signal.pause()
     parent, child = map(int, ready.read_text().split())
     with pytest.raises(ProcessLookupError):
         os.kill(parent, 0)
-    assert _is_dead(child)
+    until = time.monotonic() + 20.0
+    while not _is_dead(child):  # the signal was sent, and is on its way
+        assert time.monotonic() < until
 
 
 def _is_dead(pid):
