@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,19 @@ def test_names():
     assert not modules & set(procedures.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'restore'"):
         procedures.restore  # noqa: B018
+
+
+def test_documented():
+    """The documentation tells every argument of every procedure, with its default."""
+    said = (Path(__file__).parents[2] / "docs" / "procedures.md").read_text("utf-8")
+    for name in set(procedures.__all__) - {"check"}:
+        section = said.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        for one in list(inspect.signature(getattr(procedures, name)).parameters.values())[1:]:
+            if one.kind is one.VAR_KEYWORD:
+                continue
+            plain = one.default in (one.empty, None)
+            shown = "" if plain else f" ({str(one.default).lower() if one.default is False else f'{one.default:g}'})"
+            assert f"`{one.name}`{shown}" in section, (name, one.name)
 
 
 def test_import_is_light():
