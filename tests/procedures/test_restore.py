@@ -163,6 +163,15 @@ def test_older_schema(tmp_path):
     assert databases.content(tmp_path / "app.db") == databases.content(tmp_path / "app.db.backup")
 
 
+def test_nothing_to_compare(folder):
+    """An empty database says nothing of its schema: no backup is of another one."""
+    with closing(sqlite3.connect(folder / "app.db.backup")) as db:
+        db.execute("PRAGMA application_id = 7")
+    databases.empty(folder / "app.db")
+    assert restore(folder)
+    assert databases.content(folder / "app.db") == databases.content(folder / "app.db.backup")
+
+
 def test_backup_with_log(folder):
     """What is committed in the log beside a backup is part of the backup."""
     backup = folder / "app.db.backup"
