@@ -14,6 +14,14 @@ from loghub.scrub import own
 _SEEN_BY_LOGHUB = ("GITHUB_", "GH_TOKEN", "LOGHUB_", "ERROR_REPORTING_", "KUBERNETES_")
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Return what mail servers and their clients need for TLS, from a CA that nobody trusts."""
+    from tests.fakes.smtp import Certificate
+
+    return Certificate(tmp_path_factory.mktemp("certificates"))
+
+
 @pytest.fixture(autouse=True)
 def _isolated(tmp_path_factory, monkeypatch):
     """Let no test see the user's settings, or what another test left behind."""

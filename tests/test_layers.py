@@ -32,6 +32,7 @@ LAYERS = [
     ["formatters"],
     ["handlers.base"],
     ["detail"],
+    ["mailconnection", "mailserver", "mailoptions", "owed"],
     ["github", "mail", "procedures", "history", "recovery", "notice"],
     ["handlers"],
     ["structlog", "seeds", "section", "supervise", "demo", "reindex"],

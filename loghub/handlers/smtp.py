@@ -1,50 +1,42 @@
 """`BatchingSMTPHandler`: one mail for many errors.
 
-Guarantee: at least once. A mail whose acknowledgement was lost is sent again with the same ``Message-ID``.
+Guarantee: at least once. A mail whose acknowledgement was lost is sent again with the same ``Message-ID``. Whom the
+server puts off while it takes the mail for others is owed the same mail, and gets it later (`loghub.owed`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import logging
 import re
-import smtplib
-import socket
-import ssl
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.utils import getaddresses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loghub import history, mail, options
+from loghub.delivery import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, OptionValueError, RefusedError
 from loghub.handlers.digest import DigestHandler
 from loghub.mail.template import templates
-from loghub.scrub import Scrubber
+from loghub.mailoptions import server_of
+from loghub.mailserver import Answer, needs_utf8
+from loghub.owed import MOST_BYTES, MOST_MAILS, Owed, OwedMail
 from loghub.scrub.own import hide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from email.message import EmailMessage
+    from email.policy import EmailPolicy
 
     from loghub.delivery import Batch
     from loghub.history import Outlook
     from loghub.ledger.protocol import Item, Ledger
 
-# Login and encryption are mended by a person, and guessing faster would lock an account.
-_MEND_SECONDS = 900.0
-_MENDABLE = frozenset({530, 534, 535, 538})
-# Servers look into a mail before they acknowledge it (RFC 5321, section 4.5.3.2.6, grants ten minutes), and
-# who gives up too early sends it twice. But other destinations wait meanwhile, and a lease ends.
-_PATIENCE = 4.0
-_PATIENCE_SECONDS = 30.0
-
 _MOST_FAULTS = 20
 """So many different ones are said."""
 
-_HOST = re.compile(r"[^\s\[\]/@]+")
 _ADDRESS = re.compile(r"[^\s\x00-\x20\x7f<>()\[\],;:\\\"@]+(@[^\s\x00-\x20\x7f<>()\[\],;\\\"@]+)?")
 
 
@@ -64,8 +56,8 @@ class BatchingSMTPHandler(DigestHandler):
         secure: ``starttls``, ``ssl`` (TLS from the first byte) or ``none``; as in the stdlib also ``[]``,
             ``[file with key and certificate]`` or ``[keyfile, certfile]`` for STARTTLS. Default: ``ssl`` on
             port 465, else STARTTLS if there are credentials and the server offers it. Certificates are
-            verified; the environment variable ``SSL_CERT_FILE`` can name a CA of your own.
-        timeout: Seconds to wait for each answer of the server.
+            verified.
+        timeout: Seconds to wait for each answer of the server; for the acknowledgement of a mail four times that.
         capacity: A mail is sent as soon as that many new bugs wait.
         flush_interval: A new bug is mailed at once if no mail went out for that many seconds; else then, with all
             that waits. How long the count of a known bug waits for such a mail says `loghub.handlers.digest`.
@@ -74,6 +66,8 @@ class BatchingSMTPHandler(DigestHandler):
         html: Whether the mail has an HTML alternative.
         template: A file with a template for the text part, read once: `docs/mail_templates.md` tells what it can name.
         html_template: The same for the HTML part.
+        ca_file: A file with the certificates (PEM) of the CAs that may have signed the server's, in place of those that
+            this machine trusts.
         rest: What every reporting handler takes: `level`, `home`, `ledger`, `shutdown_timeout`.
 
     Raises:
@@ -103,6 +97,7 @@ class BatchingSMTPHandler(DigestHandler):
         html: bool = True,
         template: str | None = None,
         html_template: str | None = None,
+        ca_file: str | None = None,
         **rest: Any,
     ) -> None:
         self.subject = _subject(self, subject)
@@ -111,7 +106,9 @@ class BatchingSMTPHandler(DigestHandler):
         self._faults: set[str] = set()
         self.sender = _sender(self, fromaddr)
         self.recipients = _addresses(self, "toaddrs", toaddrs)
-        self.server = _server(self, mailhost, secure, credentials, timeout)
+        self.server = server_of(
+            self, mailhost=mailhost, secure=secure, credentials=credentials, timeout=timeout, ca_file=ca_file
+        )
         if self.server:
             if self.server.credentials:
                 hide(self.server.credentials[1])
@@ -169,8 +166,16 @@ class BatchingSMTPHandler(DigestHandler):
             DeliveryError: What stands in the way, in one sentence.
         """
         if self.server:
-            with self.server.session(names_host=self.names_host):
-                pass
+            with self.server.session(names_host=self.names_host) as session:
+                session.connect()
+
+    def deliver(self, batch: Batch) -> None:
+        """Send what recipients are still owed and is due, then one mail about the batch, over one connection."""
+        assert self.server is not None
+        with self.server.session(names_host=self.names_host, before=batch.renew) as self._session:
+            self._pay(batch)
+            if batch.items:
+                super().deliver(batch)
 
     def send(self, batch: Batch) -> None:
         """Send one mail about the whole batch.
@@ -179,206 +184,110 @@ class BatchingSMTPHandler(DigestHandler):
             DeliveryError: The mail could not be sent now.
             RefusedError: The server will not take this mail.
         """
-        assert self.server is not None
         message = self.compose(batch.items, batch.now(), batch.ledger)
-        batch.renew()
-        with self.server.session(names_host=self.names_host) as smtp:
-            batch.renew()
-            refused = self._send(smtp, message)
-        self._tell(len(batch.items), refused)
-
-    def _send(self, smtp: smtplib.SMTP, message: EmailMessage) -> dict[str, str]:
-        """Send `message` to everybody whom the server takes; return the others with its words about them."""
-        assert self.server is not None
-        refused: dict[str, str] = {}
-        recipients = self.recipients
-        if not smtp.has_extn("smtputf8"):
-            # Internationalized domains are in ASCII already; this is about names before the @.
-            untold = [address for address in recipients if not address.addr_spec.isascii()]
-            refused = {address.addr_spec: "the server has no SMTPUTF8" for address in untold}
-            recipients = tuple(address for address in recipients if address not in untold)
-            if not recipients or not self.sender.addr_spec.isascii():
-                raise RefusedError(f"{self.server} offers no SMTPUTF8, which the addresses of this mail need.")
+        untold, recipients = self._reachable()
+        if untold:
             message.replace_header("To", ", ".join(str(address) for address in recipients))
-        answers = smtp.send_message(message, self.sender.addr_spec, [address.addr_spec for address in recipients])
-        return refused | {address: self.server.words(*answer) for address, answer in answers.items()}
+        sender, specs = self.sender.addr_spec, [address.addr_spec for address in recipients]
+        content = _as_bytes(message, utf8=needs_utf8(sender, *specs))
+        refused = self._session.send(sender, specs, content)
+        if len(refused) == len(specs):
+            assert self.server is not None
+            raise self.server.refusal(list((refused | untold).values()), "the recipients")
+        # What is owed is written down before the errors count as told: who dies in between sends them once more.
+        later = [address for address, answer in refused.items() if not answer.is_final]
+        if later:
+            self._owe(batch, OwedMail.put_off(str(message["Message-ID"]), sender, later, content, batch.now()))
+        self._tell(len(batch.items), [spec for spec in specs if spec not in refused], untold | refused)
 
-    def _tell(self, bugs: int, refused: dict[str, str]) -> None:
-        told = [each.addr_spec for each in self.recipients if each.addr_spec not in refused]
+    def _tell(self, bugs: int, told: Sequence[str], refused: Mapping[str, Answer]) -> None:
         self.say(logging.INFO, f"mailed {'1 error' if bugs == 1 else f'{bugs} errors'} to {', '.join(told)}.")
-        for address, words in refused.items():
-            self.say(logging.WARNING, f"{self.server} did not take a mail for {address}: {words}")
+        for address, answer in refused.items():
+            after = "" if answer.is_final else "; it is offered again later"
+            self.say(logging.WARNING, f"{self.server} did not take a mail for {address}: {answer.words}{after}")
 
+    def _reachable(self) -> tuple[dict[str, Answer], tuple[Address, ...]]:
+        """Return who cannot be told by this server, and who can; domains are in ASCII already, names may not be."""
+        specs = [address.addr_spec for address in self.recipients]
+        if not needs_utf8(self.sender.addr_spec, *specs) or self._session.offers("smtputf8"):
+            return {}, self.recipients
+        untold = {spec: Answer(550, "the server has no SMTPUTF8") for spec in specs if needs_utf8(spec)}
+        if len(untold) == len(specs) or needs_utf8(self.sender.addr_spec):
+            raise RefusedError(f"{self.server} offers no SMTPUTF8, which the addresses of this mail need.")
+        return untold, tuple(address for address in self.recipients if address.addr_spec not in untold)
 
-# --- the server
+    # What some recipients are owed ----------------------------------------------------------------------
 
+    def _pay(self, batch: Batch) -> None:
+        """Offer the mails that are owed and due again; whoever was put off meanwhile is not asked twice."""
+        owed = self._owed(batch)
+        self._wake(batch, owed)
+        put_off: dict[str, Answer] = {}
+        for each in owed.due(batch.now()):
+            if not self._session.has_time:
+                break  # for the rest; what is new has to be told, too
+            # First it is put off in any case: should the server break off because of it, it stands in nobody's way.
+            batch.renew()
+            is_in_time = each.again(batch.now())
+            self._keep(batch, owed)
+            asked = [address for address in each.recipients if address not in put_off]
+            answers = self._offer(each, asked) if asked else {}
+            put_off |= {address: answer for address, answer in answers.items() if not answer.is_final}
+            each.recipients = [address for address in each.recipients if address in put_off]
+            if not (each.recipients and is_in_time):
+                owed.mails.remove(each)
+                said = {address: put_off[address].words for address in each.recipients}
+                self._give_up({address: f"for two days it says {words}" for address, words in said.items()})
+            self._keep(batch, owed)
 
-class _Patient(smtplib.SMTP):
-    def data(self, msg: Any) -> tuple[int, bytes]:
-        assert self.sock is not None
-        usual = self.sock.gettimeout() or 0.0
-        self.sock.settimeout(max(usual, min(usual * _PATIENCE, _PATIENCE_SECONDS)))
-        answer = super().data(msg)
-        self.sock.settimeout(usual)
-        return answer
-
-
-class _PatientTLS(_Patient, smtplib.SMTP_SSL):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    """A mail server and how to talk to it; what goes wrong there becomes one sentence without a secret.
-
-    `tls` is ``ssl``, ``starttls``, ``none``, or ``offered``: STARTTLS if there is a password to protect and
-    the server offers it.
-    """
-
-    host: str
-    port: int
-    tls: str
-    key_files: tuple[str, ...]
-    credentials: tuple[str, str] | None = field(repr=False)
-    timeout: float
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @contextmanager
-    def session(self, *, names_host: bool) -> Iterator[smtplib.SMTP]:
-        """Connect, encrypt, log in, and part politely.
-
-        Args:
-            names_host: Whether the server may learn this host's name, which it writes into each mail.
-
-        Raises:
-            DeliveryError: Now it did not work.
-            RefusedError: The server refused for good what was done in the session.
-        """
+    def _offer(self, owed: OwedMail, recipients: Sequence[str]) -> dict[str, Answer]:
+        """Send what is owed, say who got it and who never will, and return who did not."""
         try:
-            smtp = self._connect(socket.gethostname() if names_host else "")
-            try:
-                self._encrypt(smtp)
-                self._log_in(smtp)
-                yield smtp
-                with suppress(smtplib.SMTPException, OSError):  # the mail is accepted, however they part
-                    smtp.quit()
-            finally:
-                smtp.close()
-        except (smtplib.SMTPException, OSError) as error:
-            raise self._explained(error) from None
+            answers = self._session.send(owed.sender, recipients, owed.content)
+        except RefusedError as error:
+            answers = dict.fromkeys(recipients, Answer(550, str(error)))
+        except LeaseLostError:
+            raise
+        except DeliveryError as error:
+            if not self._session.is_open:
+                raise
+            answers = dict.fromkeys(recipients, Answer(450, str(error)))
+        told = [address for address in recipients if address not in answers]
+        if told:
+            self.say(logging.INFO, f"mailed what was put off to {', '.join(told)}.")
+        self._give_up({address: answer.words for address, answer in answers.items() if answer.is_final})
+        return answers
 
-    def words(self, *answer: int | bytes | str) -> str:
-        """Return the server's answer as one line, without the password should it repeat it."""
-        texts = [part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in answer]
-        line = " ".join(texts)
-        if self.credentials:  # in base64 it stands in what was sent, too
-            password = self.credentials[1]
-            line = Scrubber(secrets=lambda: [password]).text(line.replace(password, "***"))
-        return " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", line).split())[:300]
+    def _owe(self, batch: Batch, one: OwedMail) -> None:
+        owed = self._owed(batch)
+        for gone in owed.add(one):
+            reason = f"more than {MOST_MAILS} mails, or {MOST_BYTES >> 20} MB, are owed"
+            self._give_up(dict.fromkeys(gone.recipients, reason))
+        self._keep(batch, owed)
+        batch.save_memory()
 
-    def _connect(self, host: str) -> smtplib.SMTP:
-        # smtplib would ask the resolver for this host's full name, for which no timeout holds.
-        name = re.sub(r"[^\w.-]", "", host, flags=re.ASCII) or "localhost"
-        if self.tls == "ssl":
-            return _PatientTLS(self.host, self.port, name, timeout=self.timeout, context=self._context())
-        return _Patient(self.host, self.port, name, self.timeout)
+    def _owed(self, batch: Batch) -> Owed:
+        return Owed(batch.shared(f"{self.destination} owed"), batch.now())
 
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if self.key_files:
-            _load(context, self.key_files)
-        return context
+    def _keep(self, batch: Batch, owed: Owed) -> None:
+        """Write down what is owed, and when this handler is to be woken for it."""
+        batch.share(f"{self.destination} owed", owed.memory())
+        self._wake(batch, owed)
 
-    def _encrypt(self, smtp: smtplib.SMTP) -> None:
-        smtp.ehlo_or_helo_if_needed()
-        offered = smtp.has_extn("starttls")
-        if self.tls == "starttls" and not offered:
-            raise DeliveryError(
-                f"{self} offers no STARTTLS, so nothing was sent; set secure: ssl if it speaks TLS from the "
-                "start, or secure: none if mail may travel in the clear.",
-                _MEND_SECONDS,
-            )
-        if self.tls == "starttls" or (self.tls == "offered" and offered and self.credentials):
-            smtp.starttls(context=self._context())
-            smtp.ehlo()
+    def _wake(self, batch: Batch, owed: Owed) -> None:
+        if owed.wake_at is None:
+            batch.memory.pop("wake_at", None)
+        else:
+            batch.memory["wake_at"] = owed.wake_at
 
-    def _log_in(self, smtp: smtplib.SMTP) -> None:
-        if not self.credentials:
-            return
-        if self.tls == "offered" and not _is_private(smtp):
-            raise DeliveryError(
-                f"{self} offers no encryption, so the password was not sent; set secure: none if it may "
-                "travel in the clear.",
-                _MEND_SECONDS,
-            )
-        if not smtp.has_extn("auth"):
-            raise DeliveryError(
-                f"{self} offers no login on this connection; leave credentials out, or set secure to what it "
-                "needs for one.",
-                _MEND_SECONDS,
-            )
-        smtp.login(*self.credentials)
-
-    def _explained(self, error: Exception) -> DeliveryError:
-        """Return what `error` means for the mail, in a sentence for a person."""
-        match error:
-            case smtplib.SMTPRecipientsRefused():
-                return self._refusal(list(error.recipients.values()), "the recipients")
-            case smtplib.SMTPSenderRefused():
-                return self._refusal([(error.smtp_code, error.smtp_error)], f"the sender {error.sender}")
-            case smtplib.SMTPDataError():
-                return self._refusal([(error.smtp_code, error.smtp_error)], "the mail")
-            case smtplib.SMTPResponseException():
-                return self._turned_away(error)
-        # smtplib says "hung up" where the network said more.
-        cause = error.__context__ if isinstance(error.__context__, OSError) else error
-        return DeliveryError(self._broken_off(cause))
-
-    def _refusal(self, answers: Sequence[tuple[int, bytes | str]], what: str) -> DeliveryError:
-        """Return RefusedError if every answer is final, else DeliveryError."""
-        said = f"{self} did not take {what}: {'; '.join(sorted({self.words(*each) for each in answers}))}"
-        codes = {code for code, _ in answers}
-        if codes & _MENDABLE:
-            return DeliveryError(said, _MEND_SECONDS)
-        return RefusedError(said) if min(codes) >= 500 else DeliveryError(said)
-
-    def _turned_away(self, error: smtplib.SMTPResponseException) -> DeliveryError:
-        words = self.words(error.smtp_code, error.smtp_error)
-        if isinstance(error, smtplib.SMTPAuthenticationError) and self.credentials:
-            return DeliveryError(f"{self} did not let {self.credentials[0]} log in: {words}", _MEND_SECONDS)
-        return DeliveryError(f"{self} does not serve: {words}")
-
-    def _broken_off(self, error: BaseException) -> str:
-        match error:
-            case ssl.SSLCertVerificationError():
-                fault = error.verify_message.rstrip(".")
-                advice = "if its CA is your own, name the CA's file in the environment variable SSL_CERT_FILE"
-                said = f"the certificate of {self} was not accepted: {fault}; {advice}."
-            case ssl.SSLError():
-                said = f"{self} and TLS did not work out ({error.reason}); is secure right for this port?"
-            case TimeoutError():
-                said = f"{self} did not answer within {self.timeout:g} s; are port, secure and timeout right?"
-            case ConnectionRefusedError():
-                said = f"nothing listens at {self}; is the port right, is the server up?"
-            case socket.gaierror():
-                said = f"the name {self.host} was not found; is mailhost right, does name resolution work?"
-            case smtplib.SMTPServerDisconnected() | ConnectionError():
-                said = f"{self} hung up; is secure right for this port?"
-            case _:
-                said = f"{self} cannot be used: {self.words(str(error))}"
-        return said
+    def _give_up(self, reasons: Mapping[str, str]) -> None:
+        for address, reason in reasons.items():
+            self.say(logging.WARNING, f"a mail for {address} was put off by {self.server} and is given up: {reason}")
 
 
-def _is_private(smtp: smtplib.SMTP) -> bool:
-    """Whether nobody can listen: the connection is encrypted or stays on this machine."""
-    if isinstance(smtp.sock, ssl.SSLSocket):
-        return True
-    assert smtp.sock is not None
-    peer = ipaddress.ip_address(smtp.sock.getpeername()[0].partition("%")[0])
-    mapped = getattr(peer, "ipv4_mapped", None)
-    return bool((mapped or peer).is_loopback)
+def _as_bytes(message: EmailMessage, *, utf8: bool) -> bytes:
+    """Return a mail as it travels; `utf8` leaves what is not ASCII in its headers as it is."""
+    return message.as_bytes(policy=cast("EmailPolicy", message.policy).clone(linesep="\r\n", utf8=utf8))
 
 
 # --- reading the options
@@ -419,9 +328,13 @@ def _address(display_name: str, spec: str, listed: list[str]) -> Address | None:
         return None
     user, _, domain = spec.partition("@")
     try:
-        return Address(display_name, user, domain.encode("idna").decode())
-    except ValueError:
+        # A header's encoded words (RFC 2047) are decoded wherever a name or an address is read, to anything.
+        name = str(make_header(decode_header(display_name)))
+        address = Address(name, user, domain.encode("idna").decode())
+    except (ValueError, LookupError, HeaderParseError):
         return None
+    is_right = name.isprintable() and "=?" not in name + spec and re.fullmatch(r"[\w.-]*", address.domain, re.ASCII)
+    return address if is_right else None
 
 
 def _crowd(recipients: Sequence[Address]) -> str:
@@ -430,68 +343,3 @@ def _crowd(recipients: Sequence[Address]) -> str:
     if len(specs) == 1:
         return specs[0]
     return f"{specs[0]}+{len(specs) - 1}-{hashlib.sha256(','.join(specs).encode()).hexdigest()[:8]}"
-
-
-def _server(owner: object, mailhost: object, secure: object, credentials: object, timeout: object) -> _Server | None:
-    seconds = options.number(owner, "timeout", timeout, 0.1)
-    known = _credentials(owner, credentials)
-    tls, key_files = _secure(owner, secure)
-    if mailhost is None or mailhost == "":
-        return None
-    host, port = _host_and_port(owner, mailhost)
-    if port == 465 and not isinstance(secure, str):
-        tls = "ssl"
-    return _Server(host, port or (465 if tls == "ssl" else 25), tls, key_files, known, seconds)
-
-
-def _host_and_port(owner: object, value: object) -> tuple[str, int]:
-    """Return the host, an IPv6 address without its brackets, and the port or 0."""
-    read = options.plain(value)
-    match _split_at_port(read.strip()) if isinstance(read, str) else read:
-        case [str(host), port] if _HOST.fullmatch(host) and re.fullmatch(r"\d{1,5}|None", str(port)):
-            number = int(port or 0)
-            if number < 65536:
-                return host, number
-    return options.refuse(owner, "mailhost", value, "a host, host:port or [host, port], with a port below 65536")
-
-
-def _split_at_port(text: str) -> list[str]:
-    found = re.fullmatch(r"\[(.*)\]:?(.*)|([^:]*):([^:]*)", text)
-    host, port = [part for part in found.groups() if part is not None] if found else (text, "")
-    return [host, port or "0"]
-
-
-def _credentials(owner: object, value: object) -> tuple[str, str] | None:
-    read = options.plain(value)
-    if not read or read in ([None, None], ["", ""]):
-        return None
-    pair = isinstance(read, list) and len(read) == 2
-    # What is wrong with a password is said without it. smtplib can only send ASCII.
-    if not pair or not all(isinstance(each, str) and each.isascii() and each for each in read):
-        raise OptionValueError(
-            f"{type(owner).__name__}: option 'credentials' must be a list of two texts of ASCII characters, "
-            "[user, password]."
-        )
-    return read[0], read[1]
-
-
-def _secure(owner: object, value: object) -> tuple[str, tuple[str, ...]]:
-    """Return how to encrypt, and the files of a client certificate."""
-    if value is None:
-        return "offered", ()
-    read = options.plain(value)
-    if read in ("starttls", "ssl", "none"):
-        return read, ()
-    if not isinstance(read, list) or len(read) > 2 or not all(isinstance(each, str) for each in read):
-        options.refuse(owner, "secure", value, "starttls, ssl, none, or a list [keyfile, certfile] or []")
-    if read:
-        try:
-            _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), read)
-        except (OSError, ValueError) as error:
-            options.refuse(owner, "secure", value, f"files with a key and its certificate ({error})")
-    return "starttls", tuple(read)
-
-
-def _load(context: ssl.SSLContext, key_files: Sequence[str]) -> None:
-    # An empty password: OpenSSL would ask for one at the terminal.
-    context.load_cert_chain(key_files[-1], key_files[0], password="")

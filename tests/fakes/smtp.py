@@ -1,4 +1,4 @@
-"""Mail servers on 127.0.0.1: aiosmtpd with STARTTLS, implicit TLS and login, and faults on request.
+"""Mail servers on loopback: aiosmtpd with STARTTLS, implicit TLS and login, and faults on request.
 
 Use::
 
@@ -7,14 +7,18 @@ Use::
         ...                                     # talk to server.host, server.port
         assert server.mails[0].message["Subject"] == "..."
 
-A fault is the answer to a command (``"451 later"``), or a word for what happens instead: ``"hang"`` (no
-answer), ``"drop"`` (the connection is cut), for ``DATA`` also ``"lose"`` (the mail is taken, then the
-connection is cut).
+Faults stand under a command's name, or ``greeting``; ``DATA`` is the end of a mail's text, ``354`` the command
+before it. A fault is the answer (``"451 later"``; after ``421``, or if it ends in "hanging up", the server does
+that), or a word for what happens instead: ``hang`` (no answer), ``drop`` (the connection is cut), ``garbage`` (no
+answer of a mail server), ``trickle`` (a byte now and then, for ever), ``endless`` (an answer without an end),
+``flood`` (a line without an end); for ``DATA`` also ``lose`` (the mail is taken, then the connection is cut), for
+``STARTTLS`` ``inject`` (somebody adds an answer in the clear). Before ``__enter__`` nothing listens at the port.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import socket
 import ssl
 from collections.abc import Callable
@@ -24,12 +28,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import trustme
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
 Fault = str | Callable[[str], str | None]
+GARBAGE = b"\x80\x02HTTP/1.1 400 Bad Request"
+INJECTED = "\r\n250-fake.example\r\n250 AUTH PLAIN"
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,55 @@ class Certificate:
         return str(folder / "key.pem"), str(folder / "cert.pem")
 
 
+class _Conversation(SMTP):
+    """What one client says, and what it hears: faults of those commands for which aiosmtpd asks nobody."""
+
+    def __init__(self, fake, **options):
+        self.fake = fake
+        self.greeted = False
+        self.taken = 0
+        self.injects = False
+        super().__init__(fake, **options)
+
+    async def push(self, status):
+        if not self.greeted:
+            self.greeted = True
+            status = await self.fake.fault("greeting", self, "") or status
+        if self.injects:
+            self.injects = False
+            status += INJECTED
+        await super().push(status)
+        if isinstance(status, str) and (status.startswith("421") or status.endswith("hanging up")):
+            self.transport.close()
+
+    async def smtp_HELO(self, hostname):
+        await self._answer("EHLO", hostname, super().smtp_HELO)
+
+    async def smtp_EHLO(self, hostname):
+        await self._answer("EHLO", hostname, super().smtp_EHLO)
+
+    async def smtp_STARTTLS(self, arg):
+        if self.fake.faults.get("STARTTLS") == "inject":
+            self.injects = True
+            await super().smtp_STARTTLS(arg)
+        else:
+            await self._answer("STARTTLS", arg, super().smtp_STARTTLS)
+
+    async def smtp_AUTH(self, arg):
+        await self._answer("AUTH", arg, super().smtp_AUTH)
+
+    async def smtp_RSET(self, arg):
+        self.fake.resets += 1
+        await self._answer("RSET", arg, super().smtp_RSET)
+
+    async def smtp_DATA(self, arg):
+        await self._answer("354", arg, super().smtp_DATA)
+
+    async def _answer(self, verb, arg, otherwise):
+        fault = await self.fake.fault(verb, self, arg)
+        await (self.push(fault) if fault else otherwise(arg))
+
+
 class FakeSMTP(Controller):
     """A mail server that keeps what it gets.
 
@@ -82,6 +137,8 @@ class FakeSMTP(Controller):
         users: Who may log in, with their passwords; None: there is no login.
         login_in_clear: Offer the login without encryption too.
         utf8: Offer SMTPUTF8.
+        mechanisms: Which logins to offer.
+        host: Where to listen.
     """
 
     def __init__(
@@ -92,15 +149,25 @@ class FakeSMTP(Controller):
         users: dict[str, str] | None = None,
         login_in_clear: bool = False,
         utf8: bool = True,
+        mechanisms: tuple[str, ...] = ("LOGIN", "PLAIN"),
+        host: str = "127.0.0.1",
     ) -> None:
         self.mails: list[Mail] = []
         self.logins: list[str] = []
+        self.mechanisms: list[str] = []
         self.faults: dict[str, Fault] = {}
+        self.limit: tuple[int, str] | None = None  # so many mails over a connection, then this fault
+        self.connections = 0
+        self.resets = 0
+        self._conversations: list[_Conversation] = []
         self.users = users
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # With the protocol's number asyncio turns Nagle's algorithm off, which costs 40 ms for every EHLO.
+        self._listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listening.bind((host, 0))
         super().__init__(
             self,
-            hostname="127.0.0.1",
+            hostname=host,
             port=self._listening.getsockname()[1],
             ssl_context=tls,
             server_hostname="fake.example",
@@ -108,21 +175,35 @@ class FakeSMTP(Controller):
             enable_SMTPUTF8=utf8,
             authenticator=self._log_in,
             auth_require_tls=not (login_in_clear or tls),
-            auth_exclude_mechanism=["LOGIN", "PLAIN"] if users is None else [],
+            auth_exclude_mechanism={"LOGIN", "PLAIN", "CRAM-MD5"} - set(mechanisms if users is not None else ()),
         )
 
     @property
     def host(self) -> str:
         return self.hostname
 
+    def factory(self) -> SMTP:
+        self.connections += 1
+        self._conversations.append(_Conversation(self, **self.SMTP_kwargs))
+        return self._conversations[-1]
+
+    async def _hang_up(self) -> None:
+        tasks = [each._handler_coroutine for each in self._conversations if each._handler_coroutine]
+        for each in self._conversations:
+            if each.transport is not None:
+                each.transport.abort()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def _create_server(self) -> Any:
         return self.loop.create_server(self._factory_invoker, sock=self._listening, ssl=self.ssl_context)
 
     def __enter__(self) -> Self:
         self.start()
+        self.connections = 0  # aiosmtpd tries whether it works
         return self
 
     def __exit__(self, *failure: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(10)
         self.stop()
         self._listening.close()
 
@@ -130,13 +211,10 @@ class FakeSMTP(Controller):
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         session.host_name = hostname
-        return [
-            *(line for line in responses[:-1] if self.users is not None or "AUTH" not in line),
-            await self._fault("EHLO", server, hostname) or responses[-1],
-        ]
+        return [line for line in responses if self.users is not None or "AUTH" not in line]
 
     async def handle_MAIL(self, server, session, envelope, address, options):
-        fault = await self._fault("MAIL", server, address)
+        fault = await self.fault("MAIL", server, address)
         if fault:
             return fault
         envelope.mail_from = address
@@ -144,16 +222,17 @@ class FakeSMTP(Controller):
         return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        fault = await self._fault("RCPT", server, address)
+        fault = await self.fault("RCPT", server, address)
         if fault:
             return fault
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        fault = await self._fault("DATA", server, "")
+        fault = await self.fault("DATA", server, "")
         if fault and fault != "lose":
             return fault
+        server.taken += 1
         self.mails.append(
             Mail(
                 envelope.mail_from,
@@ -169,23 +248,43 @@ class FakeSMTP(Controller):
         return "250 OK"
 
     async def handle_QUIT(self, server, session, envelope):
-        return await self._fault("QUIT", server, "") or "221 Bye"
+        return await self.fault("QUIT", server, "") or "221 Bye"
 
-    async def _fault(self, verb, server, value):
+    async def fault(self, verb, conversation, value):
+        """Do what is asked for under `verb`; return what else to answer, or None."""
         fault = self.faults.get(verb)
+        if self.limit and verb in ("MAIL", "RSET") and conversation.taken >= self.limit[0]:
+            fault = self.limit[1]
         answer = fault(value) if callable(fault) else fault
-        if answer == "hang":
-            await asyncio.Event().wait()
         if answer == "drop":
-            server.transport.abort()
-        return answer
+            conversation.transport.abort()
+        if answer in ("hang", "drop"):
+            await asyncio.Event().wait()  # it ends with the connection
+        if answer in ("trickle", "endless", "flood"):
+            await self._go_on(conversation, answer)
+        return GARBAGE if answer == "garbage" else answer
+
+    async def _go_on(self, conversation, how):
+        data, pause = {"trickle": (b"2", 0.02), "endless": (b"250-more\r\n" * 99, 0), "flood": (b"x" * 9999, 0)}[how]
+        while not conversation._writer.is_closing():
+            conversation._writer.write(data)
+            await conversation._writer.drain()
+            await asyncio.sleep(pause)
+
+    async def auth_CRAM__MD5(self, server, args):
+        challenge = b"<1896.697170952@fake.example>"
+        name, _, digest = (await server.challenge_auth(challenge)).decode().rpartition(" ")
+        self.logins.append(name)
+        self.mechanisms.append("CRAM-MD5")
+        right = hmac.new((self.users or {}).get(name, "").encode(), challenge, "md5").hexdigest()
+        known = LoginPassword(name.encode(), b"")
+        return AuthResult(success=digest == right, handled=False, auth_data=known)
 
     def _log_in(self, server, session, envelope, mechanism, data):
         assert isinstance(data, LoginPassword)
         name, password = data.login.decode(), data.password.decode()
         self.logins.append(name)
-        if "AUTH" in self.faults:
-            return AuthResult(success=False, handled=False, message=self.faults["AUTH"])
+        self.mechanisms.append(mechanism)
         if (self.users or {}).get(name) == password:
             return AuthResult(success=True, auth_data=data)
         # Some servers are as talkative as this one.
