@@ -121,8 +121,8 @@ class Channel(DigestHandler, Branch):
 
     def deliver(self, batch: Batch) -> None:
         """Tell the channel of what it wants to hear of; the rest counts as told."""
-        outlooks = self._outlooks(batch)
         if self.only:
+            outlooks = self._outlooks(batch)
             for item in list(batch.items):
                 if not self._is_wanted(item, outlooks.get(item.group.fingerprint)):
                     batch.done(item)

@@ -334,8 +334,11 @@ def attempt(error_type: str, event: Event) -> bool | None:
     """Run what the handlers of this process have for the name of an exception class, until something helps.
 
     Returns:
-        Whether something did; None where nothing is configured for the name.
+        Whether something did; None where nothing is configured for the name. False in a procedure, which would wait
+        for itself.
     """
+    if is_running_one():
+        return False
     found = [
         branch
         for home in delivery.homes()

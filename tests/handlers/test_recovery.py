@@ -541,6 +541,15 @@ def test_attempt_recovery_does_not_wait_for_ever(site):
     site.look()
 
 
+def test_attempt_recovery_within_a_procedure(site):
+    """A procedure that asks for a recovery itself gets none, and waits for nothing."""
+    site.handler()
+    site.answers = [lambda: loghub.attempt_recovery("CameraError") is False]
+    site.fail()
+    site.look()
+    assert (len(site.calls), site.outcomes) == (1, ["recovered"])
+
+
 def test_events_are_json(site):
     """What a procedure gets is plain data."""
     site.handler()
