@@ -195,6 +195,10 @@ class Batch:
         """
         return self.ledger.spend(f"{self.destination} {name}", limit, seconds, self.now())
 
+    def refund(self, name: str) -> None:
+        """Give back what `spend` has taken, since it was not used."""
+        self.ledger.refund(f"{self.destination} {name}")
+
     def shared(self, name: str) -> dict[str, Any]:
         """Return what destinations keep together under a name that is none of theirs."""
         return self.ledger.memory(name)

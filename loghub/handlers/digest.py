@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loghub import options
-from loghub.errors import OptionValueError
+from loghub.errors import DeliveryError, OptionValueError
 from loghub.handlers.base import OutboxHandler
 
 if TYPE_CHECKING:
@@ -103,7 +103,11 @@ class DigestHandler(OutboxHandler):
         if wait > 0:
             self._postpone(batch, wait)
             return
-        self.send(batch)
+        try:
+            self.send(batch)
+        except DeliveryError:
+            batch.refund(self.what)
+            raise
         now = batch.now()
         batch.memory["sent_at"] = self._sent_at = now
         for item in batch.unsettled:

@@ -185,6 +185,9 @@ class Ledger(Protocol):
     def spend(self, name: str, limit: int, seconds: float, now: float) -> float:
         """Take one from a budget of `limit` in any `seconds`; return 0.0, or the seconds until there is room."""
 
+    def refund(self, name: str) -> None:
+        """Give back what was taken from a budget last: it was not used."""
+
     def restore(self, groups: Mapping[str, Tally], now: float) -> Restored:
         """See that no group has fewer occurrences in an hour, events or facts than is said here, by fingerprint."""
 

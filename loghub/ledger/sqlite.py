@@ -261,6 +261,14 @@ class SQLiteLedger(SQLiteFile):
                 return seconds
             return max(0.001, float(times[len(times) - limit]) + seconds - now)
 
+    def refund(self, name: str) -> None:
+        """Give back what was taken from a budget last: it was not used."""
+        with self._transaction() as db:
+            db.execute(
+                "DELETE FROM spent WHERE rowid = (SELECT rowid FROM spent WHERE name = ? ORDER BY at DESC LIMIT 1)",
+                (name,),
+            )
+
     # Reading ------------------------------------------------------------------------------------------
 
     def events(self, limit: int, find: Find = ALL, after: str = "") -> Page[Event]:

@@ -276,6 +276,17 @@ def test_limit_per_hour(world):
     assert len(handler.sent) <= 6 + 4
 
 
+def test_what_did_not_go_out_is_not_counted(world):
+    """While the way is blocked nothing of the hour's limit is used up."""
+    handler = world.handler(letters_per_hour=2)
+    handler.trouble = DeliveryError("the post is on strike", 1.0)
+    world.log("a")
+    world.live(5 * MINUTE)
+    handler.trouble = None
+    world.live(3)
+    assert handler.told == {"a": 1}
+
+
 def test_a_clock_that_was_set_back(world):
     """Times from a clock that was ahead delay nothing."""
     handler = world.handler()

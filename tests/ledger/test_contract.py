@@ -597,6 +597,16 @@ def test_budget(ledger):
     assert ledger.spend("b", 3, 10, T0 + 10) == 1.0
 
 
+def test_refund(ledger):
+    """What was not used goes back, of this budget and once."""
+    assert [ledger.spend(name, 1, 10, T0) for name in ("b", "other")] == [0.0, 0.0]
+    ledger.refund("b")
+    assert ledger.spend("b", 1, 10, T0 + 1) == 0.0
+    assert ledger.spend("b", 1, 10, T0 + 2) == 9.0
+    assert ledger.spend("other", 1, 10, T0 + 2) == 8.0
+    ledger.refund("none")
+
+
 def test_no_budget(ledger):
     """A budget of nothing is never there; a smaller limit than before holds at once."""
     assert ledger.spend("none", 0, 10, T0) == 10
