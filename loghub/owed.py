@@ -17,6 +17,9 @@ from loghub import backoff
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+OWED = " owed"
+"""Behind a destination's name: what the ledger keeps of this under."""
+
 MOST_MAILS = 50
 MOST_BYTES = 2 << 20
 """How much is kept, packed; beyond it the oldest mail gives way."""

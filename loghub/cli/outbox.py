@@ -9,10 +9,12 @@ import click
 
 from loghub.cli.table import table
 from loghub.cli.where import Where, homes_of, where
-from loghub.event import dumps
+from loghub.event import dumps, iso
+from loghub.owed import OWED, Owed
 
 if TYPE_CHECKING:
     from loghub.delivery import Home
+    from loghub.ledger.protocol import Ledger
 
 SOON_SECONDS = 10.0
 
@@ -32,14 +34,19 @@ def outbox(place: Where, as_json: bool) -> None:
     context.obj = place
     if context.invoked_subcommand is not None:
         return
-    rows = place.open().ledger().outbox()
+    ledger = place.open().ledger()
+    rows = ledger.outbox()
     if as_json:
         click.echo(dumps(rows, indent=2))
-    elif not rows:
-        click.echo("Nothing waits.")
-    else:
+        return
+    owed = owed_mails(ledger)
+    if rows:
         keys = ("destination", "fingerprint", "waiting", "attempts", "state", "due_at", "reason")
         click.echo(table(list(keys), [[row[key] for key in keys] for row in rows]))
+    elif not owed:
+        click.echo("Nothing waits.")
+    for line in owed:
+        click.echo(line)
 
 
 @outbox.command(short_help="Try dead and delayed deliveries again.")
@@ -92,9 +99,22 @@ def drain(place: Where, timeout: float) -> None:
     left = [row for home in homes for row in drain_home(home, deadline)]
     for row in left:
         click.echo(f"{row['destination']} {row['fingerprint']}: {row['waiting']} {row['state']}: {row['reason']}")
-    if left:
+    owed = [line for home in homes for line in owed_mails(home.ledger())]
+    for line in owed:
+        click.echo(line)
+    if left or owed:
         click.get_current_context().exit(1)
     click.echo("Nothing waits.")
+
+
+def owed_mails(ledger: Ledger) -> list[str]:
+    """Return a line for each mail that some of its recipients have not got yet."""
+    return [
+        f"{destination}: {', '.join(mail.recipients)} was put off, and is offered the mail of"
+        f" {iso(mail.since)} again at {iso(mail.due_at)}"
+        for destination, memory in ledger.memories(OWED).items()
+        for mail in Owed(memory, time.time()).mails
+    ]
 
 
 def drain_home(home: Home, deadline: float) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from loghub.handlers.digest import DigestHandler
 from loghub.mail.template import templates
 from loghub.mailoptions import server_of
 from loghub.mailserver import Answer, needs_utf8
-from loghub.owed import MOST_BYTES, MOST_MAILS, Owed, OwedMail
+from loghub.owed import MOST_BYTES, MOST_MAILS, OWED, Owed, OwedMail
 from loghub.scrub.own import hide
 
 if TYPE_CHECKING:
@@ -267,11 +267,11 @@ class BatchingSMTPHandler(DigestHandler):
         batch.save_memory()
 
     def _owed(self, batch: Batch) -> Owed:
-        return Owed(batch.shared(f"{self.destination} owed"), batch.now())
+        return Owed(batch.shared(f"{self.destination}{OWED}"), batch.now())
 
     def _keep(self, batch: Batch, owed: Owed) -> None:
         """Write down what is owed, and when this handler is to be woken for it."""
-        batch.share(f"{self.destination} owed", owed.memory())
+        batch.share(f"{self.destination}{OWED}", owed.memory())
         self._wake(batch, owed)
 
     def _wake(self, batch: Batch, owed: Owed) -> None:

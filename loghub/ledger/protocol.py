@@ -179,6 +179,9 @@ class Ledger(Protocol):
     def memory(self, destination: str) -> dict[str, Any]:
         """Return what the destination remembers over batches and processes."""
 
+    def memories(self, ending: str) -> dict[str, dict[str, Any]]:
+        """Return what is remembered under names with an ending, by the name without it."""
+
     def remember(self, destination: str, memory: dict[str, Any]) -> None:
         """Keep what the destination remembers."""
 

@@ -239,6 +239,13 @@ class SQLiteLedger(SQLiteFile):
         rows = self._rows("SELECT memory FROM destinations WHERE name = ?", (destination,))
         return _read(rows[0][0]) if rows else {}
 
+    def memories(self, ending: str) -> dict[str, dict[str, Any]]:
+        """Return what is remembered under names with an ending, by the name without it."""
+        rows = self._rows(
+            "SELECT name, memory FROM destinations WHERE substr(name, -length(?1)) = ?1 ORDER BY name", (ending,)
+        )
+        return {name.removesuffix(ending): _read(memory) for name, memory in rows}
+
     def remember(self, destination: str, memory: dict[str, Any]) -> None:
         """Keep what the destination remembers."""
         with self._transaction() as db:

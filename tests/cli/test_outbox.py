@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from loghub import delivery
-from loghub.cli import outbox
+from loghub.cli import main, outbox
 from loghub.errors import DeliveryError
 from tests.channels import Told
 from tests.clock import Clock
+from tests.fakes.smtp import FakeSMTP
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def clock(monkeypatch):
     """Let drain live in a time of its own."""
     monkeypatch.setattr(delivery, "by_hand", True)
     made = Clock()
-    monkeypatch.setattr(outbox, "time", SimpleNamespace(sleep=made.sleep, monotonic=made))
+    monkeypatch.setattr(outbox, "time", SimpleNamespace(sleep=made.sleep, monotonic=made, time=made))
     return made
 
 
@@ -91,3 +94,28 @@ def test_a_woken_batch_that_rests(channel, clock):
     channel.on_deliver = on_deliver
     assert outbox.drain_home(channel.home, begun + 30) == []
     assert (clock.now, errors) == (begun, [begun])
+
+
+def test_what_recipients_are_owed(tmp_path):
+    """Whom the server put off, and until when, is shown by outbox and by drain, which then has something left."""
+    home = tmp_path / "home"
+    with FakeSMTP() as server:
+        server.faults["RCPT"] = lambda address: "451 greylisted" if address.startswith("two") else None
+        mail = {
+            "class": "loghub.BatchingSMTPHandler",
+            "mailhost": [server.host, server.port],
+            "fromaddr": "shop@example.com",
+            "toaddrs": ["one@example.com", "two@example.com"],
+            "home": str(home),
+        }
+        config = {"version": 1, "handlers": {"mail": mail}, "root": {"handlers": ["mail"]}}
+        (tmp_path / "logging.yaml").write_text(json.dumps(config))
+        place = ["--config", str(tmp_path / "logging.yaml")]
+        CliRunner().invoke(main, ["test", *place], catch_exceptions=False)
+        drained = CliRunner().invoke(main, ["drain", "--timeout", "0", *place], catch_exceptions=False)
+        shown = CliRunner().invoke(main, ["outbox", *place], catch_exceptions=False)
+    assert len(server.mails) == 1
+    for said in (drained, shown):
+        assert "two@example.com was put off, and is offered the mail of 20" in said.output
+        assert ": one@example.com" not in said.output
+    assert (drained.exit_code, shown.exit_code) == (1, 0)

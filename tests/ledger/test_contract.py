@@ -597,6 +597,15 @@ def test_budget(ledger):
     assert ledger.spend("b", 3, 10, T0 + 10) == 1.0
 
 
+def test_memories(ledger):
+    """What is kept under names with an ending is found by it."""
+    ledger.remember("smtp:a owed", {"n": 1})
+    ledger.remember("smtp:b owed", {"n": 2})
+    ledger.remember("smtp:owed b", {"n": 3})
+    assert ledger.memories(" owed") == {"smtp:a": {"n": 1}, "smtp:b": {"n": 2}}
+    assert ledger.memories(" run") == {}
+
+
 def test_refund(ledger):
     """What was not used goes back, of this budget and once."""
     assert [ledger.spend(name, 1, 10, T0) for name in ("b", "other")] == [0.0, 0.0]
