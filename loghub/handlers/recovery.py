@@ -22,6 +22,7 @@ from loghub.description import server_name
 from loghub.errors import LedgerError, OptionValueError, UnknownOptionError
 from loghub.handlers.fanout import Branch, FanOutHandler
 from loghub.ledger.protocol import Recovery
+from loghub.procedures.arguments import check
 from loghub.recovery.course import Course, Terms
 from loghub.recovery.kinds import Kinds
 from loghub.recovery.run import Run, is_running_one
@@ -367,7 +368,7 @@ def _procedure(owner: object, number: int, said: Mapping[str, Any]) -> Procedure
     arguments = said.get("with") or {}
     if not isinstance(arguments, dict) or not all(isinstance(key, str) for key in arguments):
         options.refuse(owner, "with", arguments, "a mapping of the procedure's arguments")
-    _check_arguments(owner, function, arguments)
+    _check_arguments(owner, number, function, arguments)
     name = said["run"] if isinstance(said["run"], str) else f"{function.__module__}.{function.__qualname__}"
     mark = hashlib.sha256(repr((sorted(on), sorted(arguments.items(), key=str))).encode()).hexdigest()[:8]
     terms = Terms(
@@ -378,11 +379,14 @@ def _procedure(owner: object, number: int, said: Mapping[str, Any]) -> Procedure
     return Procedure(name.replace(":", "."), on, Kinds(on), function, arguments, terms, mark)
 
 
-def _check_arguments(owner: object, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
+def _check_arguments(owner: object, number: int, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
     """Refuse arguments with which the function cannot be called: that is better known now than at night."""
     try:
+        check(function, arguments)
         inspect.signature(function).bind({}, **arguments)
+    except (OptionValueError, UnknownOptionError) as error:
+        raise type(error)(f"{type(owner).__name__}: procedure {number}: {error}") from None
     except TypeError as error:
-        options.refuse(owner, "with", arguments, f"what {function.__name__} takes besides the event ({error})")
+        options.refuse(owner, "run", function, f"a function that takes the event and what 'with' says ({error})")
     except ValueError:
         pass  # it does not tell its signature

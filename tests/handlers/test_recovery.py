@@ -451,7 +451,22 @@ def test_at_the_end_of_the_process_it_is_waited_for(site):
         ([{"on": "ValueError"}], OptionValueError, "procedure 1 needs 'run'"),
         ([{"run": "os.getcwd"}], OptionValueError, "procedure 1 needs 'on'"),
         ([{"on": "ValueError", "run": "os.getcwdd"}], OptionValueError, "'run' cannot be 'os.getcwdd'"),
-        ([{"on": "ValueError", "run": "os.path.join", "with": {"q": 1}}], OptionValueError, "join takes besides"),
+        (
+            [{"on": "ValueError", "run": "os.path.exists", "with": {"q": 1}}],
+            UnknownOptionError,
+            "procedure 1: exists has no option 'q'",
+        ),
+        (
+            [{"on": "OSError", "run": "loghub.procedures.restore_sqlite", "with": {"path": 5}}],
+            OptionValueError,
+            "procedure 1: restore_sqlite: option 'path' cannot be 5",
+        ),
+        (
+            [{"on": "OSError", "run": "loghub.procedures.wait_for_network"}],
+            OptionValueError,
+            "procedure 1: wait_for_network: option 'host' is missing",
+        ),
+        ([{"on": "ValueError", "run": "os.getcwd"}], OptionValueError, "a function that takes the event"),
         ([{"on": 5, "run": "os.path.exists"}], OptionValueError, "'on' cannot be 5"),
         ([{"on": "E", "run": "os.path.exists", "with": [1]}], OptionValueError, "a mapping of the procedure's"),
         ([{"on": "E", "run": "os.path.exists", "cooldown": -1}], OptionValueError, "'cooldown' cannot be -1"),
