@@ -32,7 +32,7 @@ LAYERS = [
     ["formatters"],
     ["handlers.base"],
     ["detail"],
-    ["mailconnection", "mailserver", "mailoptions", "owed"],
+    ["mailserver"],
     ["github", "mail", "procedures", "history", "recovery", "notice"],
     ["handlers"],
     ["structlog", "seeds", "section", "supervise", "demo", "reindex"],

@@ -10,7 +10,7 @@ import click
 from loghub.cli.table import table
 from loghub.cli.where import Where, homes_of, where
 from loghub.event import dumps, iso
-from loghub.owed import OWED, Owed
+from loghub.mailserver.owed import OWED, Owed
 
 if TYPE_CHECKING:
     from loghub.delivery import Home

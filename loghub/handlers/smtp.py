@@ -1,7 +1,7 @@
 """`BatchingSMTPHandler`: one mail for many errors.
 
 Guarantee: at least once. A mail whose acknowledgement was lost is sent again with the same ``Message-ID``. Whom the
-server puts off while it takes the mail for others is owed the same mail, and gets it later (`loghub.owed`).
+server puts off while it takes the mail for others is owed the same mail, and gets it later (`loghub.mailserver.owed`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from loghub.delivery import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, OptionValueError, RefusedError
 from loghub.handlers.digest import DigestHandler
 from loghub.mail.template import templates
-from loghub.mailoptions import server_of
-from loghub.mailserver import Answer, needs_utf8
-from loghub.owed import MOST_BYTES, MOST_MAILS, OWED, Owed, OwedMail
+from loghub.mailserver.options import server_of
+from loghub.mailserver.owed import MOST_BYTES, MOST_MAILS, OWED, Owed, OwedMail
+from loghub.mailserver.server import Answer, needs_utf8
 from loghub.scrub.own import hide
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from collections import Counter
 
 import pytest
 
-from loghub import delivery, owed
+from loghub import delivery
 from loghub.ledger.sqlite import SQLiteLedger
+from loghub.mailserver import owed
 from tests.fakes.smtp import FakeSMTP
 from tests.postal import Post
 
@@ -321,7 +322,7 @@ def test_slow_server_gets_to_the_new_mail(server, post, monkeypatch):
         post.clock.now += 2
     answers.clear()
     post.clock.now += 600
-    monkeypatch.setattr("loghub.mailserver.Session.has_time", property(lambda visit: not visit.is_open))
+    monkeypatch.setattr("loghub.mailserver.server.Session.has_time", property(lambda visit: not visit.is_open))
     count = len(server.mails)
     post.log(handler, "f", level=logging.CRITICAL)
     post.round()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from loghub.errors import DeliveryError, RefusedError
-from loghub.mailconnection import (
+from loghub.mailserver.connection import (
     CONNECTION_SECONDS,
     Connection,
     ConnectionTooLongError,

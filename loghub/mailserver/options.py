@@ -8,7 +8,7 @@ import ssl
 
 from loghub import options
 from loghub.errors import OptionValueError
-from loghub.mailserver import MailServer, load_key
+from loghub.mailserver.server import MailServer, load_key
 
 _HOST = re.compile(r"[^\s\[\]/@]+")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loghub import owed
-from loghub.owed import LONGEST_SECONDS, Owed, OwedMail
+from loghub.mailserver import owed
+from loghub.mailserver.owed import LONGEST_SECONDS, Owed, OwedMail
 
 NOW = 1_790_000_000.0
 CONTENT = b"Subject: x\r\n\r\nbody \xff\r\n"

@@ -13,11 +13,11 @@ import time
 
 import pytest
 
-from loghub import mailconnection
 from loghub.errors import DeliveryError, OptionValueError, RefusedError
-from loghub.mailconnection import Connection, is_loopback
-from loghub.mailoptions import server_of
-from loghub.mailserver import MEND_SECONDS
+from loghub.mailserver import connection
+from loghub.mailserver.connection import Connection, is_loopback
+from loghub.mailserver.options import server_of
+from loghub.mailserver.server import MEND_SECONDS
 from tests.fakes.smtp import FakeSMTP
 
 SECRET = "hunter2-hunter2"
@@ -218,7 +218,7 @@ def test_host_without_md5(certificate, monkeypatch):
     def refuse(key, message, digest):
         raise ValueError("[digital envelope routines] unsupported")
 
-    monkeypatch.setattr(mailconnection.hmac, "new", refuse)
+    monkeypatch.setattr(connection.hmac, "new", refuse)
     users = {"ops": SECRET}
     with FakeSMTP(starttls=certificate.server(), users=users, mechanisms=("CRAM-MD5", "LOGIN")) as running:
         send(at(running, credentials=["ops", SECRET], ca_file=certificate.ca_file))
