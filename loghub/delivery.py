@@ -91,6 +91,7 @@ class Destination(Protocol):
 
     destination: str | None
     tells_people: ClassVar[bool]
+    most_events: ClassVar[int | None]
 
     def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
         """Return which of what waits is to be delivered now."""
@@ -643,7 +644,7 @@ class Home:
         # Whoever had the lease before may have delivered meanwhile.
         chosen = self._due(handler, self._waiting(ledger, handler, destination), closing=closing)
         if chosen or self._times(ledger, destination)[0] <= self.now():
-            items = ledger.load(chosen)
+            items = ledger.load(chosen, handler.most_events)
             self._attempt(handler, Batch(ledger, self.owner, items, destination, now=self.now, closing=closing))
 
     def _attempt(self, handler: Destination, batch: Batch) -> bool:

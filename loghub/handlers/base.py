@@ -222,6 +222,9 @@ class OutboxHandler(ReportingHandler):
     tells_people: ClassVar[bool] = True
     """Whether somebody who mutes a bug has it say nothing about it."""
 
+    most_events: ClassVar[int | None] = None
+    """So many items of a batch, the first, come with their whole events; None: all."""
+
     def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
         """Return which of `waiting` (oldest first) to deliver now; nothing: not yet.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from loghub import options
 from loghub.errors import DeliveryError, OptionValueError
 from loghub.handlers.base import OutboxHandler
+from loghub.mail import MOST_BUGS, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,8 @@ class DigestHandler(OutboxHandler):
         rest: As OutboxHandler.
     """
 
+    most_events = MOST_BUGS
+
     what: ClassVar[str] = "digests"
     """What is sent, in the plural."""
 
@@ -60,11 +63,11 @@ class DigestHandler(OutboxHandler):
         super().__init__(**rest)
 
     def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
-        """Return what one digest holds, once a reason to send one is there; the gravest and oldest first."""
+        """Return what one digest holds, once a reason to send one is there, in its order."""
         due = super().ready(waiting, now, closing=closing)
         if not self._has_reason(due, now, closing=closing):
             return []
-        return sorted(due, key=lambda item: (-item.level, item.since_at))
+        return in_order(due)
 
     def _has_reason(self, due: Sequence[Item], now: float, *, closing: bool) -> bool:
         news = [item for item in due if is_news(item)]

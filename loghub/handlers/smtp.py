@@ -184,6 +184,7 @@ class BatchingSMTPHandler(DigestHandler):
             DeliveryError: The mail could not be sent now.
             RefusedError: The server will not take this mail.
         """
+        self._session.connect()  # a mail that cannot go now need not be made
         message = self.compose(batch.items, batch.now(), batch.ledger)
         untold, recipients = self._reachable()
         if untold:

@@ -155,8 +155,13 @@ class Ledger(Protocol):
         or failed before mere repeats.
         """
 
-    def load(self, items: Sequence[Item]) -> list[Item]:
-        """Return `items` as they stand now, with the newest kept event, releases, environments, servers."""
+    def load(self, items: Sequence[Item], whole: int | None = None) -> list[Item]:
+        """Return `items` as they stand now, with the newest kept event, releases, environments, servers.
+
+        Args:
+            items: Which.
+            whole: So many of them get their event; of the others it says what the group says. None: all.
+        """
 
     def settle(self, destination: str, outcomes: Sequence[Outcome], now: float) -> None:
         """Write down what became of delivered items."""

@@ -114,11 +114,12 @@ class SQLiteLedger(SQLiteFile):
         )
         return sorted((_item(destination, row) for row in rows), key=lambda item: item.since_at)
 
-    def load(self, items: Sequence[Item]) -> list[Item]:
-        """Return `items` as they stand now, with the newest kept event, releases, environments, servers."""
-        return [loaded for item in items for loaded in self._load(item)]
+    def load(self, items: Sequence[Item], whole: int | None = None) -> list[Item]:
+        """Return `items` as they stand now, the first ones whole."""
+        most = len(items) if whole is None else whole
+        return [one for number, item in enumerate(items) for one in self._load(item, whole=number < most)]
 
-    def _load(self, item: Item) -> Iterator[Item]:
+    def _load(self, item: Item, *, whole: bool) -> Iterator[Item]:
         rows = self._rows(
             f"{_ITEM} WHERE o.destination = ? AND g.fingerprint = ?",
             (item.destination, item.group.fingerprint),
@@ -126,7 +127,7 @@ class SQLiteLedger(SQLiteFile):
         for row in rows:
             one = _item(item.destination, row)
             one.group = self._with_facts(row[7], one.group)
-            kept = self.events(1, Find(fingerprint=one.group.fingerprint))
+            kept = self.events(1, Find(fingerprint=one.group.fingerprint)) if whole else None
             one.event = (kept and kept[0]) or _bare_event(one.group)
             yield one
 

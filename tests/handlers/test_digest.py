@@ -11,6 +11,7 @@ from loghub import delivery
 from loghub.errors import DeliveryError, UnknownOptionError
 from loghub.handlers.digest import DigestHandler
 from loghub.journal import Fold
+from loghub.mail import MOST_BUGS
 from tests.clock import Clock
 from tests.ledger.rows import event, tally
 
@@ -310,13 +311,25 @@ def test_no_interval(world):
 
 
 def test_order(world):
-    """The gravest and then the oldest come first."""
+    """The gravest and then the most frequent come first."""
     handler = world.handler()
-    for name, level in (("a", logging.WARNING), ("b", logging.ERROR), ("c", logging.ERROR), ("d", logging.CRITICAL)):
-        world.log(name, level=level)
-        world.clock.now += 0.1
+    for count, level in enumerate((logging.WARNING, logging.ERROR, logging.ERROR, logging.CRITICAL), 1):
+        world.log("abcd"[count - 1], count, level)
     world.home.round()
-    assert list(handler.sent[0][1]) == ["d", "b", "c", "a"]
+    assert list(handler.sent[0][1]) == ["d", "c", "b", "a"]
+
+
+def test_events_are_loaded_for_those_told_in_detail(world):
+    """Of very many bugs only those told in detail have their events in memory; the others are known by their groups."""
+    handler = world.handler()
+    for number in range(MOST_BUGS + 30):
+        world.log(f"bug{number:03}", 1 + number)
+    seen = []
+    handler.send = lambda batch: seen.extend(batch.items)
+    world.live(3)
+    assert len(seen) == MOST_BUGS + 30
+    assert [bool(item.event.get("id")) for item in seen] == [True] * MOST_BUGS + [False] * 30
+    assert seen[-1].event["error_type"] == "bug000"
 
 
 def test_flush_level(world):

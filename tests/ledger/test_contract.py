@@ -597,6 +597,17 @@ def test_budget(ledger):
     assert ledger.spend("b", 3, 10, T0 + 10) == 1.0
 
 
+def test_load_some_whole(ledger):
+    """Only the first items get their event, if so many are wanted; the others say what their groups say."""
+    fold(ledger, tally(kept=[event()], github=1))
+    fold(ledger, tally(kept=[event(TWO, "b", error_message="other")], github=1), fingerprint=TWO)
+    items = ledger.waiting(GITHUB, T0)
+    for whole, ids in ((None, [True, True]), (1, [True, False]), (0, [False, False])):
+        loaded = ledger.load(items, whole)
+        assert [bool(item.event.get("id")) for item in loaded] == ids
+        assert all(item.event["error_message"] == item.group.error_message for item in loaded)
+
+
 def test_memories(ledger):
     """What is kept under names with an ending is found by it."""
     ledger.remember("smtp:a owed", {"n": 1})
