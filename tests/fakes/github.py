@@ -1278,7 +1278,11 @@ class _Http(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         fake = self.server.fake
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        raw = self.rfile.read(length)
+        if len(raw) < length:  # the process that asked was killed in the midst: that was no request
+            self.close_connection = True
+            return
         call = Call(self.command, self.path, self.headers, raw, fake.clock(), _shown(raw))
         rest = fake.rest
         with fake.lock:

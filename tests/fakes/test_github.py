@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import math
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -599,3 +601,16 @@ def test_as_a_process():
             process.terminate()
     assert state["repos"]["example/own"]["issues"][0]["title"] == "t"
     assert state["violations"] == []
+
+
+def test_a_client_that_dies_in_the_midst(fake):
+    """Half a request, of a process that was killed, is none: neither done nor held against the client."""
+    address = urlsplit(fake.url)
+    with socket.create_connection((address.hostname, address.port), timeout=5) as half:
+        half.sendall(
+            f"POST /repos/{REPO}/issues HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {fake.token}\r\n"
+            "User-Agent: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n".encode()
+        )
+        half.shutdown(socket.SHUT_WR)
+        assert half.recv(1) == b""
+    assert (fake.violations, fake.issues(REPO)) == ([], [])
