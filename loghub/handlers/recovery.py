@@ -6,7 +6,6 @@ it delays neither the application nor other destinations; what it does ends ther
 
 from __future__ import annotations
 
-import copy
 import difflib
 import hashlib
 import inspect
@@ -22,7 +21,7 @@ from loghub.description import server_name
 from loghub.errors import LedgerError, OptionValueError, UnknownOptionError
 from loghub.handlers.fanout import Branch, FanOutHandler
 from loghub.ledger.protocol import Recovery
-from loghub.procedures.arguments import check
+from loghub.procedures.arguments import check, own_copy, stable
 from loghub.recovery.course import Course, Terms
 from loghub.recovery.kinds import Kinds
 from loghub.recovery.run import Run, is_running_one
@@ -217,8 +216,8 @@ class ProcedureBranch(Branch):
         return self._start(ledger, course, newest.event, [item.group.fingerprint for item in items]) is not None
 
     def _start(self, ledger: Ledger, course: Course, event: Event, fingerprints: Sequence[str]) -> Run | None:
-        function, arguments = self.procedure.function, copy.deepcopy(self.procedure.arguments)
-        given = copy.deepcopy(event)
+        function, arguments = self.procedure.function, own_copy(self.procedure.arguments)
+        given = own_copy(event)
         now = self.home.now()
         run = Run(lambda: function(given, **arguments), self._end, now)
         run.ledger, run.fingerprints = ledger, fingerprints
@@ -292,6 +291,8 @@ class ProcedureBranch(Branch):
             time.sleep(_POLL_SECONDS)
         if run is _NOT_NOW:
             return Course.read(ledger.memory(self._slot)).outcome == "recovered"
+        if run.ident is None:
+            return False  # a signal came in this very thread while it began the run
         run.join(max(0.0, until - time.monotonic()))
         if run.is_alive():
             self._call_overdue(run)
@@ -370,7 +371,7 @@ def _procedure(owner: object, number: int, said: Mapping[str, Any]) -> Procedure
         options.refuse(owner, "with", arguments, "a mapping of the procedure's arguments")
     _check_arguments(owner, number, function, arguments)
     name = said["run"] if isinstance(said["run"], str) else f"{function.__module__}.{function.__qualname__}"
-    mark = hashlib.sha256(repr((sorted(on), sorted(arguments.items(), key=str))).encode()).hexdigest()[:8]
+    mark = hashlib.sha256(stable([sorted(on), arguments]).encode()).hexdigest()[:8]
     terms = Terms(
         options.number(owner, "cooldown", said.get("cooldown", _USUAL.cooldown)),
         options.whole(owner, "attempts", said.get("attempts", _USUAL.attempts), 1),

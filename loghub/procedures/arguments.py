@@ -162,3 +162,30 @@ def unit(owner: str, name: str, value: object) -> str:
 def at_least(reader: Callable[[str, str, Any, Any], Any], minimum: float) -> Reader:
     """Return `options.number` or `options.whole` with a minimum."""
     return lambda owner, name, value: reader(owner, name, value, minimum)
+
+
+_DEEPEST = 20
+
+
+def own_copy(value: Any, depth: int = 0) -> Any:
+    """Return `value` with its dicts and lists copied, which a procedure may change; what they hold is itself.
+
+    A camera in them, or a method of one, is the one that the application uses, and often cannot be copied.
+    """
+    if depth < _DEEPEST and type(value) is dict:
+        return {key: own_copy(each, depth + 1) for key, each in value.items()}
+    if depth < _DEEPEST and type(value) is list:
+        return [own_copy(each, depth + 1) for each in value]
+    return value
+
+
+def stable(value: Any, depth: int = 0) -> str:
+    """Return a text for `value` that is the same in all processes: it never holds the address of an object."""
+    if depth < _DEEPEST and isinstance(value, dict):
+        return f"{{{','.join(sorted(f'{key!r}:{stable(each, depth + 1)}' for key, each in value.items()))}}}"
+    if depth < _DEEPEST and isinstance(value, list | tuple):
+        return f"[{','.join(stable(each, depth + 1) for each in value)}]"
+    if value is None or isinstance(value, str | bytes | int | float | os.PathLike):
+        return repr(value)
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}:{named.__qualname__}"

@@ -95,6 +95,7 @@ class Course:
             since_at: When the oldest occurrence that waits arrived.
             last_seen_at: When the newest one happened.
         """
+        self._mend(now)
         if self.outcome == "recovered":
             if last_seen_at <= self.ended_at:
                 return Step("covered")
@@ -106,6 +107,13 @@ class Course:
             return Step("wait", self.ended_at + terms.cooldown, f"{why}: {self.reason}" if self.reason else why)
         return Step("run")
 
+    def _mend(self, now: float) -> None:
+        """Forget when a run ended by a clock that was ahead: all errors until then would count as recovered from."""
+        if self.ended_at > now + LASTING_SECONDS:
+            self.ended_at = 0.0
+            if self.outcome == "recovered":
+                self.outcome = ""
+
     def _judge(self, terms: Terms, now: float, since_at: float) -> None:
         """The error is back: say whether the last recovery lasted."""
         if since_at - self.ended_at > max(terms.cooldown, LASTING_SECONDS):
@@ -116,6 +124,7 @@ class Course:
 
     def may_run(self, terms: Terms, now: float) -> bool:
         """Return whether somebody who asks for a run gets one."""
+        self._mend(now)
         resting = now < self.rest_until <= now + FARTHEST_SECONDS
         return not resting and not now < self.ended_at + terms.cooldown <= now + FARTHEST_SECONDS
 

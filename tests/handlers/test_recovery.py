@@ -14,6 +14,7 @@ from loghub import delivery
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.event import dumps
 from loghub.handlers.recovery import HEAD_START_SECONDS, RecoveryHandler
+from loghub.recovery.run import Run
 from tests.channels import Told
 from tests.clock import Clock
 from tests.processes import run
@@ -525,6 +526,29 @@ def test_attempt_recovery(site):
     site.answers = [False]
     assert loghub.attempt_recovery("CameraError") is False
     assert len(site.calls) == 2
+
+
+def test_attempt_recovery_with_the_device_itself(site):
+    """A procedure gets the device that it is to open again, not a copy, which many cannot be made of."""
+    site.handler()
+    device = threading.Lock()
+    assert loghub.attempt_recovery("CameraError", {"device": device}) is True
+    assert site.calls[0][0]["additional_info"]["device"] is device
+
+
+def test_attempt_recovery_in_a_signal_handler(site, monkeypatch):
+    """Who is interrupted while it begins a run, and asks for one again, does not wait for itself."""
+    site.handler()
+    answers = []
+    start = Run.start
+
+    def interrupted(run):
+        answers.append(loghub.attempt_recovery("CameraError"))
+        start(run)
+
+    monkeypatch.setattr(Run, "start", interrupted)
+    assert loghub.attempt_recovery("CameraError") is True
+    assert answers == [False]
 
 
 def test_attempt_recovery_without_a_procedure(site, caplog):

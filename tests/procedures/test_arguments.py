@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from loghub import procedures
 from loghub.errors import LoghubError, OptionValueError, UnknownOptionError
+from loghub.procedures.arguments import own_copy, stable
 
 REFUSED = [
     (procedures.restore_sqlite, {"pth": "a.db"}, "restore_sqlite has no option 'pth'; did you mean 'path'?"),
@@ -134,3 +136,43 @@ def test_import_is_light():
         "print([name for name in ('sqlite3', 'socket', 'subprocess', 'tempfile') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
+
+
+class Device:
+    """Something of an application that cannot be copied, or of which a copy would be useless."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def reopen(self) -> None:
+        """Open it again."""
+
+
+def test_a_copy_holds_the_same_objects():
+    """What a procedure may change is its own; a device in it, or its method, is the application's."""
+    device = Device()
+    reopen = device.reopen
+    given = {"device": device, "call": reopen, "nested": [{"lock": device.lock}]}
+    copied = own_copy(given)
+    assert copied == given
+    assert copied["device"] is device
+    assert copied["call"].__self__ is device
+    copied["nested"][0]["lock"] = None
+    assert given["nested"] == [{"lock": device.lock}]
+
+
+def test_a_copy_of_what_holds_itself():
+    """A mapping that holds itself ends."""
+    given: dict[str, object] = {}
+    given["self"] = given
+    assert own_copy(given)["self"]
+    assert stable(given)
+
+
+def test_a_stable_text_has_no_address():
+    """Two objects of a kind, as two processes have them, are told by the same text, and other values by another."""
+    one, other = Device(), Device()
+    assert stable({"call": one.reopen, "device": one}) == stable({"device": other, "call": other.reopen})
+    assert stable([lambda: 1]) == stable([lambda: 1])
+    assert stable({"index": 0}) != stable({"index": 1})
+    assert stable({"index": "0"}) != stable({"index": 0})

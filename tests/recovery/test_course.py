@@ -129,3 +129,21 @@ def test_a_clock_that_was_wrong(ahead):
     """Times from a clock that was far ahead do not keep a procedure from running."""
     course = Course(outcome="failed", ended_at=T0 + ahead, rest_until=T0 + ahead)
     assert step(course, T0).kind == "run"
+
+
+@pytest.mark.parametrize("ahead", [3600, 1e12, float("inf")])
+def test_a_recovery_by_a_clock_that_was_ahead(ahead):
+    """An error after the clock was set back is not covered by a recovery before, nor held up by its cooldown."""
+    course = Course()
+    ran(course, T0 + ahead)
+    assert step(course, T0).kind == "run"
+    course = Course()
+    ran(course, T0 + ahead)
+    assert course.may_run(TERMS, T0)
+
+
+def test_a_host_whose_clock_is_a_little_ahead():
+    """A recovery on another host covers what happened before it, although its clock is some seconds ahead."""
+    course = Course()
+    ran(course, T0 + 5)
+    assert step(course, T0).kind == "covered"
