@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from loghub.traceback_text import parse_traceback
+from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,11 +58,18 @@ class Kinds:
         info = record.exc_info
         if isinstance(info, tuple) and isinstance(info[0], type):
             return self._fits_class(info[0])
-        if not record.exc_text:
+        text = _traceback_in(record)
+        if not text:
             return False
-        said = parse_traceback(record.exc_text)  # the exception stayed behind in another process
-        cls, module = said["error_type"], said["error_module"]
-        return not self.names.isdisjoint((cls, f"{module}.{cls}"))
+        said = parse_traceback(text)  # the exception stayed behind in another thread or process
+        name, module = said["error_type"], said["error_module"]
+        if not self.names.isdisjoint((name, f"{module}.{name}")):
+            return True
+        # Python prints no module for its own classes and those of __main__.
+        places = [module] if module not in ("", "builtins") else ["builtins", "__main__"]
+        found = (getattr(sys.modules.get(place), name, None) for place in places)
+        cls = next((one for one in found if isinstance(one, type) and issubclass(one, BaseException)), None)
+        return cls is not None and self._fits_class(cls)
 
     def _fits_class(self, cls: type[BaseException]) -> bool:
         known = self._classes.get(cls)
@@ -81,6 +88,14 @@ class Kinds:
             found = getattr(sys.modules.get(module), attribute, None)
             if isinstance(found, type):
                 yield found
+
+
+def _traceback_in(record: logging.LogRecord) -> str:
+    """Return the text with the traceback that a QueueHandler left: in a place of its own, or in the message."""
+    for text in (record.exc_text, record.msg):
+        if isinstance(text, str) and TRACEBACK_HEAD in text:
+            return text[text.index(TRACEBACK_HEAD) :]
+    return ""
 
 
 def _names(cls: type) -> tuple[str, str, str]:

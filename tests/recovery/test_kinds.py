@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import logging
+import logging.handlers
+import queue
 import sqlite3
 import sys
 import traceback
@@ -83,12 +85,12 @@ def test_nothing_is_imported():
 
 @pytest.mark.parametrize("message", ["", "dark", "dark\nvery dark: no\n  light"])
 def test_text_of_a_traceback(message):
-    """Where only the text of a traceback came along, it says the class; not its parents."""
+    """Where only the text of a traceback came along, it says the class, whose parents count if it is known here."""
     try:
         raise LensError(message)
     except LensError:
         text = traceback.format_exc().rstrip("\n")
-    for on, fits in (("LensError", True), (f"{HERE}.LensError", True), ("CameraError", False), ("File", False)):
+    for on, fits in (("LensError", True), (f"{HERE}.LensError", True), ("CameraError", True), ("File", False)):
         assert Kinds([on]).fit(record(text=text)) is fits
 
 
@@ -105,3 +107,36 @@ def test_class_by_name():
     assert kinds.fit_class("sqlite3.DatabaseError")
     assert kinds.fit_class("CameraError")
     assert not kinds.fit_class("NetworkError")
+
+
+@pytest.mark.parametrize(
+    ("on", "fits"),
+    [
+        ("CameraError", True),
+        ("LensError", True),
+        (f"{HERE}.CameraError", True),
+        ("Exception", True),
+        ("ValueError", False),
+        ("other.CameraError", False),
+    ],
+)
+def test_behind_a_queue(on, fits):
+    """logging's own QueueHandler leaves nothing of an exception but its traceback in the message."""
+    queued: queue.Queue[logging.LogRecord] = queue.Queue()
+    try:
+        raise LensError("dark")
+    except LensError as error:
+        made = record(error)
+        made.exc_info = sys.exc_info()
+    logging.handlers.QueueHandler(queued).handle(made)
+    assert Kinds([on]).fit(queued.get()) is fits
+
+
+def test_behind_a_queue_with_a_class_that_is_not_here():
+    """Of a class that this process does not have, the name counts."""
+    text = 'it broke\nTraceback (most recent call last):\n  File "a.py", line 1, in f\n    f()\nfar.off.LensError: dark'
+    made = record()
+    made.msg = text
+    assert Kinds(["LensError"]).fit(made)
+    assert Kinds(["far.off.LensError"]).fit(made)
+    assert not Kinds(["Exception"]).fit(made)
