@@ -7,6 +7,7 @@ import math
 import operator
 import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, history
@@ -16,8 +17,6 @@ from loghub.handlers import recovery
 from loghub.handlers.base import home_option, ledger_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from loghub.event import Event
     from loghub.ledger.protocol import Ledger
 
@@ -55,31 +54,32 @@ def get_error_statistics(days: float = 7) -> dict[str, Any]:
     return history.statistics(ledger, days)
 
 
-def attempt_recovery(error_type: str, context: Mapping[str, Any] | None = None) -> bool:
+def attempt_recovery(error_type: str | type[BaseException], context: Mapping[str, Any] | None = None) -> bool:
     """Run what `RecoveryHandler` has for an error's class, with its guard rails, and wait for it.
 
     Args:
-        error_type: The name of an exception class, as it stands under ``on`` of a procedure, or the end of it.
+        error_type: An exception class or its name, as it stands under ``on`` of a procedure, or the end of it.
         context: What the procedures find as ``additional_info`` of the event.
 
     Returns:
         Whether one of them helped.
     """
+    name = error_type.__name__ if isinstance(error_type, type) else str(error_type)
     event: Event = {
         "timestamp": iso(time.time()),
-        "error_type": str(error_type),
+        "error_type": name,
         "error_message": "",
-        "additional_info": dict(context or {}),
+        "additional_info": dict(context) if isinstance(context, Mapping) else {"context": context} if context else {},
     }
     try:
-        helped = recovery.attempt(str(error_type), event)
+        helped = recovery.attempt(name, event)
     except LedgerError as error:
-        delivery.tell(logging.WARNING, f"no recovery from {error_type}: {error}")
+        delivery.tell(logging.WARNING, f"no recovery from {name}: {error}")
         return False
     if helped is None:
         delivery.tell(
             logging.WARNING,
-            f"nothing is configured to recover from {error_type}: add it to the procedures of a RecoveryHandler.",
+            f"nothing is configured to recover from {name}: add it to the procedures of a RecoveryHandler.",
         )
     return bool(helped)
 

@@ -162,10 +162,26 @@ def _procedures(handler: RecoveryHandler) -> Iterator[Finding]:
     for branch in handler.branches:
         procedure = branch.procedure
         yield Finding("ok", _name(handler), f"{procedure.name} can be run for {', '.join(procedure.on)}.")
+        if missing := _missing(procedure.arguments):
+            yield Finding("FAIL", _name(handler), f"{procedure.name} cannot work: {missing}.")
         for name in sorted(procedure.kinds.names):
             if not (_is_exception(name) or name in logging.root.manager.loggerDict):
                 text = f"{name} is no exception class that can be imported, and no logger that is known yet."
                 yield Finding("note", _name(handler), text)
+
+
+def _missing(arguments: dict[str, Any]) -> str:
+    """Return what a ready-made procedure would call and is not there; empty if all is."""
+    for key in ("function", "call"):
+        if isinstance(named := arguments.get(key), str):
+            try:
+                pkgutil.resolve_name(named)
+            except Exception as error:  # whatever importing the module raises
+                return f"{key} {named} is not there ({type(error).__name__})"
+    command = arguments.get("command")
+    if isinstance(command, list) and command and shutil.which(str(command[0])) is None:
+        return f"there is no program {command[0]}"
+    return ""
 
 
 def _is_exception(name: str) -> bool:

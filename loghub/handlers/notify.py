@@ -279,7 +279,9 @@ def _wrong(apprise: Any, scheme: str) -> str:
     if scheme.lower() in known:
         return f"{scheme}://... lacks something that this service needs, see its page in apprise's documentation"
     near = difflib.get_close_matches(scheme.lower(), known, n=1)
-    return f"apprise knows no service {scheme}://" + (f"; did you mean {near[0]}://?" if near else "")
+    if not near:  # it may be a token in the wrong place
+        return "apprise knows no service of that name; an address has the form service://..."
+    return f"apprise knows no service {scheme}://; did you mean {near[0]}://?"
 
 
 def _hide_parts(address: str, shown: str) -> None:

@@ -221,9 +221,9 @@ class ProcedureBranch(Branch):
         now = self.home.now()
         run = Run(lambda: function(given, **arguments), self._end, now)
         run.ledger, run.fingerprints = ledger, fingerprints
-        _runs[self._key] = run
         course.begin(now)
         ledger.remember(self._slot, course.memory())
+        _runs[self._key] = run
         try:
             run.start()
         except RuntimeError:

@@ -29,8 +29,8 @@ class Kinds:
     def __init__(self, names: Sequence[str]) -> None:
         levels = logging.getLevelNamesMapping()
         self.fingerprints = frozenset(name for name in names if _FINGERPRINT.fullmatch(name))
-        self.level = min((levels[name] for name in names if name in levels), default=None)
-        self.names = frozenset(name for name in names if name not in levels) - self.fingerprints
+        self.level = min((levels[name.upper()] for name in names if name.upper() in levels), default=None)
+        self.names = frozenset(name for name in names if name.upper() not in levels) - self.fingerprints
         self._loggers: dict[str, bool] = {}
         self._classes: dict[type[BaseException], bool] = {}
 

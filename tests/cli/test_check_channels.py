@@ -56,6 +56,21 @@ def test_check_procedures(loghub):
     )
 
 
+@pytest.mark.parametrize(
+    ("run", "arguments", "said"),
+    [
+        ("call", {"function": "no.such:thing"}, "function no.such:thing is not there"),
+        ("reopen", {"call": "os.path.exsts"}, "call os.path.exsts is not there"),
+        ("restart_service", {"command": ["no-such-program"]}, "there is no program no-such-program"),
+    ],
+)
+def test_check_what_procedures_call(loghub, run, arguments, said):
+    """What a ready-made procedure would call at night is looked for now."""
+    procedure = {"on": "OSError", "run": f"loghub.procedures.{run}", "with": arguments}
+    found = loghub("check", code=1, mend={"class": "loghub.RecoveryHandler", "procedures": [procedure]})
+    assert f"loghub.procedures.{run} cannot work: {said}" in found
+
+
 def test_test_tells_each_channel(loghub):
     """The test error goes to each channel and to a procedure for it."""
     with FakeHooks() as hooks:

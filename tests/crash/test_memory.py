@@ -11,7 +11,8 @@ from tests import processes
 pytestmark = pytest.mark.slow
 
 COUNT = 50_000
-MOST_MIB = 48
+MOST_MIB = 64
+"""Measured are 24 to 46, by how far behind the delivery is; a leak of all of them would be 100 and more."""
 MOST_ALIVE = 10_000
 """Code objects or classes that caches may keep alive."""
 

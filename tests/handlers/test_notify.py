@@ -250,7 +250,15 @@ def test_rules_make_destinations(shop):
 
 
 @pytest.mark.parametrize(
-    "url", [f"slakc://{SECRET}", f"slack://{SECRET}", f"json://user:{SECRET}@", f"{SECRET}", f"x y://{SECRET}"]
+    "url",
+    [
+        f"slakc://{SECRET}",
+        f"slack://{SECRET}",
+        f"json://user:{SECRET}@",
+        f"{SECRET}",
+        f"x y://{SECRET}",
+        f"{SECRET}://x",
+    ],
 )
 def test_a_malformed_address_is_not_shown(shop, url, caplog, capfd):
     """What is wrong with an address is said without it, by number and service."""

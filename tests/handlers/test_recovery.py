@@ -551,6 +551,13 @@ def test_attempt_recovery_in_a_signal_handler(site, monkeypatch):
     assert answers == [False]
 
 
+def test_attempt_recovery_with_odd_arguments(site):
+    """The class itself is taken for its name, and what is no mapping still reaches the procedure."""
+    site.handler({"cooldown": 0})
+    assert loghub.attempt_recovery(CameraError, "device 1") is True
+    assert site.calls[0][0]["additional_info"] == {"context": "device 1"}
+
+
 def test_attempt_recovery_without_a_procedure(site, caplog):
     """A name for which nothing is configured is said, and is False."""
     site.handler()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loghub.recovery.course import LONGEST_REST_SECONDS, REST_SECONDS, Course, Terms
@@ -113,6 +113,7 @@ def test_guard_rails(life, terms):
             ended = now
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from([*Course().memory(), "more"]), st.none() | st.text() | st.booleans() | st.floats())
 )

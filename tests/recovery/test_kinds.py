@@ -51,6 +51,8 @@ HERE = CameraError.__module__
         ("ERROR", True),
         ("WARNING", True),
         ("CRITICAL", False),
+        ("error", True),
+        ("Critical", False),
         ("v1:0123456789abcdef", False),
     ],
 )
