@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.config
 import os
+import socket
+import sqlite3
 import threading
 
 import pytest
@@ -549,6 +552,19 @@ def test_attempt_recovery_in_a_signal_handler(site, monkeypatch):
     monkeypatch.setattr(Run, "start", interrupted)
     assert loghub.attempt_recovery("CameraError") is True
     assert answers == [False]
+
+
+@pytest.mark.parametrize("name", ["NetworkError", "DatabaseError"])
+def test_attempt_recovery_by_seed_names(site, name, tmp_path):
+    """The names of the seed document run the ready-made procedures that are configured for them."""
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.closing(sqlite3.connect(tmp_path / "x")) as db:
+        db.execute("CREATE TABLE plates (plate TEXT)")
+        network = {"host": "127.0.0.1", "port": server.getsockname()[1]}
+        site.handler(
+            {"on": "NetworkError", "run": "loghub.procedures.wait_for_network", "with": network},
+            {"on": "DatabaseError", "run": "loghub.procedures.restore_sqlite", "with": {"path": str(tmp_path / "x")}},
+        )
+        assert loghub.attempt_recovery(name) is True
 
 
 def test_attempt_recovery_with_odd_arguments(site):
