@@ -180,8 +180,9 @@ class ProcedureBranch(Branch):
             course = self._course(batch.ledger, now)
             steps = [(item, course.step(terms, now, item.since_at, item.group.last_seen_at)) for item in batch.items]
             run_for = [item for item, step in steps if step.kind == "run"]
-            begun = bool(run_for) and self._begin(batch.ledger, course, run_for)
-            if not begun:
+            if run_for:
+                self._begin(batch.ledger, course, run_for)
+            else:
                 batch.ledger.remember(self._slot, course.memory())
                 batch.ledger.release(self._slot, batch.owner)
         for item, step in steps:
@@ -189,8 +190,9 @@ class ProcedureBranch(Branch):
                 batch.done(item)
             elif step.kind == "wait":
                 batch.later(item, step.why, step.until - now, failed=False)
-        self._is_here = self._is_here and any(step.kind != "covered" for _, step in steps)
-        return begun
+        if steps:
+            self._is_here = self._is_here and any(step.kind != "covered" for _, step in steps)
+        return bool(run_for)
 
     # Runs
 
@@ -210,12 +212,12 @@ class ProcedureBranch(Branch):
             course.conclude(self.procedure.terms, now, "the process in which it ran has ended")
         return course
 
-    def _begin(self, ledger: Ledger, course: Course, items: Sequence[Item]) -> bool:
-        """Begin a run about what waits; False where no thread can be started any more, since the process ends."""
+    def _begin(self, ledger: Ledger, course: Course, items: Sequence[Item]) -> None:
+        """Begin a run about what waits."""
         newest = max(items, key=lambda item: item.group.last_seen_at)
-        return self._start(ledger, course, newest.event, [item.group.fingerprint for item in items]) is not None
+        self._start(ledger, course, newest.event, [item.group.fingerprint for item in items])
 
-    def _start(self, ledger: Ledger, course: Course, event: Event, fingerprints: Sequence[str]) -> Run | None:
+    def _start(self, ledger: Ledger, course: Course, event: Event, fingerprints: Sequence[str]) -> Run:
         function, arguments = self.procedure.function, own_copy(self.procedure.arguments)
         given = own_copy(event)
         now = self.home.now()
@@ -226,10 +228,8 @@ class ProcedureBranch(Branch):
         _runs[self._key] = run
         try:
             run.start()
-        except RuntimeError:
-            _runs.pop(self._key, None)
-            course.runs, course.began_at = course.runs - 1, 0.0
-            return None
+        except RuntimeError:  # Python 3.12.1 starts no thread any more when the process ends
+            run.run()
         return run
 
     def _call_overdue(self, run: Run) -> None:
@@ -292,7 +292,7 @@ class ProcedureBranch(Branch):
         if run is _NOT_NOW:
             return Course.read(ledger.memory(self._slot)).outcome == "recovered"
         if run.ident is None:
-            return False  # a signal came in this very thread while it began the run
+            return run.helped  # no thread could be started; or a signal came in this one while it began the run
         run.join(max(0.0, until - time.monotonic()))
         if run.is_alive():
             self._call_overdue(run)
@@ -307,8 +307,8 @@ class ProcedureBranch(Branch):
             if not delivery.take(ledger, self._slot, self.home.owner, now, RUN_SECONDS):
                 return None
             course = self._course(ledger, now)
-            if course.may_run(terms, now) and (run := self._start(ledger, course, event, [])) is not None:
-                return run
+            if course.may_run(terms, now):
+                return self._start(ledger, course, event, [])
             ledger.remember(self._slot, course.memory())
             ledger.release(self._slot, self.home.owner)
             return _NOT_NOW

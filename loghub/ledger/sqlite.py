@@ -243,7 +243,7 @@ class SQLiteLedger(SQLiteFile):
     def memories(self, ending: str) -> dict[str, dict[str, Any]]:
         """Return what is remembered under names with an ending, by the name without it."""
         rows = self._rows(
-            "SELECT name, memory FROM destinations WHERE substr(name, -length(?1)) = ?1 ORDER BY name", (ending,)
+            "SELECT name, memory FROM destinations WHERE substr(name, -length(?)) = ? ORDER BY name", (ending,) * 2
         )
         return {name.removesuffix(ending): _read(memory) for name, memory in rows}
 
@@ -461,7 +461,7 @@ class SQLiteLedger(SQLiteFile):
         """Make dead and delayed deliveries due now; return how many."""
         with self._transaction() as db:
             found = db.execute(
-                "SELECT name, memory FROM destinations WHERE ?1 IS NULL OR name IN (?1, ?1 || ' run')", (destination,)
+                "SELECT name, memory FROM destinations WHERE ? IS NULL OR name IN (?, ? || ' run')", (destination,) * 3
             )
             for name, said in found.fetchall():
                 memory = _read(said)

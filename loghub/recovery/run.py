@@ -61,6 +61,8 @@ class Run(threading.Thread):
         work, self._work = self._work, None
         assert work is not None
         reason: str | None = UNSAID
+        thread = threading.get_ident()  # not its own where none can be started
+        _running.add(thread)
         try:
             reason = None if work() else UNSAID
         except LoghubError as error:
@@ -68,12 +70,17 @@ class Run(threading.Thread):
         except BaseException as error:  # SystemExit ends the procedure, not the process
             reason = f"{type(error).__name__}: {text_of(error)}"
         finally:
+            _running.discard(thread)
             if os.getpid() != self._pid:
                 os._exit(0)
         self.reason = reason
         self._end(self)
 
 
+_running: set[int] = set()
+"""The threads in which a procedure runs."""
+
+
 def is_running_one() -> bool:
     """Return whether the caller is a procedure."""
-    return isinstance(threading.current_thread(), Run)
+    return threading.get_ident() in _running
