@@ -32,7 +32,19 @@ from loghub.description import (
     traceback_of,
 )
 from loghub.scrub import Scrubber
-from loghub.sighting import FIELD, NOT_REPORTED, Kind, Sighting, make, path_of
+from loghub.sighting import (
+    COUNTED,
+    FIELD,
+    NOT_REPORTED,
+    Counted,
+    Kind,
+    Sighting,
+    counted,
+    make,
+    make_counted,
+    mark_counted,
+    path_of,
+)
 from loghub.traceback_text import TRACEBACK_HEAD
 from loghub.written import has_args, template_of
 
@@ -65,15 +77,28 @@ class Known:
         kind: Of the bug; None if it is not to be reported.
         path: The code path, if there is an exception.
         again: Stands for all records of it that a journal has counted as repeats.
+        counted: What their exceptions carry from then on.
     """
 
-    __slots__ = ("again", "capture", "kind", "path")
+    __slots__ = ("again", "capture", "counted", "kind", "path")
 
     def __init__(self, capture: Capture, kind: Kind | None, path: CodePath | None) -> None:
         self.capture = capture
         self.kind = kind
         self.path = path
         self.again: Sighting | None = None
+        self.counted: Counted | None = None
+
+    def note(self, record: logging.LogRecord) -> None:
+        """Have the exception of a repeat that was counted carry so."""
+        again, told = self.again, self.counted
+        if not record.exc_info or again is None or self.kind is None:
+            return
+        exc: Any = record.exc_info[1]
+        place = (record.pathname, record.lineno)
+        if told is None or told.marks is not again.marks or told.places[0] != place:
+            told = self.counted = make_counted(self.kind.fingerprint, again.marks, (place,))
+        mark_counted(exc, told)
 
     def repeat(self, marks: frozenset[str]) -> Sighting:
         """Make what stands for all records of it that are marked so, and have nothing else of their own."""
@@ -159,6 +184,9 @@ class Capture:
         exc, tb = info[1], info[2]
         if exc is None or tb is None:
             return None
+        before = exc.__dict__.get(COUNTED)
+        if before is not None and getattr(before, "places", None) != ((record.pathname, record.lineno),):
+            return None
         path = codepath.of(exc, tb) if seen is None else path_of(record, info)
         known = self._by_key.get((record.name, record.levelno, None, path))
         return known if known is not None and known.kind is not _BY_MESSAGE and not _may_tell(exc) else None
@@ -175,6 +203,8 @@ class Capture:
             sighting = seen if seen.capture is self else self._first_look(seen)
         else:
             sighting = self._first_look(seen)
+        if not sighting.places:
+            _continue(record, fields, sighting)
         if not sighting.found:
             try:
                 sighting.kind = self._find(record, fields, sighting)
@@ -183,6 +213,12 @@ class Capture:
             sighting.found = True
         fields[FIELD] = sighting
         return sighting
+
+    def note(self, record: logging.LogRecord, sighting: Sighting) -> None:
+        """Have the exception of a record that was counted carry so, for others who log it."""
+        exc = exception_of(record)
+        if exc is not None and sighting.kind is not None and sighting.marks:
+            mark_counted(exc, make_counted(sighting.kind.fingerprint, sighting.marks, sighting.places))
 
     def knows(self, record: logging.LogRecord) -> bool:
         """Return whether this Capture has looked at `record`."""
@@ -210,6 +246,7 @@ class Capture:
         sighting = make(self)
         if type(seen) is Sighting:
             sighting.path, sighting.marks, sighting.kept = seen.path, seen.marks, seen.kept
+            sighting.places = seen.places
             if seen.capture is self:  # it stood for many: this record gets its own
                 sighting.kind, sighting.found = seen.kind, True
             # Another EventFilter's: what it says does not bind this one.
@@ -225,7 +262,7 @@ class Capture:
             or fields.get("loghub_skip")
             or sighting.carried == NOT_REPORTED
             or (muted_threads and _is_delivery(record))
-            or (self.sample is not None and not self.sample())
+            or not (sighting.carried or self._draws(record, sighting))
         ):
             return None
         if self.before_send is not None:
@@ -240,6 +277,15 @@ class Capture:
             key = (key, self._words(record, exc))
             known = self._by_key.get(key)
         return known.kind if known is not None else self._learn(key, record, exc, sighting)
+
+    def _draws(self, record: logging.LogRecord, sighting: Sighting) -> bool:
+        """Return whether the sample takes an occurrence; it is asked once for an exception that is logged twice."""
+        if self.sample is None or self.sample():
+            return True
+        exc = exception_of(record)
+        if exc is not None:
+            mark_counted(exc, make_counted(NOT_REPORTED, frozenset(), sighting.places))
+        return False
 
     def _key(self, record: logging.LogRecord, fields: dict[str, Any], exc: Any, sighting: Sighting) -> tuple[Any, ...]:
         """Return the key of the place in the code that the record is about."""
@@ -378,6 +424,17 @@ def current_cause() -> tuple[Any, ...]:
     kind, _, tb = sys.exc_info()
     *_, last = (None, *steps(tb))
     return (kind, last.tb_frame.f_code.co_filename, last.tb_lineno) if last is not None else (kind,)
+
+
+def _continue(record: logging.LogRecord, fields: dict[str, Any], sighting: Sighting) -> None:
+    """Let a record whose exception was counted elsewhere be the same occurrence, unless it says that it is not."""
+    place = (record.pathname, record.lineno)
+    sighting.places = (place,)
+    exc = exception_of(record)
+    told = counted(exc) if exc is not None and not sighting.marks and "fingerprint" not in fields else None
+    if told is not None and place not in told.places:
+        sighting.carried, sighting.marks = told.partition("\n")[0], told.marks
+        sighting.places = (*told.places, place)
 
 
 def _is_delivery(record: logging.LogRecord) -> bool:

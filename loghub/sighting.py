@@ -3,10 +3,14 @@
 It is an empty str to everybody else, and pickled as a plain str: so a record may travel to a process that has no
 loghub. In one that has it, what was said about the record holds: its fingerprint, that it is not to be reported, who
 has counted it.
+
+An exception that was counted carries the same under ``_loghub_counted``: logged, raised again, logged by a framework
+and at last by a hook it is one occurrence, also where it was pickled and raised again in another process.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from loghub import codepath
@@ -22,6 +26,9 @@ NOT_REPORTED = "-"
 
 FIELD = "_loghub_event"
 """The record's attribute."""
+
+COUNTED = "_loghub_counted"
+"""The exception's attribute."""
 
 expected = False
 """Whether this process has handlers that report: then a record carries what was found, for the next handler."""
@@ -39,6 +46,57 @@ class Kind:
         self.component = component
 
 
+class Counted(str):
+    """What an exception carries that was counted: its fingerprint and the marks, a line each.
+
+    The same exception from the same place is one more occurrence: somebody keeps it and raises it again and again.
+
+    Attributes:
+        marks: As of a `Sighting`.
+        places: Where it was logged: file and line.
+    """
+
+    __slots__ = ("marks", "places")
+
+    marks: frozenset[str]
+    places: tuple[tuple[str, int], ...]
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
+def counted(exc: BaseException | None) -> Counted | None:
+    """Return what `exc` carries; None where it was not counted."""
+    try:
+        found = exc.__dict__.get(COUNTED)
+    except Exception:  # a class may do anything when its attributes are asked for
+        return None
+    if found is None or type(found) is Counted:
+        return found
+    lines = found.split("\n") if isinstance(found, str) else []
+    return make_counted(lines[0], frozenset(lines[1:]), ()) if lines and _FINGERPRINT.fullmatch(lines[0]) else None
+
+
+def mark_counted(exc: BaseException, what: Counted) -> None:
+    """Have `exc` carry that it was counted, where it can."""
+    try:  # noqa: SIM105 - suppress would take as long as all the rest
+        exc.__dict__[COUNTED] = what
+    except Exception:  # as in counted
+        pass
+
+
+def make_counted(fingerprint: str, marks: frozenset[str], places: tuple[tuple[str, int], ...]) -> Counted:
+    """Return what an exception with this fingerprint carries."""
+    made = Counted("\n".join((fingerprint, *sorted(marks))))
+    made.marks = marks
+    made.places = places[-_MOST_PLACES:]
+    return made
+
+
+_FINGERPRINT = re.compile(rf"{NOT_REPORTED}|v\d{{1,3}}:[0-9a-f]{{16}}")
+_MOST_PLACES = 16
+
+
 class Sighting(str):
     """What is known of one record.
 
@@ -49,6 +107,7 @@ class Sighting(str):
         path: The code path of its exception, where that was walked.
         carried: The fingerprint that the process where it was logged gave it; ``-``: not to be reported.
         marks: What is written of it: a journal's token (it is counted there), and ``token destination``.
+        places: Where the exception of this occurrence was logged, this record's place last.
         kept: Number of this occurrence among those its group keeps in full in this hour; -1: not kept.
         outline: What made its fingerprint, until the whole event is made of it.
         event: The whole event, once somebody asked for it.
@@ -56,7 +115,10 @@ class Sighting(str):
         shared: One object stands for many records that have nothing of their own; it must not be changed.
     """
 
-    __slots__ = ("capture", "carried", "event", "found", "kept", "kind", "marks", "outline", "path", "shared", "text")
+    __slots__ = (
+        *("capture", "carried", "event", "found", "kept", "kind"),
+        *("marks", "outline", "path", "places", "shared", "text"),
+    )
 
     capture: Capture | None
     kind: Kind | None
@@ -64,6 +126,7 @@ class Sighting(str):
     path: codepath.CodePath | None
     carried: str
     marks: frozenset[str]
+    places: tuple[tuple[str, int], ...]
     kept: int
     outline: Event | None
     event: Event | None
@@ -102,6 +165,7 @@ def make(
     made.path = path
     made.carried = ""
     made.marks = marks
+    made.places = ()
     made.kept = -1
     made.outline = made.event = None
     made.shared = shared

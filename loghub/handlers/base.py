@@ -142,6 +142,7 @@ class ReportingHandler(logging.Handler):
             try:
                 known = capture.recall(record)
                 if known is not None and known.kind is not None and self.home.again(known, mark, record):
+                    known.note(record)
                     return True
             except Exception:
                 pass
@@ -160,6 +161,8 @@ class ReportingHandler(logging.Handler):
             if seen.kind is None:
                 return
             self.home.note(record, seen, self.destination, selective=not self._takes_all())
+            if seen.capture is not None:
+                seen.capture.note(record, seen)
             if seen.kept >= 0:
                 self.kept(record, seen)
         except Exception:
