@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from loghub.filters import EventFilter
     from loghub.formatters import JsonFormatter
+    from loghub.handlers.breadcrumb import BreadcrumbHandler
     from loghub.handlers.detailfile import JSONDetailHandler
     from loghub.handlers.github import GitHubIssueHandler
     from loghub.handlers.notify import NotifyHandler
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOME_OF = {
     "BatchingSMTPHandler": "loghub.handlers.smtp",
+    "BreadcrumbHandler": "loghub.handlers.breadcrumb",
     "EventFilter": "loghub.filters",
     "GitHubIssueHandler": "loghub.handlers.github",
     "JSONDetailHandler": "loghub.handlers.detailfile",
@@ -41,6 +43,7 @@ _HOME_OF = {
 
 __all__ = [
     "BatchingSMTPHandler",
+    "BreadcrumbHandler",
     "EventFilter",
     "GitHubIssueHandler",
     "JSONDetailHandler",

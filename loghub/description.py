@@ -19,7 +19,7 @@ import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from loghub import fingerprint, rendering
+from loghub import breadcrumbs, fingerprint, rendering, request
 from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, watch
 from loghub.event import KEYS, Event, Shared, iso
 from loghub.sighting import FIELD
@@ -42,7 +42,7 @@ _OUTER_FRAMES, _INNER_FRAMES = 50, 200
 _RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message", "asctime", "taskName", FIELD, "loghub_skip", "fingerprint", "component",
     "loghub_mechanism",
-    "loghub_program",
+    "loghub_program", breadcrumbs.FIELD,
 }  # fmt: skip
 _MECHANISMS = {"loghub.uncaught": "uncaught", "loghub.browser": "browser", "loghub.process": "process"}
 _GROUP_HEAD = "  + Exception Group "
@@ -145,7 +145,7 @@ class Describer:
         exc = exception_of(record)
         event |= {
             "timestamp": _time_of(record),
-            "additional_info": context_of(record),
+            "additional_info": _with_request(context_of(record), record, exc),
             "id": uuid.uuid4().hex,
             "args": _args(record.args),
             "environment": self.environment,
@@ -155,7 +155,7 @@ class Describer:
             "thread": self._named("thread", record.thread, record.threadName),
             "task": _task_name(record),
             "mechanism": record.__dict__.get("loghub_mechanism") or _MECHANISMS.get(record.name, "logging"),
-            "breadcrumbs": [],
+            "breadcrumbs": breadcrumbs.before(record, shares=self.shares),
         }
         if exc is not None:
             event["traceback"] = render(exc, traceback_of(record), record if FIELD in record.__dict__ else None)
@@ -340,6 +340,16 @@ def message_of(record: logging.LogRecord) -> str:
 def context_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return what the caller gave as ``extra``."""
     return {name: value for name, value in record.__dict__.items() if name not in _RECORD_FIELDS}
+
+
+def _with_request(context: dict[str, Any], record: logging.LogRecord, exc: BaseException | None) -> dict[str, Any]:
+    """Add what is known of the web request; a `request` of the caller's own stays what it is."""
+    trail = record.__dict__.get(breadcrumbs.FIELD)
+    facts = request.of_record(record, exc, trail.request if type(trail) is breadcrumbs.Trail else None)
+    if facts:
+        free = "request" not in context or request.is_framework_request(context["request"])
+        context["request" if free else "http_request"] = dict(facts)
+    return context
 
 
 def exception_of(record: logging.LogRecord) -> BaseException | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loghub import env, options
 from loghub.capture import Capture, in_app_rule
+from loghub.container import in_container
 from loghub.fingerprint import VERSION, VERSIONS
 from loghub.release import find_release
 from loghub.scrub import Scrubber
@@ -128,12 +129,6 @@ def system_info() -> dict[str, Any]:
         "architecture": machine,
         "docker": in_container(),
     }
-
-
-def in_container() -> bool:
-    """Return whether the process runs in a container of Docker, podman or Kubernetes."""
-    marks = ("/.dockerenv", "/run/.containerenv")
-    return any(map(os.path.exists, marks)) or "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 def _text_or_none(owner: object, name: str, value: object) -> str | None:

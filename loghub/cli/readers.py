@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loghub import history
+from loghub import breadcrumbs, history
 from loghub.cli.filters import DAYS, LIMIT, filtered
 from loghub.cli.table import bar, columns, table
 from loghub.cli.where import Where, where
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _ORDERS = dict(zip(("last", "first", "count"), ORDERS, strict=True))
 _RECOVERIES = 5  # are shown of a group
+_CRUMB_CHARS = 500
 _WIDE = 120  # columns of a terminal
 _TREND = click.option("--trend", "with_trend", is_flag=True, help="With --json: trend, spike and days, too.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -254,6 +255,8 @@ def _error(event: Event) -> str:
     ]
     if context := event.get("additional_info"):
         lines += ["", "Context:", dumps(context, indent=2)]
+    if crumbs := event.get("breadcrumbs"):
+        lines += ["", "Breadcrumbs (UTC):", *(f"  {breadcrumbs.line(one)[:_CRUMB_CHARS]}" for one in crumbs)]
     return "\n".join(lines)
 
 

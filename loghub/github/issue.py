@@ -11,6 +11,7 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from loghub import breadcrumbs
 from loghub.event import culprit, epoch
 from loghub.github.block import as_iso, block, comment_json, when
 from loghub.github.markdown import VALUE_LIMIT, as_text, code, cut, fence, first, inert, one_line, units, visible
@@ -38,6 +39,7 @@ _SYSTEM_LIMIT = 4_000
 _LINE_LIMIT = 1_000
 _LINKED = 10
 _CRUMBS = 10
+_CRUMB_LIMIT = 300
 
 _RESERVED = re.compile(r"wontfix|regression|loghub:.*", re.IGNORECASE | re.DOTALL)
 
@@ -146,6 +148,7 @@ def body(
     ]
     after = [
         _as_json("Additional Context", _context(event), _CONTEXT_LIMIT),
+        _crumbs(event),
         _as_json("System Information", system, _SYSTEM_LIMIT),
     ]
     room = _CREATED_LIMIT - sum(units(part) + 2 for part in (*before, *after))
@@ -230,13 +233,18 @@ def _cut_frames(lines: list[str], room: int) -> str:
 
 
 def _context(event: Event) -> dict[str, Any]:
-    """Return what the record carried, and the last breadcrumbs before it."""
+    """Return what the record carried."""
     info: Any = event.get("additional_info")
+    return dict(info) if isinstance(info, dict) else {"additional_info": info} if info else {}
+
+
+def _crumbs(event: Event) -> str:
+    """Return the last records before this one, a line each; more stand in the detail file."""
     crumbs: Any = event.get("breadcrumbs")
-    context = dict(info) if isinstance(info, dict) else {"additional_info": info} if info else {}
-    if isinstance(crumbs, list) and crumbs:
-        context["breadcrumbs"] = crumbs[-_CRUMBS:]
-    return context
+    if not isinstance(crumbs, list) or not crumbs:
+        return ""
+    lines = "\n".join(one_line(breadcrumbs.line(one), _CRUMB_LIMIT) for one in crumbs[-_CRUMBS:])
+    return f"**Breadcrumbs:** the last records before it\n\n{fence(lines, 'text')}"
 
 
 def _as_json(heading: str, value: object, limit: int) -> str:

@@ -13,6 +13,7 @@ from loghub.event import Event, Frame, Shared, escaped
 from loghub.scrub.acquaintance import forget
 from loghub.scrub.masked import is_distinct, is_prose
 from loghub.scrub.size import (
+    BEGINNING_CHARS,
     CHARS,
     CUT,
     CUT_MARGIN_CHARS,
@@ -31,6 +32,7 @@ from loghub.scrub.size import (
     MAX_REMEMBERED,
     MAX_VALUE_CHARS,
     ORDER,
+    Beginning,
     cut,
     fit,
     gap,
@@ -177,6 +179,14 @@ class Copy:
         end = self.clean(text[-(tail + CUT_MARGIN_CHARS) :])[CUT_MARGIN_CHARS:][-tail:]
         return f"{start}{CUT} ({len(text) - len(start) - len(end)} characters cut) {CUT}{end}"
 
+    def beginning(self, text: str) -> str:
+        """Clean what was kept of a longer text; at its end may be half a secret, which has no shape."""
+        clean = self.clean(text)
+        if len(text) >= BEGINNING_CHARS + CUT_MARGIN_CHARS:
+            clean = clean[:-CUT_MARGIN_CHARS]
+        self.chars -= BEGINNING_CHARS
+        return f"{clean[:BEGINNING_CHARS]}{CUT} (cut)"
+
     # any value
 
     def value(self, value: Any, depth: int) -> Any:
@@ -202,7 +212,8 @@ class Copy:
             number = float.__add__(value, 0.0)
             return number if math.isfinite(number) else repr(number)
         if issubclass(kind, str):
-            return self.text(str.__str__(value))
+            text = str.__str__(value)
+            return self.beginning(text) if kind is Beginning else self.text(text)
         if issubclass(kind, Mapping):
             return self.inside(value, depth, self.mapping)
         if issubclass(kind, _LISTED):

@@ -23,6 +23,7 @@ MAX_EVENT_CHARS = 384 * 1024  # of all texts before the last cuts: bounds the ti
 MAX_EVENT_NODES = 10_000  # values of all kinds: what is shared a hundredfold is copied a hundredfold
 MAX_INT_BITS = 128  # longer whole numbers become text: not every reader of JSON takes them
 CUT_MARGIN_CHARS = 8_192  # scrubbed beyond a cut and thrown away, so that no half of a secret stays
+BEGINNING_CHARS = 1_024  # shown of a `Beginning`
 MAX_REMEMBERED = 4_096  # clean short texts and judged names
 
 KEPT = ("timestamp", "id", "fingerprint")
@@ -41,6 +42,12 @@ _LAST = ("system", "breadcrumbs")
 ORDER = (*KEPT, *FIRST, *(key for key in KEYS if key not in KEPT + FIRST + _LAST), *_LAST)
 KNOWN = frozenset(ORDER)
 CUT = "..."
+
+
+class Beginning(str):
+    """The beginning of a text that was too long to be kept: BEGINNING_CHARS to show, CUT_MARGIN_CHARS beyond."""
+
+    __slots__ = ()
 
 
 def cut(text: str, limit: int, head_share: float = 0.5) -> str:

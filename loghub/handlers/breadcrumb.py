@@ -1,0 +1,58 @@
+"""BreadcrumbHandler: the last records before an error go along with it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from loghub import complaint, options
+from loghub.breadcrumbs import Keeper
+from loghub.capture import OWN_LOGGER, current_cause, muted_threads
+
+
+class BreadcrumbHandler(logging.Handler):
+    """Keeps the last records of each thread or asyncio task for the next error that is reported there.
+
+    Where records go through a queue, it belongs before the QueueHandler, in the list of handlers as well.
+
+    Args:
+        capacity: How many.
+        level: Lowest level to keep; INFO.
+
+    Raises:
+        UnknownOptionError: There is no such option.
+        OptionValueError: A value is malformed.
+    """
+
+    def __init__(self, *, capacity: int = 30, level: int | str = logging.INFO, **unknown: object) -> None:
+        options.reject_unknown(self, unknown)
+        self._keeper = Keeper(options.whole(self, "capacity", capacity, 1))
+        self._complaints: set[Any] = set()
+        super().__init__(level)
+
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Filter and emit, without the handler's lock: nothing here needs it."""
+        passed: Any = self.filter(record) if self.filters else True
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return passed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what is needed of the record, unless it is of loghub's own life."""
+        try:
+            if record.name != OWN_LOGGER and record.thread not in muted_threads and self._keeper.is_current():
+                self._keeper.keep(record)
+        except Exception:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Do what logging does, once for each cause and without the record's secrets."""
+        cause = current_cause()
+        if cause not in self._complaints:
+            self._complaints.add(cause)
+            complaint.tell(record)
+
+    def close(self) -> None:
+        """Forget what was kept."""
+        self._keeper.close()
+        super().close()
