@@ -2,7 +2,7 @@
 
 Every record that a `loghub.BreadcrumbHandler` sees becomes a `Crumb` in the ring of the thread that logged it, and in
 that of its context: each asyncio task and each greenlet has its own. A task's ring begins with what the one had that
-started it, as an isolation scope of Sentry's does; from there on the two go their own ways. What a task hands to a thread
+started it, as an isolation scope of Sentry's does; then the two go their own ways. What a task hands to a thread
 (``asyncio.to_thread``, a sync endpoint in a thread pool) takes its context with it, and so leaves its crumbs in the
 task's ring. Outside of tasks a thread's crumbs are those of all that ran in it.
 
@@ -56,7 +56,7 @@ class Crumb:
         shown: The crumb as an event has it, made when the first error needs it.
     """
 
-    __slots__ = ("args", "created", "error_type", "extra", "level", "logger", "message", "shown", "thread")
+    __slots__ = ("args", "created", "error_type", "extra", "level", "line", "logger", "message", "shown", "thread")
 
     def __init__(
         self, record: logging.LogRecord, message: str, args: tuple[Any, ...], extra: dict[str, Any] | None
@@ -65,6 +65,7 @@ class Crumb:
         kind = info[0] if type(info) is tuple and info else None
         self.created = record.created
         self.level = record.levelname
+        self.line = record.lineno
         self.logger = record.name
         self.message = message
         self.args = args
@@ -93,13 +94,18 @@ class Crumb:
 
 
 class Ring(deque[Crumb]):
-    """The crumbs of a thread, a task or a greenlet."""
+    """The crumbs of a thread, a task or a greenlet.
 
-    __slots__ = ("keeper", "owner")
+    Attributes:
+        era: When it was begun: it means nothing any more when all handlers of that time are gone.
+        owner: A weak reference to the task or greenlet; None for a thread.
+    """
 
-    def __init__(self, keeper: Keeper, before: Iterable[Crumb] = (), owner: object = None) -> None:
-        super().__init__(before, keeper.capacity)
-        self.keeper = keeper
+    __slots__ = ("era", "owner")
+
+    def __init__(self, before: Iterable[Crumb] = (), owner: object = None) -> None:
+        super().__init__(before, _capacity + 1)  # an error that is kept takes no place of what led to it
+        self.era = _era
         self.owner: Any = None if owner is None else weakref.ref(owner)
 
 
@@ -125,89 +131,112 @@ class _Thread(threading.local):
 _thread = _Thread()
 _inner: contextvars.ContextVar[Ring | None] = contextvars.ContextVar("loghub_breadcrumbs", default=None)
 _recent: deque[Crumb] = deque(maxlen=MAX_RECENT)
-_current: weakref.ref[Keeper] | None = None  # its handler may go without a word
+_afar: dict[tuple[Any, ...], Ring] = {}
+_keepers: weakref.WeakSet[Keeper] = weakref.WeakSet()
+_capacity = 30
+_era = 0
 
 
 class Keeper:
-    """Keeps crumbs for one handler; where there are several handlers, the first that sees a record does it.
+    """Stands for a handler: as long as there is one, crumbs are kept. They are the same for all of them.
 
     Args:
-        capacity: How many a thread or task keeps.
+        capacity: How many a thread or task keeps; that of the newest handler holds.
     """
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self._afar: dict[tuple[Any, ...], Ring] = {}
-
-    def is_current(self) -> bool:
-        """Return whether it keeps what this process logs, from now on if nobody else does."""
-        global _current  # noqa: PLW0603 - one per process
-        current = None if _current is None else _current()
-        if current is None:
-            _recent.clear()
-            _current = weakref.ref(self)
-            return True
-        return current is self
+        global _capacity, _era  # noqa: PLW0603 - one for the process, as logging's own configuration
+        if not _keepers:
+            _era += 1
+            _forget()
+        _capacity = capacity
+        _keepers.add(self)
 
     def close(self) -> None:
-        """Keep nothing any more; events have no crumbs from here on."""
-        global _current  # noqa: PLW0603
-        if _keeper() is self:
-            _current = None
-            _recent.clear()
-
-    def keep(self, record: logging.LogRecord) -> None:
-        """Keep what is needed of a record."""
-        crumb = _crumb(record)
-        _recent.append(crumb)
-        if record.thread is not None and record.thread != threading.get_ident():  # we stand behind a queue
-            self.afar(record).append(crumb)
-            return
-        ring = _thread.ring
-        if ring is None or ring.keeper is not self:
-            ring = _thread.ring = Ring(self)
-        ring.append(crumb)
-        inner = self.inner()
-        inner.append(crumb)
-        if record.levelno >= logging.WARNING:
-            record.__dict__[FIELD] = trail = Trail()
-            trail.ring = ring if inner.owner is None else inner
-            trail.request = request.facts()
-
-    def inner(self) -> Ring:
-        """Return the ring of the task or greenlet that runs, or of what this thread works for; else that of no task."""
-        ring = _inner.get()
-        if ring is not None and ring.keeper is not self:
-            ring = None
-        strand = _strand()
-        if ring is None or (strand is not None and (ring.owner is None or ring.owner() is not strand)):
-            ring = Ring(self, ring or (), strand)
-            _inner.set(ring)
-        return ring
-
-    def afar(self, record: logging.LogRecord) -> Ring:
-        """Return the ring of the thread that a record tells, which is another one than this or of another process."""
-        key = (record.process, record.thread, record.__dict__.get("taskName"))
-        ring = self._afar.get(key)
-        if ring is None:
-            make_room(self._afar, MAX_AFAR)
-            ring = self._afar[key] = Ring(self)
-        return ring
-
-    def ring_for(self, record: logging.LogRecord) -> Ring | None:
-        """Return the ring that holds what came before a record."""
-        trail = record.__dict__.get(FIELD)
-        if type(trail) is Trail:
-            return trail.ring
-        if record.thread is None or record.thread == threading.get_ident():
-            inner = _inner.get()
-            ring = _thread.ring if inner is None or inner.owner is None or inner.keeper is not self else inner
-            return ring if ring is not None and ring.keeper is self else None
-        return self._afar.get((record.process, record.thread, record.__dict__.get("taskName")))
+        """Take leave; with the last handler all crumbs go."""
+        _keepers.discard(self)
+        if not _keepers:
+            _forget()
 
 
-def _keeper() -> Keeper | None:
-    return None if _current is None else _current()
+def _forget() -> None:
+    _recent.clear()
+    _afar.clear()
+
+
+def keep(record: logging.LogRecord) -> None:
+    """Keep what is needed of a record, once."""
+    if record.thread is not None and record.thread != threading.get_ident():  # we stand behind a queue
+        ring = afar(record)
+        if not _is_last(ring, record):
+            crumb = _crumb(record)
+            ring.append(crumb)
+            _recent.append(crumb)
+        return
+    own = _thread.ring
+    if own is None or own.era != _era:
+        own = _thread.ring = Ring()
+    elif own and own[-1].created == record.created and _is_last(own, record):
+        return
+    crumb = _crumb(record)
+    inner = context_ring()
+    own.append(crumb)
+    inner.append(crumb)
+    _recent.append(crumb)
+    if record.levelno >= logging.WARNING:
+        record.__dict__[FIELD] = trail = Trail()
+        trail.ring = own if inner.owner is None else inner
+        trail.request = request.facts()
+
+
+def context_ring() -> Ring:
+    """Return the ring of the task or greenlet that runs, or of what this thread works for; else that of no task."""
+    ring = _inner.get()
+    if ring is not None and ring.era != _era:
+        ring = None
+    strand = _strand()
+    if ring is None or (strand is not None and (ring.owner is None or ring.owner() is not strand)):
+        ring = Ring(ring or (), strand)
+        _inner.set(ring)
+    return ring
+
+
+def afar(record: logging.LogRecord) -> Ring:
+    """Return the ring of the thread that a record tells, which is another one than this or of another process."""
+    key = _place_of(record)
+    ring = _afar.get(key)
+    if ring is None:
+        make_room(_afar, MAX_AFAR)
+        ring = _afar[key] = Ring()
+    return ring
+
+
+def _place_of(record: logging.LogRecord) -> tuple[Any, ...]:
+    return record.process, record.thread, record.__dict__.get("taskName")
+
+
+def _ring_for(record: logging.LogRecord) -> Ring | None:
+    """Return the ring that holds what came before a record."""
+    trail = record.__dict__.get(FIELD)
+    if type(trail) is Trail:
+        return trail.ring
+    if record.thread is not None and record.thread != threading.get_ident():
+        return _afar.get(_place_of(record))
+    inner = _inner.get()
+    return _thread.ring if inner is None or inner.owner is None else inner
+
+
+def _is_of(crumb: Crumb, record: logging.LogRecord) -> bool:
+    return (
+        crumb.created == record.created
+        and crumb.line == record.lineno
+        and crumb.logger == record.name
+        and crumb.level == record.levelname
+    )
+
+
+def _is_last(ring: Ring, record: logging.LogRecord) -> bool:
+    return bool(ring) and _is_of(ring[-1], record)
 
 
 def before(record: logging.LogRecord, *, shares: bool) -> list[dict[str, Any]]:
@@ -217,29 +246,22 @@ def before(record: logging.LogRecord, *, shares: bool) -> list[dict[str, Any]]:
         record: The one that is reported; it is no crumb of itself, only of those that follow.
         shares: Whether they may stand in other events, too, because nobody changes them.
     """
-    keeper = _keeper()
-    ring = None if keeper is None else keeper.ring_for(record)
-    if not ring:
+    ring = _ring_for(record) if _keepers else None
+    if not ring or ring.era != _era:
         return []
     crumbs = list(ring)
-    for at in range(len(crumbs) - 1, -1, -1):
-        one = crumbs[at]
-        if one.created == record.created and one.logger == record.name and one.level == record.levelname:
-            crumbs = crumbs[:at]
-            break
-    else:  # it was not kept, or that is long ago
+    own = next((at for at in range(len(crumbs) - 1, -1, -1) if _is_of(crumbs[at], record)), None)
+    if own is None:  # it was not kept, or that is long ago
         crumbs = [one for one in crumbs if one.created <= record.created]
+    crumbs = crumbs[:own][-_capacity:]
     return [one.as_shared() if shares else one.described() for one in crumbs]
 
 
 def begin() -> None:
     """Have a request begin without crumbs: what its thread or task did earlier is none of its business."""
-    keeper = _keeper()
-    if keeper is None:
-        return
     strand = _strand()
     if strand is not None:
-        _inner.set(Ring(keeper, (), strand))
+        _inner.set(Ring((), strand))
     elif (inner := _inner.get()) is None or inner.owner is None:  # else it works for a task
         _inner.set(None)
         _thread.ring = None

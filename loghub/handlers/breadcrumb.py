@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from loghub import complaint, options
-from loghub.breadcrumbs import Keeper
+from loghub import breadcrumbs, complaint, options
 from loghub.capture import OWN_LOGGER, current_cause, muted_threads
 
 
@@ -26,9 +25,10 @@ class BreadcrumbHandler(logging.Handler):
 
     def __init__(self, *, capacity: int = 30, level: int | str = logging.INFO, **unknown: object) -> None:
         options.reject_unknown(self, unknown)
-        self._keeper = Keeper(options.whole(self, "capacity", capacity, 1))
-        self._complaints: set[Any] = set()
+        most = options.whole(self, "capacity", capacity, 1)
         super().__init__(level)
+        self._complaints: set[Any] = set()
+        self._keeper = breadcrumbs.Keeper(most)
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Filter and emit, without the handler's lock: nothing here needs it."""
@@ -40,8 +40,8 @@ class BreadcrumbHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what is needed of the record, unless it is of loghub's own life."""
         try:
-            if record.name != OWN_LOGGER and record.thread not in muted_threads and self._keeper.is_current():
-                self._keeper.keep(record)
+            if record.name != OWN_LOGGER and record.thread not in muted_threads:
+                breadcrumbs.keep(record)
         except Exception:
             self.handleError(record)
 
