@@ -199,15 +199,26 @@ def test_odd_context():
     assert "{'loop': {...}}" in issue.body(an_event(additional_info=loop), a_group(), STATE)
 
 
-def test_breadcrumbs_are_context():
-    """The last breadcrumbs before the error are part of its context."""
-    event = an_event(additional_info={"user": 1}, breadcrumbs=[{"message": f"step {n}"} for n in range(30)])
-
+def test_breadcrumbs():
+    """The last breadcrumbs before the error follow its context, a line each."""
+    crumbs = [
+        {"timestamp": "2026-01-02T03:04:05.678Z", "level": "INFO", "logger": "shop", "message": f"step\n{n}"}
+        for n in range(30)
+    ]
+    event = an_event(additional_info={"user": 1}, breadcrumbs=crumbs, system={"docker": True})
     text = issue.body(event, a_group(), STATE)
 
-    assert '"user": 1' in text
+    lines = [f"03:04:05.678 INFO shop: step {n}" for n in range(20, 30)]
+    assert "**Breadcrumbs:** the last records before it\n\n```text\n" + "\n".join(lines) + "\n```" in text
+    assert text.index('"user": 1') < text.index("**Breadcrumbs:**") < text.index("### System Information")
     assert "step 19" not in text
-    assert all(f"step {n}" in text for n in range(20, 30))
+
+
+def test_long_breadcrumbs():
+    """Breadcrumbs take little room, however long they are."""
+    long = [{"message": "\u202e`" * 5_000, "logger": "a" * 500} for _ in range(50)]
+    without, with_them = (issue.body(an_event(breadcrumbs=crumbs), a_group(), STATE) for crumbs in ([], long))
+    assert len(with_them) - len(without) < 4_000
 
 
 @pytest.mark.parametrize(

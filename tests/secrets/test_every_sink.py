@@ -16,7 +16,7 @@ from traceback import TracebackException
 import pytest
 from click.testing import CliRunner
 
-from loghub import delivery, filters, notice
+from loghub import breadcrumbs, delivery, filters, notice
 from loghub.cli import main
 from loghub.errors import LoghubError
 from loghub.event import dumps
@@ -43,6 +43,8 @@ def of_kind(kind):
 def charge(number, kind):
     """Fail with nine secrets of a kind in what is logged, and the tenth in the class of the error."""
     texts = [one.text for one in of_kind(kind)]
+    crumb = logging.getLogger("shop.crumbs")
+    crumb.info("charging Bug%d by %s", number, texts[8], extra={"detail": texts[9]})
     bug = type(f"Bug{number}", (ValueError,), {})
     try:
         try:
@@ -59,8 +61,10 @@ def charge(number, kind):
 
 
 def tell(number, kind):
-    """Log without an exception; the message is all there is."""
+    """Log without an exception; the message is all there is, and two breadcrumbs: a long one and one with an object."""
     texts = [one.text for one in of_kind(kind)]
+    logging.getLogger("shop.crumbs").info("long %s %s %s", "x" * 900, texts[5], "y" * 500)
+    logging.getLogger("shop.crumbs").info("listed %s", [texts[6]])
     name = chr(ord("a") + number // 26) + chr(ord("a") + number % 26)  # a number would be a worker's
     logging.getLogger(f"shop.{name}").error("told %s and %s", texts[8], texts[9])
 
@@ -127,6 +131,7 @@ def sinks(tmp_path_factory):
                 for number in range(len(KINDS))
             ],
         }
+        config["handlers"]["crumbs"] = {"class": "loghub.BreadcrumbHandler"}
         config["root"]["handlers"] = list(config["handlers"])
         config["filters"]["event"]["include_locals"] = True
         config["loggers"] = {"loghub": {"level": "DEBUG"}}
@@ -138,6 +143,7 @@ def sinks(tmp_path_factory):
             tell(number, kind)
         logging.getLogger("shop").info("the token %s is fine", OWN)
         out["journal"] = contents(folder / "home")
+        out["recent breadcrumbs"] = {"": dumps(breadcrumbs.recent(breadcrumbs.MAX_RECENT))}
         quick = next(one for one in logging.getLogger().handlers if isinstance(one, GitHubIssueHandler))
         quick._client = GitHubClient(REPO, quick.token, quick.api_url, clock=clock, sleep=clock.sleep)
         quick.home.now = clock
@@ -204,8 +210,11 @@ def left(output):
 
 SINKS = [
     *("journal", "ledger", "detail file", "log file", "issue", "mail", "notice", "procedure", "command line"),
-    "loghub's own log",
+    *("recent breadcrumbs", "loghub's own log"),
 ]
+
+
+UNLIKE_OTHERS = ("recent breadcrumbs", "loghub's own log")  # one holds the last of them only, one no errors
 
 
 @pytest.mark.parametrize("sink", SINKS)
@@ -216,7 +225,7 @@ def test_no_secret_comes_out(sinks, sink):
     assert OWN.encode() not in raw
 
 
-@pytest.mark.parametrize("sink", [sink for sink in SINKS if sink != "loghub's own log"])
+@pytest.mark.parametrize("sink", [sink for sink in SINKS if sink not in UNLIKE_OTHERS])
 def test_every_sink_was_reached(sinks, sink):
     """Each sink holds each kind's errors, with the placeholder in them."""
     raw = "\n".join(
@@ -225,6 +234,14 @@ def test_every_sink_was_reached(sinks, sink):
     )
     assert "Filtered" in raw
     assert [number for number in range(len(KINDS)) if f"Bug{number}" not in raw] == []
+
+
+@pytest.mark.parametrize("sink", ["journal", "ledger", "detail file", "issue", "procedure", "command line"])
+def test_breadcrumbs_were_there(sinks, sink):
+    """Each sink that tells breadcrumbs holds those of each kind, so that their secrets could have come out."""
+    raw = joined(sinks[sink]).decode("utf-8", "replace")
+    assert [number for number in range(len(KINDS)) if f"charging Bug{number} by" not in raw] == []
+    assert "charging Bug" in sinks["recent breadcrumbs"][""]
 
 
 # Trouble of its own -----------------------------------------------------------------------------------------
