@@ -24,13 +24,13 @@ from loghub.codepath import CodePath, make_room, reachable, steps
 from loghub.copies import Copies
 from loghub.description import (
     Describer,
-    exception_of,
     in_app_rule,
     in_order,
     message_of,
     text_of,
     traceback_of,
 )
+from loghub.plain import exception_of, plain
 from loghub.scrub import Scrubber
 from loghub.sighting import (
     COUNTED,
@@ -177,6 +177,9 @@ class Capture:
             or _copies.in_use()
         ):
             return None
+        message = fields["msg"]
+        if (message[:1] == "{") if type(message) is str else isinstance(message, dict):
+            return None  # an event dict may say any of these, too
         info = record.exc_info
         if not info:
             told = record.exc_text is not None or _may_tell_more(record)
@@ -207,7 +210,8 @@ class Capture:
             _continue(record, fields, sighting)
         if not sighting.found:
             try:
-                sighting.kind = self._find(record, fields, sighting)
+                unwrapped = plain(record)
+                sighting.kind = self._find(unwrapped, unwrapped.__dict__, sighting)
             except Exception:  # objects of the application may do anything when they are looked at
                 sighting.kind = self._find_bare(record, sighting)
             sighting.found = True
@@ -240,7 +244,7 @@ class Capture:
         seen = record.__dict__.get(FIELD)
         if type(seen) is Sighting and seen.kind is not None:
             return seen.kind.fingerprint
-        return _asked_for(record, fingerprint.of_event(self._described(record), self.grouping))
+        return _asked_for(plain(record), fingerprint.of_event(self._described(record), self.grouping))
 
     def _first_look(self, seen: object) -> Sighting:
         sighting = make(self)

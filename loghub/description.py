@@ -9,7 +9,6 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import linecache
-import logging
 import os
 import socket
 import sys
@@ -22,11 +21,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from loghub import breadcrumbs, fingerprint, rendering, request
 from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, watch
 from loghub.event import KEYS, Event, Shared, iso
+from loghub.plain import context_of, exception_of, plain
 from loghub.sighting import FIELD
 from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback, qualify
 from loghub.written import GOES_ON, raised_at, template_of
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType, TracebackType
 
@@ -39,11 +40,6 @@ MAX_SHARED = 2048
 _MAX_CAUSES = 50
 _MAX_DEPTH = 10  # groups within groups; Python prints as many
 _OUTER_FRAMES, _INNER_FRAMES = 50, 200
-_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
-    "message", "asctime", "taskName", FIELD, "loghub_skip", "fingerprint", "component",
-    "loghub_mechanism",
-    "loghub_program", breadcrumbs.FIELD,
-}  # fmt: skip
 _MECHANISMS = {"loghub.uncaught": "uncaught", "loghub.browser": "browser", "loghub.process": "process"}
 _GROUP_HEAD = "  + Exception Group "
 _LOCAL = "<locals>."
@@ -104,6 +100,7 @@ class Describer:
 
     def outline(self, record: logging.LogRecord) -> Event:
         """Return the part of the event that makes its fingerprint."""
+        record = plain(record)
         event = self._head(record)
         exc = exception_of(record)
         if exc is not None:
@@ -119,10 +116,12 @@ class Describer:
 
         An `outline` that was made of this record becomes part of it.
         """
+        record = plain(record)
         return self._complete(record, self.outline(record) if outline is None else outline)
 
     def bare(self, record: logging.LogRecord) -> Event:
         """Return what can be said of a record whose exception or arguments break whoever looks at them."""
+        record = plain(record, raised=False)
         event = self._head(record)
         exc = exception_of(record)
         if exc is None:
@@ -337,11 +336,6 @@ def message_of(record: logging.LogRecord) -> str:
         return text_of(record.msg) if none else f"{text_of(record.msg)} {text_of(args, repr)}"
 
 
-def context_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what the caller gave as ``extra``."""
-    return {name: value for name, value in record.__dict__.items() if name not in _RECORD_FIELDS}
-
-
 def _with_request(context: dict[str, Any], record: logging.LogRecord, exc: BaseException | None) -> dict[str, Any]:
     """Add what is known of the web request; a `request` of the caller's own stays what it is."""
     trail = record.__dict__.get(breadcrumbs.FIELD)
@@ -350,14 +344,6 @@ def _with_request(context: dict[str, Any], record: logging.LogRecord, exc: BaseE
         free = "request" not in context or request.is_framework_request(context["request"])
         context["request" if free else "http_request"] = dict(facts)
     return context
-
-
-def exception_of(record: logging.LogRecord) -> BaseException | None:
-    """Return the record's exception, if it has one."""
-    info: Any = record.exc_info
-    if isinstance(info, tuple):
-        info = info[1] if len(info) == 3 else None
-    return info if isinstance(info, BaseException) else None
 
 
 def traceback_of(record: logging.LogRecord) -> TracebackType | None:

@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_CHAINS = {
-    "The above exception was the direct cause of the following exception:": "cause",
-    "During handling of the above exception, another exception occurred:": "context",
-}
+CAUSE = "The above exception was the direct cause of the following exception:"
+CONTEXT = "During handling of the above exception, another exception occurred:"
+_CHAINS = {CAUSE: "cause", CONTEXT: "context"}
 _DEEPEST = 12  # Python itself prints ten levels of groups
 TRACEBACK_HEAD = "Traceback (most recent call last):"
 """How Python begins the text of a traceback."""
@@ -208,6 +207,17 @@ _DRESSED = re.compile(
     rf"{re.escape(TRACEBACK_HEAD)}\n(?=[^\n]{{0,240}}File \")",
     re.MULTILINE,
 )
+
+
+def without_loguru(text: str) -> str:
+    """Return a traceback without what loguru adds: values of names, callers of the frame that caught it, its mark."""
+    if "> File " in text:
+        text = _LOGURU_CALLERS.sub(r"\g<head>  File ", text)
+    return _LOGURU_VALUE.sub("", text) if "\u2514" in text else text
+
+
+_LOGURU_CALLERS = re.compile(rf"(?P<head>{re.escape(TRACEBACK_HEAD)}\n)(?:(?!> )[^\n]*\n)*?> File ")
+_LOGURU_VALUE = re.compile(r"^ +[\u2502\u2514][^\n]*\n", re.MULTILINE)
 
 
 def parse_javascript(text: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ LAYERS = [
     ["scrub", "traceback_text", "foreign_text", "release", "clone", "release_order", "copies", "rendering", "rollover"],
     ["breadcrumbs"],
     ["fingerprint"],
+    ["rendered", "traceback_dicts"],
+    ["plain"],
     ["description"],
     ["complaint"],
     ["capture"],

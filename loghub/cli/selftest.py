@@ -27,7 +27,7 @@ from loghub import delivery, filters, notice
 from loghub.cli import canaries
 from loghub.cli.sealed import Seal, sealed, silenced
 from loghub.cli.where import Where, configure, read_config, where
-from loghub.description import exception_of, message_of, text_of, traceback_of
+from loghub.description import message_of, text_of, traceback_of
 from loghub.errors import LoghubError
 from loghub.event import dumps
 from loghub.filters import EventFilter
@@ -40,6 +40,7 @@ from loghub.handlers.rotatingfile import RotatingFileHandler
 from loghub.handlers.smtp import BatchingSMTPHandler
 from loghub.handlers.uncaught import UncaughtHandler
 from loghub.ledger.protocol import Item
+from loghub.plain import exception_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from loghub.logfiles.heads import LEVELS, Head
+from loghub.traceback_dicts import written
 from loghub.traceback_text import TRACEBACK_HEAD
 
 _LEVEL = ("levelname", "level", "severity", "log.level", "levelno", "lvl", "log_level", "loglevel")
@@ -20,7 +21,6 @@ _PLACE = {"module": "module", "funcName": "funcName", "func_name": "funcName", "
 _OURS = ("fingerprint", "component", "environment", "release")
 _FINGERPRINT = re.compile(r"v\d{1,3}:[0-9a-f]{16}")
 _RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-_MAX_FRAMES = 500
 
 
 def parse(line: bytes) -> Head | None:
@@ -81,20 +81,7 @@ def _trace(value: Any) -> str:
     """Return the text of a traceback; structlog's dict_tracebacks are written as Python would."""
     if isinstance(value, str):
         return value if "\n" in value else ""
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        return ""
-    sections = []
-    for number, one in enumerate(value):
-        frames = [frame for frame in one.get("frames") or [] if isinstance(frame, dict)][:_MAX_FRAMES]
-        lines = [f'  File "{at.get("filename")}", line {at.get("lineno")}, in {at.get("name")}' for at in frames]
-        last = f"{one.get('exc_type')}: {one.get('exc_value')}"
-        if number:
-            chained = "The above exception was the direct cause of the following exception:"
-            if not one.get("is_cause"):
-                chained = "During handling of the above exception, another exception occurred:"
-            last += f"\n\n{chained}\n"
-        sections.append("\n".join([TRACEBACK_HEAD, *lines, last] if lines else [last]))
-    return "\n".join(reversed(sections))
+    return written(value) if isinstance(value, list) else ""
 
 
 def _loguru(given: dict[str, Any]) -> Head | None:

@@ -19,7 +19,7 @@ from loghub.event import iso
 from loghub.foreign_text import parse_foreign
 from loghub.logfiles.records import FOREIGN
 from loghub.sighting import FIELD
-from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback
+from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback, without_loguru
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,6 @@ MAX_SOURCE = 4 << 20
 
 _STACK_INFO = "\nStack (most recent call last):\n"
 _FILE = re.compile(r'^[ |]*File "([^"\n]{1,1000})"', re.MULTILINE)
-_LOGURU_FRAME = re.compile(r"^> File ", re.MULTILINE)
-_LOGURU_VALUE = re.compile(r"^ +[│└][^\n]*\n", re.MULTILINE)
 _BROKEN_FILE = re.compile(rf'{re.escape(TRACEBACK_HEAD)}\n  File "[^\n]*", line \d+\n')
 _FATAL = "Fatal Python error: "
 
@@ -166,7 +164,7 @@ def _texts(record: Record) -> tuple[str, str]:
     more = b"\n".join(record.lines).decode("utf-8", "replace").rstrip()
     message = str(head.said.get("message", ""))
     if head.traceback:
-        return message, _plain(head.traceback)
+        return message, without_loguru(head.traceback)
     if not more:
         return message, ""
     if record.has_traceback and TRACEBACK_HEAD not in more and more.lstrip().startswith("File "):
@@ -176,7 +174,7 @@ def _texts(record: Record) -> tuple[str, str]:
         told = f"{message}\n{more}" if message else more
         return (told.partition(_STACK_INFO)[0], "") if record.stage != FOREIGN else (more.partition("\n")[0], more)
     start = more.rfind("\n", 0, at) + 1
-    before, traceback = more[:start].rstrip(), _plain(more[start:])
+    before, traceback = more[:start].rstrip(), without_loguru(more[start:])
     if before:
         message = f"{message}\n{before}" if message else before
     return message or _last_words(record), traceback
@@ -186,13 +184,6 @@ def _last_words(record: Record) -> str:
     """Return the last line that is not indented: of a bare traceback the one that names the exception."""
     last = next((line for line in reversed(record.lines) if line[:1] > b" "), b"")
     return last.decode("utf-8", "replace")
-
-
-def _plain(traceback: str) -> str:
-    """Return a traceback without what loguru adds to it: the values of names, and a mark of where it was caught."""
-    if "> File " in traceback:
-        traceback = _LOGURU_FRAME.sub("  File ", traceback)
-    return _LOGURU_VALUE.sub("", traceback) if "└" in traceback else traceback
 
 
 def _foreign(record: Record, message: str, traceback: str) -> dict[str, Any] | None:
