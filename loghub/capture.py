@@ -471,7 +471,7 @@ def _may_tell_more(record: logging.LogRecord) -> bool:
     args: Any = record.args
     values = args.values() if isinstance(args, dict) else args if type(args) is tuple else ()
     if template_of(record) is not None:
-        values = (record.msg,)
+        values = (record.msg, *values)
     for value in values:
         if type(value) is str or isinstance(value, BaseException):
             text = text_of(value)

@@ -10,6 +10,7 @@ import fnmatch
 import itertools
 import linecache
 import os
+import re
 import socket
 import sys
 import threading
@@ -23,7 +24,7 @@ from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, 
 from loghub.event import KEYS, Event, Shared, iso
 from loghub.plain import context_of, exception_of, plain
 from loghub.sighting import FIELD
-from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback, qualify
+from loghub.traceback_text import TRACEBACK_HEAD, function_at, module_of, parse_traceback, qualify
 from loghub.written import GOES_ON, raised_at, template_of
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class Describer:
             event |= told
         else:
             event |= _plain(record, event["message"])
+            if record.name == "py.warnings" and (warned := _warned(event["message"])):
+                return event | warned  # type: ignore[return-value]
         return _with_place(event, record)
 
     def whole(self, record: logging.LogRecord, outline: Event | None = None) -> Event:
@@ -279,7 +282,9 @@ class Describer:
         for inner in _parts(part):
             inner["error_module"], inner["error_type"] = _class_of(inner["error_module"], inner["error_type"])
             for frame in inner["frames"]:
-                frame["in_app"] = self.is_in_app(frame["file"], "")
+                if module := module_of(frame["file"]):
+                    frame["module"] = module
+                frame["in_app"] = self.is_in_app(frame["file"], module)
             if at := _culprit(inner["frames"]):
                 # A text does not say the class around a method, which tells two bugs apart.
                 at["function"] = _qualified(at["file"], at["function"], at["line"])
@@ -405,6 +410,19 @@ def _plain(record: logging.LogRecord, message: str) -> Event:
         "frames": [],
         "traceback": "",
     }
+
+
+def _warned(message: str) -> dict[str, str]:
+    """Return what `warnings.formatwarning` says that a person wants to know, and where it was warned."""
+    read = _WARNING.match(message)
+    if read is None:
+        return {}
+    file, stem = read["file"], os.path.splitext(os.path.basename(read["file"]))[0]
+    function = _patiently(lambda: function_at(linecache.getlines(file), int(read["line"])))
+    return {"error_message": read["said"], "module": module_of(file) or stem, "function": function}
+
+
+_WARNING = re.compile(r"(?P<file>[^\n]{1,400}?):(?P<line>\d{1,9}): (?P<said>\w+: [^\n]*)")
 
 
 def _with_place(event: Event, record: logging.LogRecord) -> Event:

@@ -83,22 +83,23 @@ def plain(record: logging.LogRecord, *, raised: bool = True) -> logging.LogRecor
 
 
 def _plain(record: logging.LogRecord, *, raised: bool) -> logging.LogRecord:
+    if called := _caller(record):
+        record = _changed(record, called)
     fields = record.__dict__
     said, rest = _said_in(record.msg, fields)
     changed: dict[str, Any] = {}
-    if said is not None:
+    if said is not None or not fields.keys().isdisjoint(_STRUCTLOG):
         changed = _unwrapped(record, said, raised=raised)
-    elif not fields.keys().isdisjoint(_STRUCTLOG):
-        changed = _unwrapped(record, None, raised=raised)
     elif type(fields.get("extra")) is dict:
         changed = {CONTEXT: context_of(record)}
     if rest:
         changed |= _behind(record, rest, changed)
-    changed |= _caller(record)
-    if not changed:
-        return record
+    return _changed(record, changed) if changed else record
+
+
+def _changed(record: logging.LogRecord, changed: dict[str, Any]) -> logging.LogRecord:
     twin: logging.LogRecord = object.__new__(type(record))
-    twin.__dict__.update(fields)
+    twin.__dict__.update(record.__dict__)
     twin.__dict__.update(changed)
     return twin
 
@@ -255,7 +256,7 @@ def _is_told(name: str, value: Any, record: logging.LogRecord, *, rendered: bool
     if name in _NAMES:
         return bool(str(value).rpartition(".")[2] == getattr(record, _NAMES[name]))
     if name in _CALLSITE:
-        return bool(value == getattr(record, _CALLSITE[name], None))
+        return bool(value in (getattr(record, _CALLSITE[name], None), "n/a"))
     return name in _META or name == "timestamp"
 
 

@@ -10,7 +10,7 @@ import linecache
 import sys
 from typing import TYPE_CHECKING, Any
 
-from loghub.traceback_text import CAUSE, CONTEXT, TRACEBACK_HEAD
+from loghub.traceback_text import CAUSE, CONTEXT, TRACEBACK_HEAD, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,10 +84,9 @@ def _group(lines: list[str], members: list[Any], source: Any, named: Any, depth:
 
 def _full_name(name: str, frames: list[dict[str, Any]]) -> str:
     """Return a class's dotted name: as the modules know it whose code the exception came through."""
-    files = [str(frame.get("filename")) for frame in reversed(frames)]
-    by_file = {getattr(module, "__file__", None): module for module in list(sys.modules.values())}
-    for module in (by_file[file] for file in files if file in by_file):
-        found = vars(module).get(name)
+    for frame in reversed(frames):
+        module = sys.modules.get(module_of(str(frame.get("filename"))))
+        found = getattr(module, "__dict__", {}).get(name)
         if isinstance(found, type) and issubclass(found, BaseException):
             qualified = found.__qualname__
             return qualified if found.__module__ == "builtins" else f"{found.__module__}.{qualified}"

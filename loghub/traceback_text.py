@@ -19,6 +19,7 @@ import ast
 import itertools
 import linecache
 import re
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -260,6 +261,27 @@ def qualify(frames: Sequence[dict[str, Any]], lines_of: Callable[[str], list[str
         if file not in known:
             known[file] = _names_by_line("".join(lines_of(file)))
         frame["function"] = known[file].get((function, line), function)
+
+
+def module_of(file: str) -> str:
+    """Return the name of the module that this process has loaded from a file; empty if there is none."""
+    return _modules_by_file(len(sys.modules)).get(file, "")
+
+
+@lru_cache(1)
+def _modules_by_file(_count: int) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(path, str):
+            found.setdefault(path, name)
+    return found
+
+
+def function_at(lines: Sequence[str], line: int) -> str:
+    """Return the qualified name of the innermost function around a line of a source; ``<module>`` outside of all."""
+    around = [name for (_, at), name in _names_by_line("".join(lines)).items() if at == line]
+    return max(around, key=len, default="<module>" if lines else "")
 
 
 @lru_cache(32)

@@ -14,7 +14,7 @@ import ast
 import linecache
 import re
 import string
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from loghub.codepath import make_room
 
@@ -37,6 +37,8 @@ _CONVERSION = re.compile(r"%(?:\(\w+\))?[#0 +-]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%]")
 # The parser would warn of them, on the application's stderr.
 _ODD_ESCAPE = re.compile(r"(?<!\\)\\(?=[^\n\\'\"abfnrtvxuUN0-7])")
 _WARNED_OF = re.compile(r"\d(?:if|or|and|in|is|else|for|not)\b")
+_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"})
+_OF_LOGGING = frozenset({"msg", "exc_info", "stack_info", "stacklevel", "extra"})
 _ONLY_AFTER = {
     "else": "if 1:\n pass\n",
     "elif": "if 1:\n pass\n",
@@ -47,24 +49,46 @@ _ONLY_AFTER = {
 Texts = tuple[str, ...]
 """What is written before, between and behind the values of a message."""
 
-_known: dict[tuple[str, int], list[Texts]] = {}
+
+class Place(NamedTuple):
+    """What is written at a call.
+
+    Attributes:
+        built: What may build its message.
+        said: What is written there as the message; a LoggerAdapter may put something around it.
+    """
+
+    built: list[Texts]
+    said: list[Texts]
+
+
+_known: dict[tuple[str, int], Place] = {}
 
 
 def template_of(record: logging.LogRecord) -> str | None:
     """Return the template of a record's message, its values as ``%s``; None where it is the record's own `msg`."""
     message = record.msg
-    if has_args(record) or type(message) is not str or len(message) > _MAX_MESSAGE:
+    if type(message) is not str or len(message) > _MAX_MESSAGE:
         return None
     place = record.pathname, record.lineno
     known = _known.get(place)
     if known is None:
         make_room(_known, MAX_PLACES)
         known = _known[place] = _read(*place)
+    if has_args(record):
+        return next((text for (text, *more) in known.said if not more and _is_around(message, text)), None)
     # They are in order: of two ways to build a message one may hold the other, and what says most is believed.
-    for texts in known:
+    for texts in known.built:
         if _fits(texts, message):
             return _template(texts)
+    for texts in known.said:
+        if (message != texts[0] or len(texts) > 1) and _fits(("", *texts, ""), message):
+            return _template(texts)
     return None
+
+
+def _is_around(message: str, text: str) -> bool:
+    return text in message and text != message
 
 
 def _template(texts: Texts) -> str:
@@ -109,12 +133,23 @@ def _fits(texts: Texts, message: str) -> bool:
     return at <= end
 
 
-def _read(path: str, line: int) -> list[Texts]:
-    """Return what may build messages at a line of a file; nothing if it cannot be read."""
+def _read(path: str, line: int) -> Place:
+    """Return what is written at a line of a file; nothing if it cannot be read."""
     try:
-        return texts_at(linecache.getlines(path), line - 1)
+        lines = linecache.getlines(path)
+        return Place(texts_at(lines, line - 1), list(_said(lines, line - 1)))
     except Exception:  # a file of a strange kind, a name that is no file's
-        return []
+        return Place([], [])
+
+
+def _said(lines: Sequence[str], at: int) -> Iterator[Texts]:
+    """Yield the texts that are written as the message of a logging call."""
+    for call in ast.walk(_statement(lines, at) or ast.Module([], [])):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
+            said = call.args[call.func.attr == "log" :][:1] + [one.value for one in call.keywords if one.arg == "msg"]
+            for texts in (texts for argument in said for texts in _built(argument, lines)):
+                if any(map(_WORD.search, texts)):
+                    yield texts
 
 
 def texts_at(lines: Sequence[str], at: int) -> list[Texts]:
@@ -138,8 +173,15 @@ def _templates(lines: Sequence[str], at: int) -> Iterator[Texts]:
                 yield from _built(argument, lines)
                 if isinstance(argument, ast.Name):
                     yield from _assigned(lines, at, argument.id)
-                elif (text := _literal(argument)) is not None and call.args[number + 1 :]:
-                    yield _converted(text)  # a QueueHandler has put the arguments in
+                elif (text := _literal(argument)) is not None:
+                    if call.args[number + 1 :]:
+                        yield _converted(text)  # a QueueHandler has put the arguments in
+                    if "{" in text and _has_values(call, number):
+                        yield _formatted(text)  # loguru has
+
+
+def _has_values(call: ast.Call, number: int) -> bool:
+    return bool(call.args[number + 1 :]) or any(one.arg not in _OF_LOGGING for one in call.keywords)
 
 
 def _assigned(lines: Sequence[str], at: int, name: str) -> Iterator[Texts]:
