@@ -24,7 +24,7 @@ from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, 
 from loghub.event import KEYS, Event, Shared, iso
 from loghub.plain import context_of, exception_of, plain
 from loghub.sighting import FIELD
-from loghub.traceback_text import TRACEBACK_HEAD, function_at, module_of, parse_traceback, qualify
+from loghub.traceback_text import TRACEBACK_HEAD, function_at, module_of, parse_traceback, qualify, without_loguru
 from loghub.written import GOES_ON, raised_at, template_of
 
 if TYPE_CHECKING:
@@ -278,6 +278,7 @@ class Describer:
         return None
 
     def _from_text(self, text: str) -> Event:
+        text = without_loguru(text)
         part: Any = parse_traceback(text.partition(_STACK)[0])
         for inner in _parts(part):
             inner["error_module"], inner["error_type"] = _class_of(inner["error_module"], inner["error_type"])

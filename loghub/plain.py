@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +38,7 @@ _HEADS = ("pathname", "filename", "module", "lineno", "thread", "process")
 _CALLSITE = {**{name: name for name in _HEADS}, "func_name": "funcName", "thread_name": "threadName",
              "process_name": "processName", "task_name": "taskName", "logger": "name"}  # fmt: skip
 _TIMES = frozenset({"timestamp", "time", "ts", "@timestamp", "asctime", "datetime"})
+_GROUP = re.compile(r"\n *\+ Exception Group $")
 _META = frozenset({"_logger", "_name", "_record", "_from_structlog", "positional_args", "stacklevel"})
 _STRUCTLOG = frozenset({"exception", "stack", "level", "level_number", "logger", *_TIMES, *_META})
 _NEARLY_SECONDS = 60.0
@@ -205,7 +207,8 @@ def _said_in(message: Any, fields: dict[str, Any]) -> tuple[dict[str, Any] | Non
     if STACK_HEAD in message and (at := message.find(f'\n{STACK_HEAD}  File "')) >= 0:
         return None, message[at:]
     if fields.get("exc_text") == "\n" and TRACEBACK_HEAD in message:  # loguru has logging write no second one
-        return None, message[message.index(TRACEBACK_HEAD) - 1 :]
+        at = message.index(TRACEBACK_HEAD)
+        return None, message[len(_GROUP.sub("", message[:at]).rstrip("\n")) :]
     return None, ""
 
 

@@ -213,12 +213,15 @@ _DRESSED = re.compile(
 def without_loguru(text: str) -> str:
     """Return a traceback without what loguru adds: values of names, callers of the frame that caught it, its mark."""
     if "> File " in text:
-        text = _LOGURU_CALLERS.sub(r"\g<head>  File ", text)
+        text = _LOGURU_VALUE.sub("", _LOGURU_CALLERS.sub(r"\g<head>\g<margin>  File ", text))
     return _LOGURU_VALUE.sub("", text) if "\u2514" in text else text
 
 
-_LOGURU_CALLERS = re.compile(rf"(?P<head>{re.escape(TRACEBACK_HEAD)}\n)(?:(?!> )[^\n]*\n)*?> File ")
-_LOGURU_VALUE = re.compile(r"^ +[\u2502\u2514][^\n]*\n", re.MULTILINE)
+_LOGURU_CALLERS = re.compile(
+    rf"(?P<head>{re.escape(TRACEBACK_HEAD)}\n)(?=(?:[ |]*\n)*(?P<margin>(?: *\| )?))"
+    r"(?:(?P=margin) [^\n]*\n|[ |]*\n)*?(?P=margin)> File "
+)
+_LOGURU_VALUE = re.compile(r"^ +(?:[\u2502\u2514]|(?:\| +)*-> )[^\n]*\n", re.MULTILINE)
 
 
 def parse_javascript(text: str) -> dict[str, Any]:

@@ -153,23 +153,21 @@ def test_reported(way, wrapper, case, heard, home):
     assert counted(home) == 2
 
 
-@pytest.mark.parametrize("way", ["wrapped", "json, exception", "kwargs"])
-def test_logger_that_was_there_before(way, heard):
-    """The place is the application's also where the logger is older than structlog's class of loggers."""
-    expected = the_plain("no exception", heard)
-    shop.complain(configured(TO_LOGGING[way], factory=lambda *args: logging.getLogger(NAME)), None)
-    assert type(logging.getLogger(NAME)) is logging.Logger or way
-    assert shop.compared(heard.events.pop()) == shop.compared(expected)
-
-
-def awaiting(log):
-    """Return a logger whose coroutines are run, each in a loop of its own."""
-
-    class Awaiting:
-        def error(self, message, **said):
-            asyncio.run(complaining(log, message, said))
-
-    return Awaiting()
+@pytest.mark.parametrize("case", ["exception", "no exception"])
+@pytest.mark.parametrize("way", TO_LOGGING)
+def test_logger_of_structlogs_class(way, case, home):
+    """It is the same where structlog has made the logger, whose class knows the place of a call (above it does not)."""
+    logging.root.manager.loggerDict.pop(NAME, None)
+    log = configured(TO_LOGGING[way])
+    log.debug("makes the logger")
+    heard = Heard(home=home)
+    with attached(NAME, heard) as made:
+        assert type(made) is not logging.Logger
+        act, *args = shop.CASES[case]
+        expected = the_plain(case, heard)
+        act(log, *args)
+    assert [shop.compared(event) for event in heard.events] == [shop.compared(expected)]
+    logging.root.manager.loggerDict.pop(NAME, None)
 
 
 async def complaining(log, message, said):
