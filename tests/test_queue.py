@@ -112,12 +112,11 @@ def dict_config(home, *, form):
     """Return a dictConfig with a queue, in the form of 3.12 or with a listener of one's own."""
     handlers = {
         "heard": {"class": "tests.heard.Heard", "home": home, "filters": ["event"]},
-        "queue": {"class": "logging.handlers.QueueHandler", "filters": ["event"]},
+        "queue": {"class": "logging.handlers.QueueHandler", "handlers": ["heard"], "respect_handler_level": True},
     }
-    if form == "listener":
-        handlers["queue"] |= {"handlers": ["heard"], "respect_handler_level": True}
-    else:
-        handlers["queue"] |= {"queue": "ext://tests.test_queue.shared"}
+    if form == "queue":
+        handlers["queue"] = {"()": "logging.handlers.QueueHandler", "queue": "ext://tests.test_queue.shared"}
+    handlers["queue"]["filters"] = ["event"]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -130,24 +129,21 @@ def dict_config(home, *, form):
 shared: queue.Queue = queue.Queue()
 
 
-@pytest.mark.parametrize("form", ["listener", "queue"])
+FORMS = ["queue", "listener"] if sys.version_info >= (3, 12) else ["queue"]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_dict_config(form, home):
-    """dictConfig's own form (3.12) and a listener started by hand (3.11) deliver the same, below the level nothing."""
-    if form == "listener" and sys.version_info < (3, 12):
-        form = "queue"  # 3.11 has no such form: there the recipe is all there is
+    """dictConfig's own form (3.12) and a listener started by hand deliver the same, below the level nothing."""
     logger = logging.getLogger(NAME)
     try:
-        if form == "listener":
-            logging.config.dictConfig(dict_config(home, form=form))
-            sender = logging.getHandlerByName("queue")
-            heard, listener = logging.getHandlerByName("heard"), sender.listener
-        else:
-            said = dict_config(home, form=form)
-            if sys.version_info < (3, 12):
-                said["handlers"]["queue"]["queue"] = shared
-            logging.config.dictConfig(said)
-            heard = logging._handlers["heard"]
-            listener = logging.handlers.QueueListener(shared, heard, respect_handler_level=True)
+        logging.config.dictConfig(dict_config(home, form=form))
+        heard, sender = logging._handlers["heard"], logging._handlers["queue"]
+        listener = (
+            sender.listener
+            if form == "listener"
+            else logging.handlers.QueueListener(shared, heard, respect_handler_level=True)
+        )
         listener.start()
         log = shop.Plain(logger)
         logger.info("started")
