@@ -24,6 +24,7 @@ _TOKEN = re.compile(rf"(?P<string>{_STRING})|[{{}}]|[^'\"{{}}]++")
 _BRACKETS = r"\([^()\n]*+\)|\[[^\[\]\n]*+\]|\{[^{}\n]*+\}|<[^<>\n]*+>"
 _VALUE = rf"(?:{_STRING}|{_BRACKETS}|[^\s'\"\[\](){{}}<>][^\s()]*+(?:\([^()\n]*+\))?|)"
 _PAIR = re.compile(rf"(?P<key>[\w.@\-]++)=(?P<value>{_VALUE})(?= |\n|$)")
+_PAIR_OR_FLAG = re.compile(rf"(?P<key>[\w.@\-]++)(?:=(?P<value>{_VALUE}))?(?= |\n|$)")
 _SAYS_EVENT = re.compile(r"(?:^|[ ])(?:event|message|msg)=['\"\w]")
 _CONSOLE = re.compile(
     r"(?:(?P<timestamp>\d{4}-\d\d-\d\d[T ][\d:.,+\-Z]++|\d{9,11}(?:\.\d++)?) )?"
@@ -106,11 +107,15 @@ def _ends(text: str, end: int) -> bool:
 
 
 def _pairs(text: str) -> tuple[dict[str, Any], str] | None:
-    """Read ``key=value`` from first to last; one word that is no pair, and it is none of it."""
+    """Read ``key=value`` from first to last; one word that is no pair, and it is none of it.
+
+    logfmt writes a flag that is true as a word of its own: these are believed where there is a level as well.
+    """
     said: dict[str, Any] = {}
     at = 0
-    while (pair := _PAIR.match(text, at)) is not None:
-        said[pair["key"]] = _value(pair["value"])
+    one = _PAIR_OR_FLAG if "level=" in text else _PAIR
+    while (pair := one.match(text, at)) is not None:
+        said[pair["key"]] = True if pair["value"] is None else _value(pair["value"])
         at = pair.end()
         if at == len(text) or text[at] == "\n":
             return said, text[at:]
