@@ -91,6 +91,33 @@ def test_to_a_listener(way, case, filtered, home, tmp_path):
     assert counted(home) == 3
 
 
+@pytest.mark.parametrize("case", sorted(TRAVELS))
+@pytest.mark.parametrize("way", [PLAIN, "wrapped", "wrapped, exception"])
+def test_formatted_for_the_queue(way, case, home, tmp_path):
+    """A QueueHandler whose ProcessorFormatter makes JSON of every record sends whole events."""
+    expected = shop.compared(the_plain(case, str(tmp_path / "other")))
+    heard, records = Heard(home=home), queue.Queue()
+    sender = logging.handlers.QueueHandler(records)
+    sender.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_log_level],
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    listener = logging.handlers.QueueListener(records, heard)
+    act, *args = shop.CASES[case]
+    with attached(NAME, sender):
+        act(logger_by(way), *args)
+        listener.start()
+        listener.stop()
+    assert [shop.compared(event) for event in heard.events] == [expected]
+    assert counted(home) == 1
+
+
 @pytest.mark.parametrize("first", ["handler", "queue"])
 @pytest.mark.parametrize("way", [PLAIN, *STRUCTLOG])
 def test_both_ways(way, first, home):

@@ -203,6 +203,26 @@ def test_awaited(way, wrapper, heard):
     assert event["thread"] == expected["thread"]
 
 
+def test_async_bound_logger(heard):
+    """structlog's deprecated AsyncBoundLogger is heard as its successor is."""
+    expected = the_plain("exception", heard)
+
+    async def failing_by_the_class():
+        log = configured(TO_LOGGING["wrapped, exception"], structlog.stdlib.AsyncBoundLogger)
+        try:
+            shop.Card().charge()
+        except shop.CardError:
+            await log.exception("charge failed", order=7)
+        await log.error("charge failed", order=7)
+
+    asyncio.run(failing_by_the_class())
+    failed, complained = heard.events
+    for key in ("error_type", "error_message", "function", "message", "additional_info", "thread"):
+        assert failed[key] == expected[key], key
+    assert (complained["module"], complained["function"]) == ("test_structlog", "failing_by_the_class")
+    assert complained["thread"] == expected["thread"]
+
+
 def test_awaited_and_reported(heard):
     """The same by `report`."""
     log = configured([*LEAN, loghub.structlog.Report(logger=NAME), JSONRenderer(default=repr)],
