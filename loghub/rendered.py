@@ -31,7 +31,10 @@ _CONSOLE = re.compile(
     r"\[(?P<level>(?=[a-z ]{7,9}\])(?:debug|info|warning|warn|error|critical|exception|notset)) *+\] "
 )
 _NAMED = re.compile(r" *\[(?P<logger>[\w.\-]++)\]$")
-_PAIRS = re.compile(rf" (?P<pairs>[\w.@\-]++={_VALUE}(?: [\w.@\-]++={_VALUE})*+)$")
+_LAST_PAIRS = re.compile(rf" (?:[\w.@\-]++)={_VALUE}(?= |$)")
+# The parser would warn of them, on the application's stderr.
+_ODD_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+\\(?:[^\n\\'\"abfnrtvxuUN0-7]|[4-7][0-7]{2})")
+_WARNED_OF = re.compile(r"\d(?:if|or|and|in|is|else|for|not)\b|\b(?:is|not)\b")
 
 
 def read(text: str) -> tuple[dict[str, Any], str] | None:
@@ -74,6 +77,8 @@ def _repr(text: str) -> tuple[dict[str, Any], str] | None:
     if not end or not _ends(text, end):
         return None
     source = _OBJECT.sub(lambda found: found[0] if found["string"] else repr(found[0]), text[:end])
+    if _is_noisy(source):
+        return None
     try:
         tree = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
@@ -90,6 +95,10 @@ def _of_node(node: ast.expr, source: str) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
         return ast.get_source_segment(source, node) or ""
+
+
+def _is_noisy(source: str) -> bool:
+    return _ODD_ESCAPE.search(source) is not None or _WARNED_OF.search(_OBJECT.sub("", source)) is not None
 
 
 def _closing(text: str) -> int:
@@ -124,6 +133,8 @@ def _pairs(text: str) -> tuple[dict[str, Any], str] | None:
 
 
 def _value(text: str) -> Any:
+    if _is_noisy(text):
+        return text
     try:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
@@ -139,10 +150,14 @@ def _console(text: str) -> tuple[dict[str, Any], str] | None:
         return None
     said: dict[str, Any] = {key: value for key, value in begins.groupdict().items() if value}
     line = line[begins.end() :].rstrip()
-    if pairs := _PAIRS.search(line):
-        more = _pairs(pairs["pairs"])
+    at = end = len(line)
+    for pair in _LAST_PAIRS.finditer(line):
+        at = at if pair.start() == end else pair.start()
+        end = pair.end()
+    if end == len(line) > at:
+        more = _pairs(line[at + 1 :])
         said |= more[0] if more else {}
-        line = line[: pairs.start()].rstrip()
+        line = line[:at].rstrip()
     if named := _NAMED.search(line):
         said["logger"] = named["logger"]
         line = line[: named.start()]

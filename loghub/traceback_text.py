@@ -219,7 +219,7 @@ def without_loguru(text: str) -> str:
 
 _LOGURU_CALLERS = re.compile(
     rf"(?P<head>{re.escape(TRACEBACK_HEAD)}\n)(?=(?:[ |]*\n)*(?P<margin>(?: *\| )?))"
-    r"(?:(?P=margin) [^\n]*\n|[ |]*\n)*?(?P=margin)> File "
+    r"(?>(?P=margin)(?: [^\n]*)?\n| *\|?\n){0,500}?(?P=margin)> File "
 )
 _LOGURU_VALUE = re.compile(r"^ +(?:[\u2502\u2514]|(?:\| +)*-> )[^\n]*\n", re.MULTILINE)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from loghub import rendered
 from loghub.capture import Capture
 from loghub.plain import plain
+from loghub.traceback_text import TRACEBACK_HEAD, without_loguru
 
 RENDERERS = {
     "json": structlog.processors.JSONRenderer(),
@@ -69,13 +70,44 @@ def test_any_text(text):
     assert found is None or (rendered.event_key(found[0]) and text.endswith(found[1]))
 
 
-@pytest.mark.parametrize(
-    "text", ["{" * 50_000, "event=" + "(" * 50_000, "event='a' " * 20_000 + "x", "{'event': " + "<" * 50_000 + "}",
-             "[error    ] " + "a=1 " * 20_000, "{'event': '" + "\\" * 50_001, '{"event": ' + "[" * 50_000],
-)  # fmt: skip
+HOSTILE = [
+    "{" * 50_000,
+    "event=" + "(" * 50_000,
+    "event='a' " * 20_000 + "x",
+    "{'event': " + "<" * 50_000 + "}",
+    "[error    ] " + "a=1 " * 200_000 + "!",
+    "[error    ] x " + "a='" * 100_001,
+    "{'event': '" + "\\" * 50_001,
+    '{"event": ' + "[" * 50_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text(text):
     """A text that was made to take long takes no longer than others, and breaks nothing."""
     rendered.read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'a\\d': 1, 'event': 'x'}",
+        "event='x\\d' a=1if",
+        "{'event': 'x', 'a': 1if 1 else 2}",
+        "{'event': 'x', 'a': 1 is 1}",
+        "event='\\477'",
+    ],
+)
+def test_the_parser_does_not_warn(text):
+    """No message has Python's parser warn on the application's stderr (in tests a warning is an error)."""
+    rendered.read(text)
+
+
+@pytest.mark.parametrize("lines", ["  |\n", " \n", "\n", f"  {TRACEBACK_HEAD}\n", "  > File\n"])
+def test_hostile_loguru(lines):
+    """Looking for loguru's marks takes no longer in a text that was made for it."""
+    text = f"{TRACEBACK_HEAD}\n{lines * 5_000}> File "
+    assert "> File " in without_loguru(f"{text}\nx > File ")
 
 
 class Odd:

@@ -35,6 +35,7 @@ from structlog.stdlib import (
 )
 
 import loghub.structlog
+from loghub.recovery.kinds import Kinds
 from tests import shop
 from tests.heard import Heard, attached, counted
 
@@ -420,6 +421,23 @@ def test_report_leaves_logging_alone(heard):
                                    foreign_pre_chain=[reporting])  # fmt: skip
     formatter.format(logging.LogRecord(NAME, 40, __file__, 1, "x", (), None))
     assert len(heard.events) == 1
+
+
+@pytest.mark.parametrize("case", ["exception", "exc_info", "chained"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("way", TO_LOGGING)
+def test_procedures_are_chosen(way, wrapper, case):
+    """A procedure for a class of errors is chosen by what structlog made of the exception, too."""
+    chosen = []
+
+    class Look(logging.Handler):
+        def emit(self, record):
+            chosen.append([Kinds([name]).fit(record) for name in ("tests.shop.CardError", "CardError", "KeyError")])
+
+    with attached(NAME, Look()):
+        act, *args = shop.CASES[case]
+        act(configured(TO_LOGGING[way], WRAPPERS[wrapper]), *args)
+    assert chosen == [[True, True, False]]
 
 
 @pytest.mark.parametrize("first", [True, False])

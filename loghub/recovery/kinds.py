@@ -7,6 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from loghub.plain import exception_of, plain
 from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ class Kinds:
         info = record.exc_info
         if isinstance(info, tuple) and isinstance(info[0], type):
             return self._fits_class(info[0])
-        text = _traceback_in(record)
+        unwrapped = plain(record)
+        if (exc := exception_of(unwrapped)) is not None:
+            return self._fits_class(type(exc))
+        text = _traceback_in(unwrapped)
         if not text:
             return False
         said = parse_traceback(text)  # the exception stayed behind in another thread or process
