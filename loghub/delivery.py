@@ -927,6 +927,9 @@ _failed_with: list[object] = []  # how far the journals were then
 by_hand = False
 """True in a program that goes its rounds itself, or only looks: no thread is started, and no flush delivers."""
 
+chores: dict[str, Callable[[], float]] = {}
+"""What else the thread does now and then, by who wants it; each returns in how many seconds to call it again."""
+
 _ending = threading.Event()
 
 
@@ -955,6 +958,7 @@ class _Deliverer(threading.Thread):
         self._answered = 0
         self._delivered = False
         self._answer = threading.Condition()
+        self._chores_at = float("-inf")
 
     def run(self) -> None:
         ident = threading.get_ident()
@@ -980,12 +984,30 @@ class _Deliverer(threading.Thread):
 
     def _rest(self) -> None:
         until = time.monotonic() + PACE_SECONDS
+        self._do_chores()
         while not self._hurry and (left := until - time.monotonic()) > 0:
             self._listen(left)
         self.idle = True
-        if not self._hurry and not any(home.changed for home in homes()):
-            self._listen(min(IDLE_SECONDS, max(0.0, soonest() - time.time())))
+        until = time.monotonic() + min(IDLE_SECONDS, max(0.0, soonest() - time.time()))
+        while self.idle and not self._hurry and not any(home.changed for home in homes()):
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            self._listen(min(left, self._do_chores()))
         self.idle = False
+
+    def _do_chores(self) -> float:
+        """Do the chores if they are due; return the seconds until they are due again."""
+        now = time.monotonic()
+        if now >= self._chores_at:
+            waits = [IDLE_SECONDS]
+            for chore in list(chores.values()):
+                try:
+                    waits.append(chore())
+                except Exception as error:  # it must not end the thread
+                    tell(logging.WARNING, f"{_named(error)}")
+            self._chores_at = now + min(waits)
+        return self._chores_at - now
 
     def _listen(self, seconds: float) -> None:
         with contextlib.suppress(queue.Empty):

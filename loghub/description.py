@@ -42,6 +42,7 @@ _MAX_CAUSES = 50
 _MAX_DEPTH = 10  # groups within groups; Python prints as many
 _OUTER_FRAMES, _INNER_FRAMES = 50, 200
 _MECHANISMS = {"loghub.uncaught": "uncaught", "loghub.browser": "browser", "loghub.process": "process"}
+_OF_PROCESS = ("timestamp", "environment", "release", "process", "thread", "task", "breadcrumbs")
 _GROUP_HEAD = "  + Exception Group "
 _LOCAL = "<locals>."
 _STACK = "\nStack (most recent call last):\n"
@@ -106,6 +107,8 @@ class Describer:
         exc = exception_of(record)
         if exc is not None:
             event |= self._part(exc, traceback_of(record), set())  # type: ignore[typeddict-item]
+        elif given := record.__dict__.get("loghub_told"):
+            event |= self._judged(given)
         elif told := self._told(record, event["message"]):
             event |= told
         else:
@@ -159,6 +162,7 @@ class Describer:
             "mechanism": record.__dict__.get("loghub_mechanism") or _MECHANISMS.get(record.name, "logging"),
             "breadcrumbs": breadcrumbs.before(record, shares=self.shares),
         }
+        event |= self._given(record)
         if exc is not None:
             event["traceback"] = render(exc, traceback_of(record), record if FIELD in record.__dict__ else None)
         for absent in ("causes", "exceptions", "notes"):
@@ -276,6 +280,17 @@ class Describer:
                         event["message"] = event["template"] = before.rstrip()
                     return event
         return None
+
+    def _judged(self, given: Any) -> Event:
+        """Return what loghub says of an error that is no exception of this process; its frames may lack ``in_app``."""
+        frames = [{"in_app": self.is_in_app(one["file"], ""), **one} for one in given["frames"]]
+        return {**given, "frames": frames}  # type: ignore[typeddict-item]
+
+    def _given(self, record: logging.LogRecord) -> Event:
+        """Return what loghub says of another process, instead of what is true of this one."""
+        given = record.__dict__.get("loghub_told") or {}
+        names = (*_OF_PROCESS, "server") if self.system is not None else _OF_PROCESS
+        return {key: given[key] for key in names if key in given}  # type: ignore[return-value]
 
     def _from_text(self, text: str) -> Event:
         text = without_loguru(text)

@@ -143,7 +143,7 @@ def context_of(record: logging.LogRecord) -> dict[str, Any]:
     return found
 
 
-_NOT_CONTEXT = RECORD_FIELDS | {*SPECIAL, "_loghub_event", "_loghub_trail", "loghub_mechanism", "loghub_program"}
+_NOT_CONTEXT = RECORD_FIELDS | {*SPECIAL, "_loghub_event", "_loghub_trail", "loghub_mechanism", "loghub_program", "loghub_told"}
 
 
 def exc_info_of(value: Any, *, raised: bool = True) -> tuple[Any, Any, Any] | None:

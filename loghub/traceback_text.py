@@ -67,7 +67,8 @@ def parse_traceback(text: str) -> dict[str, Any]:
 def _fatal(lines: Sequence[str]) -> dict[str, Any]:
     """Read faulthandler's dump: the reason first, then the crashed thread, innermost frame first."""
     start = next(number for number, line in enumerate(lines) if line.startswith("Current thread "))
-    stack = itertools.takewhile(_FRAME.match, lines[start + 1 :])
+    collecting = lines[start + 1 : start + 2] == ["  Garbage-collecting"]  # its frames are those it came in
+    stack = itertools.takewhile(_FRAME.match, lines[start + 1 + collecting :])
     reason = next((line for line in lines if line.startswith("Fatal Python error: ")), lines[0])
     error = _error([reason.removeprefix("Fatal Python error: ")])
     return error | {

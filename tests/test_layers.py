@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "loghub"
 # if nothing goes in a circle. `scrub` refuses options, so options stands below it with env.
 LAYERS = [
     ["errors"],
-    ["env"],
+    ["env", "replaced"],
     ["options", "backoff", "tails"],
     ["trend"],
     ["forecast"],
@@ -32,6 +32,7 @@ LAYERS = [
     ["logfiles"],
     ["delivery"],
     ["filters", "hooks"],
+    ["lives"],
     ["formatters"],
     ["handlers.base"],
     ["detail"],

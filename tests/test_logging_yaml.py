@@ -101,5 +101,5 @@ def test_readme_names_everything():
         read |= set(
             re.findall(r"\b(?:LOGHUB_[A-Z]+|ERROR_REPORTING_[A-Z_]+|GITHUB_(?:TOKEN|REPO|API_URL)|GH_TOKEN)\b", text)
         )
-    for variable in read - {"LOGHUB_RELEASE"}:
+    for variable in read - {"LOGHUB_RELEASE", "LOGHUB_RUN"}:  # the second is set for whatever a `loghub run` starts
         assert f"`{variable}`" in README, variable

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import faulthandler
 import logging
 import os
 import sys
-from typing import IO, Any
 
-from loghub import options
+from loghub import env, hooks, options
 from loghub.handlers.base import home_option
-from loghub.hooks import Hooks
+from loghub.journal import fcntl
+from loghub.lives import watch
 
 
 class UncaughtHandler(logging.Handler):
@@ -21,10 +20,13 @@ class UncaughtHandler(logging.Handler):
     Args:
         threads: Also exceptions that end a thread.
         unraisable: Also exceptions that Python could not raise (in ``__del__`` ...).
-        faulthandler: Let a fatal signal leave the stack in a file in `home`, unless the application has
-            enabled faulthandler by itself.
+        faulthandler: Leave word in `home` that this process lives, and let a fatal signal leave its stack there
+            (unless the application has enabled faulthandler by itself): another process of the application, or the
+            next, reports what died without a goodbye.
         home: As of the reporting handlers.
     """
+
+    hears_nothing = True
 
     def __init__(
         self,
@@ -39,27 +41,24 @@ class UncaughtHandler(logging.Handler):
         options.reject_unknown(self, unknown)
         in_threads = options.flag(self, "threads", threads)
         in_finalizers = options.flag(self, "unraisable", unraisable)
-        dump = options.flag(self, "faulthandler", faulthandler)
+        watched = options.flag(self, "faulthandler", faulthandler)
         folder = home_option(self, home)
         super().__init__(level)
-        self._pid = os.getpid()
-        self._hooks = Hooks(threads=in_threads, unraisable=in_finalizers)
-        self._faults = _dump_faults(folder) if dump else None
+        self._hooks = hooks.Hooks(threads=in_threads, unraisable=in_finalizers)
+        chosen = home is not None or env.read("LOGHUB_HOME") is not None
+        self._watched = _watch(folder, chosen=chosen) if watched else None
         _open.add(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Do nothing: the hooks log, and other handlers handle."""
 
     def close(self) -> None:
-        """Put the interpreter's hooks back."""
+        """Put the interpreter's hooks back, and take this process's word back."""
         _open.discard(self)
         self._hooks.remove()
-        faults, self._faults = self._faults, None
-        if faults is not None:
-            faulthandler.disable()
-            faults.close()
-            if os.getpid() == self._pid:  # in a forked child the file is its parent's
-                _remove_empty(faults.name)
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            watch.end(watched)
         super().close()
 
 
@@ -67,25 +66,15 @@ _open: set[UncaughtHandler] = set()
 """What is not closed: no logger need hold the handler, and its hooks must not outlive it unclosed."""
 
 
-def _remove_empty(path: str) -> None:
-    try:
-        if not os.path.getsize(path):
-            os.unlink(path)
-    except OSError:
-        pass  # somebody tidied up
-
-
-def _dump_faults(folder: str | None) -> IO[Any] | None:
-    """Have fatal signals leave a stack in `folder`; None where the application does it or it cannot be."""
-    if folder is None or faulthandler.is_enabled():
+def _watch(folder: str | None, *, chosen: bool) -> str | None:
+    """Have a death of this process known to others; return the home, or None where that cannot be."""
+    if folder is None or fcntl is None:
         return None
+    # A home that nobody has chosen is everybody's: the deaths of other programs are none of ours.
+    application = "" if chosen else os.path.dirname(os.path.abspath(hooks.main_file()))
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        os.makedirs(os.path.join(folder, "faults"), mode=0o700, exist_ok=True)
-        # Appending: in a container every process has the same number, and the last one's death is news.
-        file = open(os.path.join(folder, "faults", f"{os.getpid()}.txt"), "a", encoding="utf-8")  # noqa: SIM115 - open as long as the handler
+        watch.begin(folder, hooks.program(), application)
     except OSError as error:
-        print(f"loghub: stacks of fatal signals cannot be kept: {error}", file=sys.stderr)  # noqa: T201 - logging is being configured
+        print(f"loghub: the end of this process, should it die, cannot be reported: {error}", file=sys.stderr)  # noqa: T201 - logging is being configured
         return None
-    faulthandler.enable(file)
-    return file
+    return folder

@@ -1,0 +1,285 @@
+"""The word that this process lives: made, kept true, taken back.
+
+Nothing here takes a lock or logs: a fork, an exec or the end may come at any moment, in any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import faulthandler
+import os
+import signal
+import time
+import uuid
+import weakref
+from typing import Any
+
+from loghub.event import dumps
+from loghub.journal import fcntl
+from loghub.lives import process
+from loghub.lives.death import BESIDE, FOLDER, SUFFIX, Claim, names
+
+ENDS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE")
+             if hasattr(signal, name))  # fmt: skip
+"""Signals by which somebody asks a process to end: where their default does it, no death is reported."""
+
+_RUN = "LOGHUB_RUN"
+"""In the environment of whatever a `loghub run` has started."""
+
+
+class _Sink:
+    """What faulthandler writes to; as long as faulthandler holds it, it is ours."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def flush(self) -> None:
+        """Do nothing: there is no buffer."""
+
+
+class Life:
+    """The life file of this process in one home, and in every child that is forked from it.
+
+    Args:
+        home: The folder of journal and ledger.
+        program: What runs.
+        application: Which processes may report a death in this home: those that say the same. A home that was
+            chosen for an application is its own (an empty text); one that is everybody's is not.
+        dumps: Whether fatal signals dump their stacks into it; not where the application does that itself.
+
+    Attributes:
+        pid: Whose file it is.
+        files: Its word, and what it has said of itself lately.
+
+    Raises:
+        OSError: The home cannot be written.
+    """
+
+    def __init__(self, home: str, program: str, *, application: str = "", dumps: bool = True) -> None:
+        self.folder = os.path.join(home, FOLDER)
+        self.application = application
+        self._program = program
+        self._fd = -1
+        self._closed = False
+        self._fatal: weakref.ref[_Sink] | None = None
+        self._dumps = dumps and not faulthandler.is_enabled()
+        self._armed: set[int] = set()
+        self._begin()
+        if self._dumps:
+            self._dump_faults()
+        for number in ENDS:
+            self.arm(number)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has a life file now."""
+        return self._fd >= 0
+
+    # The file -----------------------------------------------------------------------------------------------
+
+    def _begin(self) -> bool:
+        """Make the file, locked before anybody can see it; False where it was closed meanwhile."""
+        assert fcntl is not None
+        os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        hidden, path = os.path.join(self.folder, "." + name), os.path.join(self.folder, name)
+        head = dumps(self._head()).encode() + b"\n"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(hidden, flags, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write(fd, head)
+            os.rename(hidden, path)
+        except OSError:
+            os.close(fd)
+            with contextlib.suppress(OSError):
+                os.unlink(hidden)
+            raise
+        self.pid, self._inode, self._head_bytes = os.getpid(), _inode(fd), len(head)
+        self.files = path, path.removesuffix(SUFFIX) + BESIDE
+        self._fd = fd
+        if self._closed:
+            self.goodbye()
+            os.close(fd)
+        return not self._closed
+
+    def _head(self) -> dict[str, Any]:
+        head = {
+            "life": 1,
+            "pid": os.getpid(),
+            "program": self._program,
+            "application": self.application,
+            "started_at": time.time(),
+            "ticks": process.ticks(),
+            "place": process.place(),
+            "server": process.server(),
+        }
+        parent = os.getppid()
+        if _is_wrapper(parent):
+            head["wrapper"] = [parent, process.ticks(parent)]
+        return head
+
+    def forget_former(self) -> None:
+        """Remove what this very process left before an exec made it the program that it is now."""
+        for name in names(self.folder):
+            if name.startswith(f"{os.getpid()}-") and (found := Claim.take(self.folder, name)) is not None:
+                if found.is_own():
+                    found.remove()
+                found.close()
+
+    def renew(self) -> None:
+        """See that the file is there, held, and says what is true; to be called now and then."""
+        if not self.is_open:
+            return
+        if self._holds() and _inode(self.files[0]) == self._inode:
+            self.went_on()
+            os.utime(self._fd)
+        else:  # a daemon closes all that it has inherited; somebody tidies up
+            self._begin_again()
+        for number in ENDS:
+            self.arm(number)
+
+    def went_on(self) -> None:
+        """Forget what was written in view of an end that did not come."""
+        if self._holds() and os.fstat(self._fd).st_size > self._head_bytes:
+            os.ftruncate(self._fd, self._head_bytes)
+
+    def expect(self, what: str) -> None:
+        """Write down that an end that comes now is wanted: a line such as `REPLACED`."""
+        if self._holds():
+            with contextlib.suppress(OSError):
+                os.write(self._fd, what.encode())
+
+    def tell(self, said: dict[str, Any]) -> None:
+        """Leave beside the file what others will want to know of this process."""
+        if not self.is_open:
+            return
+        path = self.files[1]
+        hidden = os.path.join(self.folder, "." + os.path.basename(path))
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write(fd, dumps(said).encode())
+        finally:
+            os.close(fd)
+        os.rename(hidden, path)
+        if not self._holds():  # the goodbye came meanwhile
+            os.unlink(path)
+
+    def goodbye(self) -> None:
+        """Take the word back: this process ends now."""
+        fd, self._fd = self._fd, -1
+        if fd < 0 or self.pid != os.getpid():
+            return
+        for gone in self.files:
+            with contextlib.suppress(OSError):
+                os.unlink(gone)
+        # The descriptor stays: faulthandler may have it.
+
+    def close(self) -> None:
+        """Say goodbye, though the process goes on, and let faulthandler be as it was."""
+        self._closed = True
+        fd, ours = self._fd, self._holds()
+        self._let_go()
+        self.goodbye()
+        if ours:
+            os.close(fd)
+
+    def forked(self) -> None:
+        """In a forked child: have a file of its own, and leave its parent's alone."""
+        if not self.is_open:
+            return
+        parents, held = self._fd, self._holds()
+        self._begin_again()
+        if held:
+            os.close(parents)  # it would hold the lock for as long as the child lives
+
+    def _begin_again(self) -> None:
+        self._fd = -1
+        try:
+            begun = self._begin()
+        except OSError:
+            begun = False
+        if not begun:
+            self._let_go()
+            return
+        if self._fatal is not None and self._fatal() is not None:
+            self._dump_faults()
+        for number in tuple(self._armed):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                self._register(number)
+
+    def _holds(self) -> bool:
+        """Return whether the descriptor is still that of our file."""
+        return self._fd >= 0 and _inode(self._fd) == self._inode
+
+    # Signals ------------------------------------------------------------------------------------------------
+
+    def _dump_faults(self) -> None:
+        sink = _Sink(self._fd)
+        faulthandler.enable(sink)
+        self._fatal = weakref.ref(sink)
+
+    def arm(self, number: int) -> None:
+        """Have a signal that ends this process by default leave a trace first; its effect stays the same."""
+        if not self.is_open or number not in ENDS or signal.getsignal(number) is not signal.SIG_DFL:
+            return
+        caught = _is_caught(number)
+        if caught and number not in self._armed:
+            return  # code that is not Python, or a faulthandler.register of the application
+        if not caught:
+            faulthandler.unregister(number)
+            self._register(number)
+            self._armed.add(number)
+
+    def _register(self, number: int) -> None:
+        faulthandler.register(number, _Sink(self._fd), all_threads=False, chain=True)
+
+    def _let_go(self) -> None:
+        """Take back what faulthandler has of us."""
+        if self._fatal is not None and self._fatal() is not None:  # else the application has enabled it otherwise
+            faulthandler.disable()
+        self._fatal = None
+        for number in self._armed:
+            if signal.getsignal(number) is signal.SIG_DFL:  # else it would be set to its default
+                faulthandler.unregister(number)
+        self._armed.clear()
+
+
+def _write(fd: int, data: bytes) -> None:
+    if os.write(fd, data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _inode(where: int | str) -> tuple[int, int]:
+    try:
+        stat = os.stat(where)
+    except OSError:
+        return -1, -1
+    return stat.st_dev, stat.st_ino
+
+
+def _is_caught(number: int) -> bool:
+    """Return whether a signal has a handler, be it Python's or not."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            mask = file.read().partition(b"\nSigCgt:")[2].split(b"\n", 1)[0]
+        return bool(int(mask, 16) >> (number - 1) & 1)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_wrapper(pid: int) -> bool:
+    """Return whether the parent is a `loghub run`: what it has put into our environment is not in its own."""
+    run = os.environ.get(_RUN)
+    if not run:
+        return False
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return f"{_RUN}={run}".encode() not in file.read().split(b"\0")
+    except OSError:
+        return False

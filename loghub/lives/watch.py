@@ -1,0 +1,272 @@
+"""This process's life, watched from its delivery thread; and the deaths of others, reported once by one of them.
+
+A death is an ordinary record for logger ``loghub.uncaught``. The delivery thread's own records are never reported, and
+handlers are made under logging's lock: so a short thread logs it, and only where there is something to log. What it
+could not do is done at the end of the process, or left for the next.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from loghub import delivery, hooks
+from loghub.filters import EventFilter
+from loghub.lives import death as deaths
+from loghub.lives.farewell import Farewell
+from loghub.lives.life import Life
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from loghub.lives.death import Death
+
+MOST_DEATHS = 50
+"""So many are reported at once; after a crash loop the others wait for the next round."""
+
+SNAPSHOT_SECONDS = 1.0
+"""The shortest time between two snapshots of the breadcrumbs."""
+
+EXIT_SECONDS = 1.0
+"""The longest that the end of the process waits for a report that is under way."""
+
+log = logging.getLogger("loghub.uncaught")
+
+
+_crumbs: Callable[[], list[dict[str, Any]]] = list
+_crumb_changes: Callable[[], int] | None = None
+
+
+def keep_breadcrumbs(recent: Callable[[], list[dict[str, Any]]], changes: Callable[[], int]) -> None:
+    """Have the last breadcrumbs of this process survive it.
+
+    Args:
+        recent: Returns them, oldest first, scrubbed, as JSON knows them.
+        changes: Returns another number when there are others.
+    """
+    global _crumbs, _crumb_changes
+    _crumbs, _crumb_changes = recent, changes
+
+
+class Watch:
+    """The life of this process in one home, for as long as a handler uses it.
+
+    Args:
+        home: The folder of journal and ledger.
+        program: What runs.
+        application: As for `Life`.
+
+    Raises:
+        OSError: The home cannot be written.
+    """
+
+    def __init__(self, home: str, program: str, application: str) -> None:
+        self.users = 0
+        self.life = Life(home, program, application=application)
+        self.life.forget_former()
+        self._reporter: threading.Thread | None = None
+        self._left = False
+        self._told: tuple[Any, ...] = ()
+
+    def round(self) -> float:
+        """Do what is due now and then; return in how many seconds to come again."""
+        with contextlib.suppress(OSError):
+            self.life.renew()
+            self.tell()
+        deaths.sweep(self.life.folder)
+        self.look()
+        return SNAPSHOT_SECONDS if _crumb_changes is not None or not self._told else delivery.IDLE_SECONDS
+
+    def tell(self) -> None:
+        """Leave for others what this process knows of itself, if it is something new."""
+        said = _said()
+        now = (_crumb_changes() if _crumb_changes is not None else 0, *said.values())
+        if said and now != self._told:
+            self.life.tell(said | {"breadcrumbs": _crumbs()})
+            self._told = now
+
+    def look(self) -> None:
+        """Have a thread report the deaths, if there are any."""
+        if self._reporter is not None and self._reporter.is_alive():
+            return
+        for found in deaths.dead(self.life.folder, self.life.application):
+            found.close()
+            self._left = True
+            self._reporter = threading.Thread(target=self.report, name="loghub-deaths", daemon=True)
+            try:
+                self._reporter.start()
+            except RuntimeError:  # the interpreter is going down
+                self._reporter = None
+            return
+
+    def report(self) -> None:
+        """Report the deaths, unless nobody would hear of it."""
+        logging.getLogger(log.name)  # waits for a dictConfig
+        if _listeners():
+            self._left = report(self.life.folder, self.life.application, log.handle)
+
+    def finish(self) -> None:
+        """At the end of the process: report what is left, and expect the end."""
+        if self._reporter is not None:
+            self._reporter.join(EXIT_SECONDS)
+        if self._left and (self._reporter is None or not self._reporter.is_alive()):
+            self.report()
+        self.life.expect(deaths.ENDED)
+
+
+def report(folder: str, application: str, handle: Callable[[logging.LogRecord], Any]) -> bool:
+    """Report the deaths of an application's processes; return whether there may be more.
+
+    Args:
+        folder: Of the life files.
+        application: As for `Life`.
+        handle: Takes the record of each death.
+    """
+    for number, found in enumerate(deaths.dead(folder, application)):
+        try:
+            if number >= MOST_DEATHS:
+                return True
+            one = found.death()
+            if not one.wanted:
+                _hand_over(record_of(one), handle)
+            found.remove()
+        finally:
+            found.close()
+    return False
+
+
+def _hand_over(record: logging.LogRecord, handle: Callable[[logging.LogRecord], Any]) -> None:
+    try:
+        handle(record)
+    except Exception:  # a handler of the application's own fails: it would fail again, and the others have it
+        hooks.complain()
+
+
+def record_of(one: Death) -> logging.LogRecord:
+    """Return the record of a death: made when the process died, in its name."""
+    log.disabled = False  # dictConfig disables loggers that it does not name, unless told otherwise
+    extra = {"loghub_mechanism": "process", "loghub_program": one.program, "loghub_told": one.told()}
+    if one.said.get("component"):
+        extra["component"] = one.said["component"]
+    record = log.makeRecord(log.name, logging.CRITICAL, one.program, 0, one.message, (), None, "", extra)
+    record.created = one.died_at
+    record.msecs = int(one.died_at % 1 * 1000) + 0.0
+    record.process, record.processName = one.pid, one.program
+    record.exc_text = one.told()["traceback"] or None
+    return record
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    """Yield the handlers that a record of ours comes to."""
+    logger: logging.Logger | None = log
+    while logger is not None:
+        yield from list(logger.handlers)
+        logger = logger.parent if logger.propagate else None
+
+
+def _listeners() -> bool:
+    return any(not getattr(handler, "hears_nothing", False) for handler in _handlers())
+
+
+def _said() -> dict[str, Any]:
+    """Return what is said about every event of this process; nothing while logging is not configured."""
+    for handler in _handlers():
+        for one in handler.filters:
+            if isinstance(one, EventFilter):
+                said = one.capture.describer
+                return {"component": said.component, "environment": said.environment, "release": said.release}
+    return {"component": None} if _listeners() else {}
+
+
+# The process ----------------------------------------------------------------------------------------------------
+
+_watches: dict[str, Watch] = {}
+_wrapped: Farewell | None = None
+_ending = False
+_LAST = "_loghub_last"
+"""Of all modules Python takes `sys` apart last."""
+
+
+def _lives() -> list[Life]:
+    return [watch.life for watch in list(_watches.values())]
+
+
+def begin(home: str, program: str, application: str) -> None:
+    """Leave word in a home that this process lives, and look for those that have died.
+
+    Raises:
+        OSError: The home cannot be written.
+    """
+    global _wrapped  # noqa: PLW0603 - one set of functions in a process
+    watch = _watches.get(home)
+    if watch is None:
+        watch = Watch(home, program, application)
+        _watches[home] = watch
+    watch.users += 1
+    if _wrapped is None:
+        _wrapped = Farewell(_lives)
+        atexit.unregister(_at_exit)  # at the end functions are called in reverse order: logging's comes later
+        atexit.register(_at_exit)
+        if not hasattr(sys, _LAST):
+            setattr(sys, _LAST, _Last())
+    delivery.chores[__name__] = _round
+    watch.look()
+
+
+def end(home: str) -> None:
+    """Take one `begin` back; the last says goodbye, unless the process ends: then that is said at its very end."""
+    global _wrapped  # noqa: PLW0603 - as above
+    watch = _watches.get(home)
+    if watch is None or _ending:
+        return
+    watch.users -= 1
+    if not watch.users:
+        del _watches[home]
+        watch.life.close()
+    if not _watches and _wrapped is not None:
+        delivery.chores.pop(__name__, None)
+        _wrapped.restore()
+        _wrapped = None
+
+
+def _round() -> float:
+    return min((watch.round() for watch in list(_watches.values())), default=delivery.IDLE_SECONDS)
+
+
+def _at_exit() -> None:
+    global _ending  # noqa: PLW0603 - the process ends once
+    _ending = True
+    for watch in list(_watches.values()):
+        watch.finish()
+
+
+class _Last:
+    """Goes when Python has taken all modules apart: what crashes until then is still a death."""
+
+    def __del__(self, lives: dict[str, Watch] = _watches, unlink: Any = os.unlink, getpid: Any = os.getpid) -> None:
+        for watch in lives.values():
+            if watch.life.pid == getpid():
+                for path in watch.life.files:
+                    try:  # noqa: SIM105 - contextlib may have been taken apart
+                        unlink(path)
+                    except OSError:
+                        pass
+
+
+def _forked() -> None:
+    for fd in deaths.claimed:
+        os.close(fd)
+    deaths.claimed.clear()
+    if sys._getframe(1).f_globals.get("__name__") == "subprocess":
+        return  # it has a preexec_fn, and becomes another program at once
+    for life in _lives():
+        life.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
