@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loghub.event import iso
+from loghub.fingerprint.reading import with_stack
 from loghub.journal import fcntl
 from loghub.lives import process
-from loghub.traceback_text import parse_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -303,8 +303,10 @@ def _read_beside(path: str) -> tuple[dict[str, Any], float]:
 
 def _frames(dump: str) -> list[dict[str, Any]]:
     """Return the stack of the thread that crashed, outermost first."""
-    read = parse_traceback(dump[-_MAX_DUMP:])["frames"] if "\nCurrent thread " in dump else []
-    return [{**frame, "module": ""} for frame in read]
+    if "\nCurrent thread " not in dump:
+        return []
+    read = with_stack({"platform": "python", "traceback": _shown(dump)}).get("frames") or []
+    return [{"module": "", **frame} for frame in read]
 
 
 def _shown(dump: str) -> str:

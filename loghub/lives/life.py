@@ -141,6 +141,7 @@ class Life:
             os.utime(self._fd)
         else:  # a daemon closes all that it has inherited; somebody tidies up
             self._begin_again()
+            self.forget_former()
         for number in ENDS:
             self.arm(number)
 

@@ -8,11 +8,13 @@ could not do is done at the end of the process, or left for the next.
 from __future__ import annotations
 
 import atexit
+import codecs
 import contextlib
 import logging
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, hooks
@@ -33,7 +35,7 @@ SNAPSHOT_SECONDS = 1.0
 """The shortest time between two snapshots of the breadcrumbs."""
 
 EXIT_SECONDS = 1.0
-"""The longest that the end of the process waits for a report that is under way."""
+"""For so long the end of the process goes on reporting."""
 
 log = logging.getLogger("loghub.uncaught")
 
@@ -71,6 +73,7 @@ class Watch:
         self.life.forget_former()
         self._reporter: threading.Thread | None = None
         self._left = False
+        self._until = float("inf")
         self._told: tuple[Any, ...] = ()
 
     def round(self) -> float:
@@ -108,28 +111,36 @@ class Watch:
         """Report the deaths, unless nobody would hear of it."""
         logging.getLogger(log.name)  # waits for a dictConfig
         if _listeners():
-            self._left = report(self.life.folder, self.life.application, log.handle)
+            more = report(self.life.folder, self.life.application, log.handle, lambda: time.monotonic() < self._until)
+            self._left = more
 
     def finish(self) -> None:
         """At the end of the process: report what is left, and expect the end."""
+        self._until = time.monotonic() + EXIT_SECONDS
         if self._reporter is not None:
-            self._reporter.join(EXIT_SECONDS)
+            self._reporter.join(2 * EXIT_SECONDS)  # it ends with the report that it is at
         if self._left and (self._reporter is None or not self._reporter.is_alive()):
             self.report()
         self.life.expect(deaths.ENDED)
 
 
-def report(folder: str, application: str, handle: Callable[[logging.LogRecord], Any]) -> bool:
+def report(
+    folder: str,
+    application: str,
+    handle: Callable[[logging.LogRecord], Any],
+    go_on: Callable[[], bool] = lambda: True,
+) -> bool:
     """Report the deaths of an application's processes; return whether there may be more.
 
     Args:
         folder: Of the life files.
         application: As for `Life`.
         handle: Takes the record of each death.
+        go_on: Is asked before each.
     """
     for number, found in enumerate(deaths.dead(folder, application)):
         try:
-            if number >= MOST_DEATHS:
+            if number >= MOST_DEATHS or not go_on():
                 return True
             one = found.death()
             if not one.wanted:
@@ -188,8 +199,6 @@ def _said() -> dict[str, Any]:
 _watches: dict[str, Watch] = {}
 _wrapped: Farewell | None = None
 _ending = False
-_LAST = "_loghub_last"
-"""Of all modules Python takes `sys` apart last."""
 
 
 def _lives() -> list[Life]:
@@ -212,8 +221,7 @@ def begin(home: str, program: str, application: str) -> None:
         _wrapped = Farewell(_lives)
         atexit.unregister(_at_exit)  # at the end functions are called in reverse order: logging's comes later
         atexit.register(_at_exit)
-        if not hasattr(sys, _LAST):
-            setattr(sys, _LAST, _Last())
+        _Last.keep()
     delivery.chores[__name__] = _round
     watch.look()
 
@@ -246,7 +254,23 @@ def _at_exit() -> None:
 
 
 class _Last:
-    """Goes when Python has taken all modules apart: what crashes until then is still a death."""
+    """Removes what this process has left when Python has taken all modules apart: what crashes until then is a death.
+
+    What no module holds, but the interpreter itself, goes after them; error handlers of codecs are such. Where it does
+    not come to that, the file says that its process has `ENDED`.
+    """
+
+    _name = "loghub.lives"
+
+    @classmethod
+    def keep(cls) -> None:
+        try:
+            codecs.lookup_error(cls._name)
+        except LookupError:
+            codecs.register_error(cls._name, cls())
+
+    def __call__(self, error: UnicodeError) -> tuple[str | bytes, int]:
+        raise error
 
     def __del__(self, lives: dict[str, Watch] = _watches, unlink: Any = os.unlink, getpid: Any = os.getpid) -> None:
         for watch in lives.values():
