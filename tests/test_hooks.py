@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import logging
 import subprocess
 import sys
@@ -196,3 +197,134 @@ def test_component_is_the_program(tmp_path):
             [sys.executable, str(script), component], capture_output=True, text=True, check=False, cwd=tmp_path
         )
         assert done.stdout.split() == [expected], done.stderr
+
+
+class Interrupt(KeyboardInterrupt):
+    """A KeyboardInterrupt of the application's own."""
+
+
+class Quit(BaseExceptionGroup):
+    """A group whose members cannot be looked at."""
+
+    exceptions = property(lambda self: 1 / 0)
+
+
+ENDS = {
+    "subclass": Interrupt(),
+    "exit code": SystemExit("no such file"),
+    "group": BaseExceptionGroup("g", [KeyboardInterrupt(), SystemExit(1)]),
+    "groups in groups": BaseExceptionGroup("g", [BaseExceptionGroup("h", [Interrupt()])]),
+    "quit in pdb": bdb.BdbQuit(),
+}
+ERRORS = {
+    "group": BaseExceptionGroup("g", [KeyboardInterrupt(), ValueError("v")]),
+    "groups in groups": BaseExceptionGroup("g", [BaseExceptionGroup("h", [Interrupt(), ValueError("v")])]),
+    "odd group": Quit("g", [KeyboardInterrupt()]),
+    "another end": GeneratorExit(),
+}
+
+
+@pytest.mark.parametrize("mechanism", WAYS)
+@pytest.mark.parametrize("end", ENDS)
+def test_other_wanted_ends(hooks, records, before, mechanism, end):
+    """Subclasses are left alone, too, and groups of nothing else, whatever the exit code."""
+    way, called = WAYS[mechanism]
+    way(ENDS[end])
+    assert records == []
+    assert before == [called]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_errors_among_ends(hooks, records, error):
+    """A group that holds an error as well is reported."""
+    sys.excepthook(*raised(ERRORS[error]))
+    assert len(records) == 1
+
+
+def test_exit_with_a_cause(hooks, records):
+    """Whoever turned an error into an exit wanted the exit."""
+    try:
+        try:
+            raise ValueError("v")
+        except ValueError as error:
+            raise SystemExit(2) from error
+    except SystemExit:
+        sys.excepthook(*sys.exc_info())
+    assert records == []
+
+
+@pytest.mark.parametrize("mechanism", WAYS)
+def test_two_at_once(before, records, mechanism):
+    """Of two handlers one reports, and what was there before is called once."""
+    first, second = Hooks(), Hooks()
+    way, called = WAYS[mechanism]
+    way(ValueError("v"))
+    assert len(records) == 1
+    assert before == [called]
+    way(ValueError("w"))
+    assert len(records) == 2
+    second.remove()
+    first.remove()
+
+
+def test_removed_in_any_order(before, records):
+    """Whoever goes first takes only its own hooks away."""
+    there = sys.excepthook, threading.excepthook, sys.unraisablehook
+    first, second = Hooks(), Hooks()
+    first.remove()
+    sys.excepthook(*raised(ValueError("v")))
+    assert len(records) == 1
+    second.remove()
+    sys.excepthook(*raised(ValueError("v")))
+    assert len(records) == 1
+    assert before == ["main", "main"]
+    sys.excepthook, threading.excepthook, sys.unraisablehook = there
+
+
+def test_report_fails_again_and_again(hooks, records):
+    """What a report itself leaves uncaught is not reported: that would never end."""
+
+    class Failing(logging.Handler):
+        def emit(self, record):
+            unraisable(ValueError("in a finalizer"))
+            in_thread(ValueError("in a hook"))
+
+    failing = Failing()
+    log.addHandler(failing)
+    try:
+        sys.excepthook(*raised(ValueError("v")))
+        unraisable(ValueError("later"))
+    finally:
+        log.removeHandler(failing)
+    assert [record.getMessage() for record in records] == ["Uncaught exception", "Exception ignored"]
+
+
+def test_previous_hook_fails(before, records, monkeypatch):
+    """Where the hook that was there before raises, Python is told, and the next exception is reported as ever."""
+    monkeypatch.setattr(sys, "excepthook", lambda *args: 1 / 0)
+    installed = Hooks()
+    error = raised(ValueError("v"))
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            sys.excepthook(*error)
+    assert len(records) == 2
+    installed.remove()
+
+
+def test_thread_with_an_odd_name(hooks, records, before, capsys):
+    """A thread that cannot be named does not keep the hook before us from being called."""
+
+    class Odd(threading.Thread):
+        name = property(lambda self: 1 / 0, lambda self, value: None)
+
+    threading.excepthook(threading.ExceptHookArgs((*raised(ValueError("v")), Odd())))
+    assert before == ["thread"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_no_stderr(hooks, before, monkeypatch):
+    """Without a standard error nothing is said about a report that failed."""
+    monkeypatch.setattr(log, "critical", lambda *args, **options: 1 / 0)
+    monkeypatch.setattr(sys, "stderr", None)
+    sys.excepthook(*raised(ValueError("v")))
+    assert before == ["main"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,15 @@ import click
 from loghub.cli.table import table
 from loghub.cli.where import Where, homes_of, where
 from loghub.event import dumps, iso
+from loghub.lives import watch
+from loghub.lives.death import FOLDER
 from loghub.mailserver.owed import OWED, Owed
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     from loghub.delivery import Home
+    from loghub.handlers.base import ReportingHandler
     from loghub.ledger.protocol import Ledger
 
 SOON_SECONDS = 10.0
@@ -84,7 +90,7 @@ def discard(place: Where, destination: str | None, fingerprint: str | None) -> N
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(min=0), help="Seconds.")
 @where
 def drain(place: Where, timeout: float) -> None:
-    """Take in what dead processes left, and deliver what waits, with the handlers of --config.
+    """Take in what dead processes left, report how they died, and deliver what waits, with the handlers of --config.
 
     Sits out pauses that end within the timeout. Prints a line for each thing that is left, and why; exit
     code 1 if there is any.
@@ -94,8 +100,11 @@ def drain(place: Where, timeout: float) -> None:
       loghub drain --config logging.yaml
       GITHUB_REPO=acme/shop GITHUB_TOKEN=... loghub drain --timeout 120
     """
-    homes = homes_of(place.handlers())
+    handlers = place.handlers()
+    homes = homes_of(handlers)
     deadline = time.monotonic() + timeout
+    for home in homes:
+        report_deaths(home, [handler for handler in handlers if handler.home is home], deadline)
     left = [row for home in homes for row in drain_home(home, deadline)]
     for row in left:
         click.echo(f"{row['destination']} {row['fingerprint']}: {row['waiting']} {row['state']}: {row['reason']}")
@@ -105,6 +114,19 @@ def drain(place: Where, timeout: float) -> None:
     if left or owed:
         click.get_current_context().exit(1)
     click.echo("Nothing waits.")
+
+
+def report_deaths(home: Home, handlers: list[ReportingHandler], deadline: float) -> None:
+    """Have `handlers` report, until `deadline` (monotonic), which processes of an application with this home died."""
+
+    def handle(record: LogRecord) -> None:
+        for handler in handlers:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+
+    folder = os.path.join(home.path or "", FOLDER)
+    while home.path is not None and time.monotonic() < deadline and watch.report(folder, "", handle):
+        pass
 
 
 def owed_mails(ledger: Ledger) -> list[str]:

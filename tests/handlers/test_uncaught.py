@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
@@ -9,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -212,3 +214,124 @@ def test_held_until_closed(tmp_path):
     assert len(found) == 1
     found[0].close()
     assert sys.excepthook is not ours
+
+
+WAYS = {
+    "thread pool's future": ("""
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor(1) as pool: pool.submit(lambda: 1 / 0)
+        """, []),
+    "thread pool's initializer": ("""
+        from concurrent.futures import ThreadPoolExecutor
+        def fail(): 1 / 0
+        with ThreadPoolExecutor(1, initializer=fail) as pool: pool.submit(print)
+        """, ["concurrent.futures"]),
+    "timer": ("threading.Timer(0, lambda: 1 / 0).start()", ["thread"]),
+    "bare thread": ("""
+        import _thread, time
+        done = []
+        sys.unraisablehook = (lambda hook: lambda args: (hook(args), done.append(1)))(sys.unraisablehook)
+        _thread.start_new_thread(lambda: 1 / 0, ())
+        while not done: time.sleep(0.01)
+        """, ["unraisable"]),
+    "weak reference's callback": ("""
+        import weakref
+        class A: pass
+        a = A(); r = weakref.ref(a, lambda r: 1 / 0); del a
+        """, ["unraisable"]),
+    "atexit": ("import atexit; atexit.register(lambda: 1 / 0)", ["unraisable"]),
+    "finalizer at the end": ("""
+        class A:
+            def __del__(self): 1 / 0
+        sys.a = a = A()
+        """, []),
+    "thread at the end": ("""
+        import time
+        def fail(): time.sleep(0.05); 1 / 0
+        threading.Thread(target=fail).start()
+        """, ["thread"]),
+    "forked child": ("""
+        import os
+        if not os.fork(): 1 / 0
+        os.wait()
+        """, ["uncaught"]),
+    "group": ("raise ExceptionGroup('g', [ValueError('v')])", ["uncaught"]),
+    "interrupted group": ("raise BaseExceptionGroup('g', [KeyboardInterrupt()])", []),
+    "without standard error": ("sys.stderr = None; 1 / 0", ["uncaught"]),
+    "hook of one's own": ("""
+        before = sys.excepthook
+        def own(*error): before(*error); print("own")
+        sys.excepthook = own
+        configure()
+        1 / 0
+        """, ["uncaught"]),
+    "task": ("""
+        import asyncio
+        async def fail(): 1 / 0
+        async def main(): asyncio.create_task(fail()); await asyncio.sleep(0)
+        asyncio.run(main())
+        """, ["asyncio"]),
+    "asyncio's callback": ("""
+        import asyncio
+        async def main(): asyncio.get_running_loop().call_soon(lambda: 1 / 0); await asyncio.sleep(0)
+        asyncio.run(main())
+        """, ["asyncio"]),
+    "task group": ("""
+        import asyncio
+        async def fail(): 1 / 0
+        async def main():
+            async with asyncio.TaskGroup() as group: group.create_task(fail())
+        asyncio.run(main())
+        """, ["uncaught"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ways(run, way):
+    """Each way in which an exception is lost is reported once, by the hook or by the library's own logging."""
+    script, expected = WAYS[way]
+    done = run(textwrap.dedent(script))
+    assert [record["mechanism"] or record["logger"] for record in done.records] == expected, done.stderr
+
+
+def at_prompt(tmp_path, lines, *arguments):
+    """Start Python at a terminal, type the lines, and return all that it showed."""
+    controller, terminal = os.openpty()
+    env = {"LOGHUB_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT), "TERM": "dumb", "PYTHON_BASIC_REPL": "1"}
+    start = tmp_path / "start.py"
+    start.write_text(START)
+    command = [sys.executable, *arguments]
+    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=env, cwd=tmp_path):
+        os.close(terminal)
+        shown = b""
+        for line in (*lines, "exit()"):
+            while not shown.endswith(b">>> "):
+                shown += os.read(controller, 4096)
+            os.write(controller, line.encode() + b"\n")
+            shown += b"\n"
+        with contextlib.suppress(OSError):  # Linux says EIO when the other side is gone
+            while more := os.read(controller, 4096):
+                shown += more
+    os.close(controller)
+    return shown.decode()
+
+
+def test_prompt(tmp_path):
+    """At Python's prompt neither what a person types is reported, nor threads that he starts."""
+    lines = [
+        "exec(open('start.py').read())",
+        "1 / 0",
+        "t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()",
+    ]
+    shown = at_prompt(tmp_path, lines)
+    assert shown.count("ZeroDivisionError: division by zero") == 2
+    assert '"mechanism": ' not in shown
+    assert list((tmp_path / "home" / "lives").iterdir()) == []
+
+
+def test_prompt_after_a_script(tmp_path):
+    """With ``python -i`` a script's failure is shown to the person at the prompt, and not reported."""
+    (tmp_path / "fail.py").write_text(START + "1 / 0\n")
+    shown = at_prompt(tmp_path, ["2 / 0"], "-i", "fail.py")
+    assert shown.count("ZeroDivisionError: division by zero") == 2
+    assert '"mechanism": ' not in shown

@@ -228,6 +228,13 @@ def test_becomes_itself_again(home):
     assert home.left() == []
 
 
+ASKED_CHILD = """
+r, w = os.pipe()
+pid = os.fork()
+if not pid: os.write(w, b"."); time.sleep(60)
+os.read(r, 1)
+os.kill(pid, 15)
+"""
 FORKS = {
     "child that ends": ("if not os.fork(): sys.exit(0)", 0),
     "child that _exits": ("if not os.fork(): os._exit(0)", 0),
@@ -237,11 +244,7 @@ FORKS = {
     "grandchild": ("if not os.fork():\n    if not os.fork(): os._exit(0)\n    os.wait(); os._exit(0)", 0),
     "killed child": ("if not os.fork(): os.kill(os.getpid(), 9)", 1),
     "crashed child": ("if not os.fork(): os.abort()", 1),
-    "child asked to end": (
-        "r, w = os.pipe()\nif not (pid := os.fork()): os.write(w, b'.'); time.sleep(60)\n"
-        "os.read(r, 1); os.kill(pid, 15)",
-        1,
-    ),
+    "child asked to end": (ASKED_CHILD, 1),
 }
 
 

@@ -24,17 +24,27 @@ def events(home):
     return sorted(found, key=lambda event: event["timestamp"])
 
 
+def loghub(home, *arguments):
+    """Run a verb; return what it printed."""
+    command = [sys.executable, "-m", "loghub", *arguments, "--home", str(home.path)]
+    done = subprocess.run(command, env=home.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def groups(home):
     """Return what `loghub groups` shows."""
-    command = [sys.executable, "-m", "loghub", "groups", "--json", "--home", str(home.path)]
-    done = subprocess.run(command, env=home.environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(loghub(home, "groups", "--json"))
 
 
 def told(ended):
     """Return the deaths that a process has shown."""
     return [one for one in map(json.loads, ended.out.splitlines()) if one["type"]]
+
+
+def alone():
+    """Return a start that tells of no other's death."""
+    return START.replace("\nconfigure()", "\nfrom loghub.lives import watch\nwatch.Watch.look = id\nconfigure()")
 
 
 def until(done):
@@ -122,6 +132,18 @@ def test_delivery_thread_looks(home, monkeypatch):
         dead = home.run("os.kill(os.getpid(), 9)")
         assert json.loads(process.stdout.readline())["pid"] == dead.pid
         process.communicate()
+
+
+def test_drain(home):
+    """`loghub drain` tells of the deaths where no process of the application comes any more, and counts each once."""
+    for _ in range(2):
+        assert home.run("def charge(): os.abort()\ncharge()", alone()).code == -signal.SIGABRT
+    for _ in range(2):
+        loghub(home, "drain")
+    assert [(group["error_type"], group["component"], group["count"]) for group in groups(home)] == [
+        ("SIGABRT", "python", 2)
+    ]
+    assert home.left() == []
 
 
 @pytest.mark.slow
