@@ -1,0 +1,63 @@
+"""What the applications under test do: they fail, and a witness file says which calls began and which returned."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+log = logging.getLogger("shop.orders")
+
+
+def price():
+    raise ValueError("no price for tea")
+
+
+def stock():
+    return {}["tea"]
+
+
+def order():
+    try:
+        price()
+    except ValueError as error:
+        raise RuntimeError("order failed") from error
+
+
+def share():
+    return 1 // 0
+
+
+BUGS = {"ValueError": price, "KeyError": stock, "RuntimeError": order, "ZeroDivisionError": share}
+NAMES = list(BUGS)
+
+
+def say(what, bug):
+    """Add a line to the witness, which no kill can take back."""
+    fd = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(fd, f"{what} {os.getpid()} {bug}\n".encode())
+    finally:
+        os.close(fd)
+
+
+def fail(bug):
+    """Meet a bug, for somebody else to log it."""
+    say("begun", bug)
+    BUGS[bug]()
+
+
+def log_one(bug, logger=log):
+    """Meet a bug and log it."""
+    say("begun", bug)
+    try:
+        BUGS[bug]()
+    except Exception:
+        logger.exception("order failed")
+    say("returned", bug)
+
+
+def config():
+    """Return the logging configuration of this test."""
+    return json.loads(Path(os.environ["LOGGING_JSON"]).read_text(encoding="utf-8"))
