@@ -11,14 +11,17 @@ log = logging.getLogger("shop.orders")
 
 
 def price():
+    """Fail with a message."""
     raise ValueError("no price for tea")
 
 
 def stock():
+    """Fail with a key."""
     return {}["tea"]
 
 
 def order():
+    """Fail with a cause."""
     try:
         price()
     except ValueError as error:
@@ -26,6 +29,7 @@ def order():
 
 
 def share():
+    """Fail as arithmetic does."""
     return 1 // 0
 
 
@@ -55,7 +59,15 @@ def log_one(bug, logger=log):
         BUGS[bug]()
     except Exception:
         logger.exception("order failed")
-    say("returned", bug)
+
+
+class WitnessHandler(logging.Handler):
+    """The last of the handlers: says that all others have returned."""
+
+    def emit(self, record):
+        """Add a line to the witness."""
+        if record.exc_info:
+            say("returned", record.exc_info[0].__name__)
 
 
 def config():

@@ -32,7 +32,6 @@ class Shop:
         env: The environment of its processes.
         github: A GitHub that the handlers tell, which takes a second for each word; None: there is no token.
         config: ``logging.yaml``.
-        returned: How often each bug was said, by whoever asked for it, to have been logged.
     """
 
     def __init__(self, folder, github=None, **root):
@@ -42,6 +41,8 @@ class Shop:
         said = everything(folder, file={"maxBytes": 0, "backupCount": 0}, **told)
         del said["handlers"]["mail"]
         said["root"]["handlers"].remove("mail")
+        said["handlers"]["witness"] = {"class": "tests.servers.bugs.WitnessHandler", "level": "ERROR"}
+        said["root"]["handlers"].append("witness")
         said["loggers"] = {
             name: {"propagate": True, "handlers": [], "level": "INFO"}
             for name in ("gunicorn.error", "gunicorn.access", "uvicorn", "uvicorn.error", "uvicorn.access")
@@ -56,7 +57,6 @@ class Shop:
         self.env = environment(
             WITNESS=str(self.witness), LOGGING_JSON=str(folder / "logging.json"), LOGHUB_COMPONENT="shop"
         )
-        self.returned = Counter()
         self.port = free_port()
 
     @contextlib.contextmanager
@@ -84,9 +84,9 @@ class Shop:
         """Return the witness's lines: what, which process, which bug."""
         return [line.split() for line in self.witness.read_text().splitlines()]
 
-    def begun(self):
-        """Return how often each bug was begun."""
-        return Counter(bug for what, _, bug in self.said() if what == "begun")
+    def calls(self, word):
+        """Return how often each bug was begun, or had returned from all of loghub's handlers."""
+        return Counter(bug for what, _, bug in self.said() if what == word)
 
     def worker(self):
         """Return the process that worked last."""
@@ -131,9 +131,8 @@ class Shop:
         assert len(counted) == sum(one["error_type"] in NAMES for one in groups), groups  # one group a bug
         found = sorted(one["error_type"] for one in groups if one["error_type"] not in NAMES)
         assert set(found) <= set(others), groups
-        begun = self.begun()
-        returned = self.returned + Counter(bug for what, _, bug in self.said() if what == "returned")
-        assert set(returned) == set(NAMES)
+        begun, returned = self.calls("begun"), self.calls("returned")
+        assert set(NAMES) <= set(returned)
         written = self.written()
         told = self.told()
         for bug in NAMES:

@@ -32,17 +32,15 @@ def gunicorn(shop, *options):
 def storm_and_kill(shop, kind, number):
     """Have two workers end by a signal and be replaced, and then the master; with SIGKILL all that is left."""
     raw = kind == "without a framework"
-    with shop.start(*gunicorn(shop, *KINDS[kind])) as master:
-        with Storm(shop.port, path="/raw/{}" if raw else "/{}") as storm:
-            for _ in range(2):
-                shop.wait_for_more(random.Random(kind).randint(40, 80))
-                send(shop.worker(), number)
-            shop.wait_for_more(60)
-            send(master.pid, number)
-            master.wait(30)
-            if number == signal.SIGKILL:
-                kill_group(master.pid)
-        shop.returned += storm.answered
+    with shop.start(*gunicorn(shop, *KINDS[kind])) as master, Storm(shop.port, path="/raw/{}" if raw else "/{}"):
+        for _ in range(2):
+            shop.wait_for_more(random.Random(kind).randint(40, 80))
+            send(shop.worker(), number)
+        shop.wait_for_more(60)
+        send(master.pid, number)
+        master.wait(30)
+        if number == signal.SIGKILL:
+            kill_group(master.pid)
     return shop.check(exact=number != signal.SIGKILL, others=["ERROR"])
 
 
