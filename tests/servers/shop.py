@@ -43,10 +43,8 @@ class Shop:
         said["root"]["handlers"].remove("mail")
         said["handlers"]["witness"] = {"class": "tests.servers.bugs.WitnessHandler", "level": "ERROR"}
         said["root"]["handlers"].append("witness")
-        said["loggers"] = {
-            name: {"propagate": True, "handlers": [], "level": "INFO"}
-            for name in ("gunicorn.error", "gunicorn.access", "uvicorn", "uvicorn.error", "uvicorn.access")
-        }
+        # At the logger itself, since uvicorn's workers under gunicorn take its handlers and not those of the root.
+        said["loggers"] = {"gunicorn.error": said["root"] | {"propagate": False}}
         said["root"] |= root
         self.config = folder / "logging.yaml"
         self.config.write_text(yaml.safe_dump(said))
@@ -106,7 +104,7 @@ class Shop:
         """Wait until something is so."""
         until = time.monotonic() + SECONDS
         while not come():
-            assert time.monotonic() < until, self.output.read_text()
+            assert time.monotonic() < until, self.output.read_text()[-3000:]
             time.sleep(0.01)
 
     # What came of it
