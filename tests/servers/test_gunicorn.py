@@ -76,7 +76,7 @@ def test_reloaded_in_mid_storm(shop):
 
 
 def test_worker_that_hangs(shop):
-    """A worker that takes too long is ended by SIGABRT, where gunicorn's own error and what was logged before are kept."""
+    """A worker that takes too long is ended by SIGABRT; gunicorn says so, and what was logged before is kept."""
     with shop.start(*gunicorn(shop, "--timeout", "1")) as master:
         with Storm(shop.port):
             shop.wait_for_more(40)
