@@ -206,11 +206,14 @@ class Capture:
             sighting = seen if seen.capture is self else self._first_look(seen)
         else:
             sighting = self._first_look(seen)
-        if not sighting.places:
-            _continue(record, fields, sighting)
+        begun = bool(sighting.places)
+        if not begun:
+            sighting.places = ((record.pathname, record.lineno),)
         if not sighting.found:
             try:
                 unwrapped = plain(record)
+                if not begun:
+                    _continue(unwrapped, sighting)
                 sighting.kind = self._find(unwrapped, unwrapped.__dict__, sighting)
             except Exception:  # objects of the application may do anything when they are looked at
                 sighting.kind = self._find_bare(record, sighting)
@@ -220,7 +223,7 @@ class Capture:
 
     def note(self, record: logging.LogRecord, sighting: Sighting) -> None:
         """Have the exception of a record that was counted carry so, for others who log it."""
-        exc = exception_of(record)
+        exc = exception_of(plain(record))
         if exc is not None and sighting.kind is not None and sighting.marks:
             mark_counted(exc, make_counted(sighting.kind.fingerprint, sighting.marks, sighting.places))
 
@@ -430,12 +433,11 @@ def current_cause() -> tuple[Any, ...]:
     return (kind, last.tb_frame.f_code.co_filename, last.tb_lineno) if last is not None else (kind,)
 
 
-def _continue(record: logging.LogRecord, fields: dict[str, Any], sighting: Sighting) -> None:
+def _continue(record: logging.LogRecord, sighting: Sighting) -> None:
     """Let a record whose exception was counted elsewhere be the same occurrence, unless it says that it is not."""
-    place = (record.pathname, record.lineno)
-    sighting.places = (place,)
+    (place,) = sighting.places
     exc = exception_of(record)
-    told = counted(exc) if exc is not None and not sighting.marks and "fingerprint" not in fields else None
+    told = counted(exc) if exc is not None and not sighting.marks and "fingerprint" not in record.__dict__ else None
     if told is not None and place not in told.places:
         sighting.carried, sighting.marks = told.partition("\n")[0], told.marks
         sighting.places = (*told.places, place)

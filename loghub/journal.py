@@ -33,6 +33,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loghub import descriptor
 from loghub.event import Event, dumps, one_line
 from loghub.scrub import cut
 
@@ -138,6 +139,7 @@ class Journal:
             os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)  # the mode counts for the last one only
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self.name, self._fd = _create(folder)
+        self._identity = descriptor.identity(self._fd)
         self.size = 0
         self.folded = 0  # moved on by whoever folds; bounds what waits
         self._append(dumps({"journal": 1, "pid": os.getpid(), "at": time.time()}).encode() + b"\n", 0)
@@ -183,6 +185,8 @@ class Journal:
             What stands for all such records; None: nothing was done, `note` has to look.
         """
         with self._lock:
+            if not descriptor.is_at(self._fd, self.size):
+                self._look()
             entry = self._entries.get(known.kind)  # type: ignore[arg-type]
             if (
                 entry is None
@@ -213,6 +217,7 @@ class Journal:
             event = _whole(sighting, record)  # runs the application's __repr__, and is large: not under our lock
         with self._lock:
             counted = self.token in sighting.marks  # another thread may have the same record
+            self._look()
             if self._fd < 0:
                 self._open_again()
             if self.size - self.folded > MAX_BYTES:
@@ -345,6 +350,7 @@ class Journal:
     def tell_dropped(self) -> None:
         """Write what was held back, and how many occurrences were dropped since the last time."""
         with self._lock:
+            self._look()
             if self._fd < 0 and (self._spill or self.dropped):
                 self._open_again()
             if self._spill or self._torn:
@@ -387,9 +393,27 @@ class Journal:
 
     def forget(self) -> None:
         """In a forked child: close the descriptor, which would keep the parent's lock alive."""
+        self._look()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _look(self) -> None:
+        """Let go of a file whose descriptor was closed under us; it is whoever's the number is now.
+
+        The file itself, without a lock, is adopted as one of a process that is gone. What waits in memory refers to
+        lines of it.
+        """
+        if fcntl is None or self._fd < 0 or descriptor.is_at(self._fd, self.size):
+            return
+        if descriptor.is_still(self._fd, self._identity):
+            self.size = os.lseek(self._fd, 0, os.SEEK_CUR)  # somebody else wrote there
+            return
+        self._fd = -1
+        self.dropped += sum(occurrences for _, occurrences in self._spill)
+        self._spill.clear()
+        self._spilled, self._torn = 0, False
+        self.forget_kinds()
 
 
 def when(created: float) -> float:

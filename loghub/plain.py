@@ -143,7 +143,8 @@ def context_of(record: logging.LogRecord) -> dict[str, Any]:
     return found
 
 
-_NOT_CONTEXT = RECORD_FIELDS | {*SPECIAL, "_loghub_event", "_loghub_trail", "loghub_mechanism", "loghub_program", "loghub_told"}
+_OURS = ("_loghub_event", "_loghub_trail", "loghub_mechanism", "loghub_program", "loghub_told")
+_NOT_CONTEXT = RECORD_FIELDS | {*SPECIAL, *_OURS}
 
 
 def exc_info_of(value: Any, *, raised: bool = True) -> tuple[Any, Any, Any] | None:

@@ -1029,3 +1029,83 @@ def test_text_of_kept_events(make):
     (tally,) = Reader(one.name, one.fd).read().groups.values()
     (event,) = tally.kept
     assert json.loads(tally.texts[id(event)]) == event
+
+
+# Descriptors that are closed under us
+
+
+@pytest.fixture
+def taken(make, tmp_path):
+    """Return a journal with two occurrences, whose descriptor somebody closed and another file has got."""
+    one = make()
+    one.keep = 1
+    what = kind()
+    for _ in range(2):
+        note(one, what, "smtp:x")
+    number = one.fd
+    theirs = os.open(tmp_path / "theirs", os.O_RDWR | os.O_CREAT)
+    os.dup2(theirs, number)
+    os.close(theirs)
+    yield one, what
+    os.close(number)  # it is still theirs
+    assert (tmp_path / "theirs").read_bytes() == b""
+
+
+def everything_in(folder):
+    """Return how much stands in all journals."""
+    total = 0
+    for name, fd in journal.adopt(folder):
+        total += drain(Reader(name, fd), ended=True).counts.total()
+        os.close(fd)
+    return total
+
+
+def test_taken_descriptor(taken, folder):
+    """What comes after is in a new journal and the old one can be adopted; the application's file is not touched."""
+    one, what = taken
+    for _ in range(3):
+        note(one, what, "smtp:x")
+    assert folded(one).counts == {(what.fingerprint, HOUR): 3}
+    assert everything_in(folder) == 2
+
+
+def test_taken_descriptor_and_a_repeat(taken):
+    """A repeat is not said by the number that stood for it in the lost file."""
+    one, what = taken
+    known = known_of(what)
+    assert one.again(known, mark_of(one.token, "smtp:x"), T0) is None
+    assert one.fd == -1
+
+
+def test_taken_descriptor_in_a_child(taken, folder):
+    """A forked child does not close what is not its own."""
+    one, _ = taken
+    one.forget()
+    assert one.fd == -1
+    assert everything_in(folder) == 2
+
+
+def test_taken_descriptor_without_news(taken):
+    """The delivery thread reads no file of the application as a journal."""
+    one, _ = taken
+    one.tell_dropped()
+    assert one.fd == -1
+    assert one.detach() is None
+
+
+def test_closed_descriptor_on_a_full_disk(make, disk, folder):
+    """Lines that wait for room and refer to a lost file are counted as dropped."""
+    one = make(write=disk.write)
+    one.keep = 1
+    what = kind()
+    note(one, what)
+    disk.full = True
+    note(one, what)
+    note(one, what)
+    disk.full = False
+    os.close(one.fd)
+    note(one, what)
+    one.tell_dropped()
+    total = folded(one)
+    assert (total.counts.total(), total.dropped) == (1, 2)
+    assert everything_in(folder) == 1

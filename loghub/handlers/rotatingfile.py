@@ -249,6 +249,8 @@ class RotatingFileHandler(HeldLog):
         try:
             if self.unwritten:
                 self._own_up()
+            if self.stream is not None and self._is_lost(self.stream):
+                self.stream = None
         finally:
             self.release()
         super().close()

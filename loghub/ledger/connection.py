@@ -10,6 +10,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from loghub import descriptor
 from loghub.errors import LedgerError
 from loghub.ledger import schema
 
@@ -54,12 +55,13 @@ class SQLiteFile:
         self._lock = threading.RLock()
         self._opened: sqlite3.Connection | None = None
         self._inode = 0
+        self._canary: tuple[int, descriptor.Identity] | None = None  # goes when somebody closes all descriptors
         self._rows("SELECT 1 FROM meta")  # what is wrong with the file is said now
 
     @property
     def _db(self) -> sqlite3.Connection:
         with self._lock:
-            if self._opened is not None and self._was_replaced():
+            if self._opened is not None and (self._is_lost() or self._was_replaced()):
                 self.close()
             if self._opened is None:
                 self._opened = self._open()
@@ -68,6 +70,15 @@ class SQLiteFile:
     def _was_replaced(self) -> bool:
         return self.path is not None and _inode(self.path) != self._inode
 
+    def _is_lost(self) -> bool:
+        """Tell whether somebody closed all descriptors, SQLite's as well."""
+        return self._canary is not None and not descriptor.is_still(*self._canary)
+
+    def _watch(self, path: str) -> None:
+        with contextlib.suppress(OSError):
+            fd = os.open(os.path.dirname(path), os.O_RDONLY)  # to close the file itself would end SQLite's locks
+            self._canary = fd, descriptor.identity(fd)
+
     def _open(self) -> sqlite3.Connection:
         with self._explained():
             db = sqlite3.connect(
@@ -75,12 +86,13 @@ class SQLiteFile:
             )
             try:
                 if self.path:
+                    self._watch(self.path)
                     self._inode = _inode(self.path)
                     with contextlib.suppress(OSError):
                         os.chmod(self.path, 0o600)
                 self._prepare(db)
             except BaseException:
-                db.close()
+                self._let_go(db)
                 raise
             return db
 
@@ -155,8 +167,18 @@ class SQLiteFile:
         with self._lock:
             opened, self._opened = self._opened, None
             if opened is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    opened.close()
+                self._let_go(opened)
+
+    def _let_go(self, db: sqlite3.Connection) -> None:
+        """Close what is still ours."""
+        lost, canary, self._canary = self._is_lost(), self._canary, None
+        if lost:
+            descriptor.abandon(db)
+            return
+        with contextlib.suppress(sqlite3.Error):
+            db.close()
+        if canary is not None:
+            descriptor.close(*canary)
 
     def hold(self, seconds: float) -> bool:
         """Before a fork: have no file open, and keep every thread out until `resume`.

@@ -6,6 +6,8 @@ import contextlib
 import os
 import time
 
+from loghub import descriptor
+
 monotonic = time.monotonic
 
 
@@ -28,10 +30,11 @@ class Folder:
         self._look_at = 0.0
         with contextlib.suppress(OSError):  # then `look` never finds it quiet
             self.fd = os.open(path, os.O_RDONLY)
+            self._identity = descriptor.identity(self.fd)
 
     def __del__(self) -> None:
         if self.fd >= 0:
-            os.close(self.fd)
+            descriptor.close(self.fd, self._identity)
 
     def look(self, *, anew: bool = False) -> None:
         """Find out whether the folder is quiet, if it is time to; before the path is asked."""

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from loghub import descriptor
 from loghub.rollover import folder, lock
 from loghub.rollover.files import beside, set_mode
 from loghub.rollover.folder import Folder
@@ -32,6 +33,7 @@ class HeldLog(logging.handlers.RotatingFileHandler):
     # Here because a fork in another thread may ask for them before __init__ is through.
     stream: Any = None
     _fd = _device = _inode = _size = -1
+    _identity: descriptor.Identity = (-1, -1)  # of what is open; after a fork that is not the log
     _depth = 0  # how often the lock was taken
     _lockable = _forked_in_write = False
     _first = True
@@ -90,21 +92,24 @@ class HeldLog(logging.handlers.RotatingFileHandler):
         names = self._folder
         if names is not None and folder.monotonic() < names.quiet_until and not self.stream.closed:
             try:
-                lock.flock(self._fd, lock.AT_ONCE)
-            except BlockingIOError:
-                lock.take(self._fd)
-            if os.fstat(names.fd).st_ctime_ns == names.ctime:
-                size = os.lseek(self._fd, 0, os.SEEK_END)
-                if size != self._size:
-                    self._catch_up(size)
-                return
-            names.look(anew=True)
+                try:
+                    lock.flock(self._fd, lock.AT_ONCE)
+                except BlockingIOError:
+                    lock.take(self._fd)
+                if os.fstat(names.fd).st_ctime_ns == names.ctime:
+                    size = os.lseek(self._fd, 0, os.SEEK_END)
+                    if size != self._size:
+                        self._catch_up(size)
+                    return
+                names.look(anew=True)
+            except OSError:  # closed under us, all of them; it comes again where it is something else
+                pass
         self._find()
 
     def _find(self) -> None:
         """Do what `_take` says by asking the path itself."""
         for _ in range(PURSUITS):
-            if self.stream is None or self.stream.closed:
+            if self.stream is None or self.stream.closed or not descriptor.is_still(self._fd, self._identity):
                 self._shut()
                 self._reopen()
             if self._lockable:
@@ -155,6 +160,7 @@ class HeldLog(logging.handlers.RotatingFileHandler):
         self._fd = self.stream.fileno()
         opened = os.fstat(self._fd)
         self._device, self._inode, self._size = opened.st_dev, opened.st_ino, -1
+        self._identity = opened.st_dev, opened.st_ino
         self._lockable = self._lock_after_fork() if self._forked_in_write else lock.attempt(self._fd)
         if _POSIX and stat.S_ISREG(opened.st_mode):
             self._state = State(beside(self.baseFilename, ".state"), opened)
@@ -165,9 +171,16 @@ class HeldLog(logging.handlers.RotatingFileHandler):
         """Close the log, which also lets go of its lock."""
         stream, self.stream = self.stream, None
         self._leave()
-        if stream is not None:
+        if stream is not None and not self._is_lost(stream):
             with contextlib.suppress(OSError, ValueError):  # what somebody else left in its buffer
                 stream.close()
+
+    def _is_lost(self, stream: Any) -> bool:
+        """Tell whether somebody closed the log's descriptor; then its number is left alone."""
+        if stream.closed or descriptor.is_still(self._fd, self._identity):
+            return False
+        descriptor.abandon(stream)
+        return True
 
     def _leave(self) -> None:
         """Forget what goes with an open log."""
@@ -225,8 +238,9 @@ class HeldLog(logging.handlers.RotatingFileHandler):
         self._forked_in_write = self._depth > 0
         self._depth = 0
         with contextlib.suppress(OSError, ValueError):
-            if self.stream is not None and not self.stream.closed:
-                nothing = os.open(os.devnull, os.O_WRONLY)
+            if self.stream is not None and not self._is_lost(self.stream):
+                nothing = descriptor.nowhere()
+                self._identity = descriptor.identity(nothing)
                 os.dup2(nothing, self._fd, inheritable=False)
                 os.close(nothing)
         self._inode = -1

@@ -10,6 +10,7 @@ import struct
 import zlib
 from typing import NamedTuple
 
+from loghub import descriptor
 from loghub.rollover.files import set_mode
 
 PAGE = 4096  # the smallest there is: on larger pages some writes are announced that need not be
@@ -63,6 +64,7 @@ class State:
         with contextlib.suppress(OSError):
             fd = os.open(path, os.O_RDWR | os.O_CREAT, stat.S_IMODE(log.st_mode))
             self._file = io.FileIO(fd, "r+b")
+            self._identity = descriptor.identity(fd)
             if os.fstat(fd).st_size == 0:
                 # Takes its room while there is some; behind all, where it undoes nothing that others say just now.
                 os.pwrite(fd, b"\0", self._WRITE.size + self._DUE.size)
@@ -71,9 +73,13 @@ class State:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is None:
+            return
+        if descriptor.is_still(file.fileno(), self._identity):
+            file.close()
+        else:
+            descriptor.abandon(file)
 
     def announce(self, write: Write) -> None:
         """Say that this is about to be written."""

@@ -528,3 +528,28 @@ def test_killed_in_the_midst_of_schema_1(opened, path, old):
     assert contents(path) == old
     assert opened().group(ONE).count == 7
     assert contents(path)["version"] == (schema.VERSION,)
+
+
+def test_descriptors_closed_under_us(tmp_path):
+    """Where somebody closed all descriptors the file is opened anew, and nothing of the application's is closed."""
+    script = """
+    import os, sys
+    from loghub.ledger.sqlite import SQLiteLedger
+    folder = sys.argv[1]
+    ledger = SQLiteLedger(folder + "/ledger.db")
+    ledger.remember("smtp:x", {"a": 1})
+    os.closerange(3, 100)
+    theirs = [open(f"{folder}/{n}", "w+b", buffering=0) for n in range(10)]
+    assert ledger.memory("smtp:x") == {"a": 1}
+    ledger.remember("smtp:x", {"a": 2})
+    ledger.close()
+    assert ledger.memory("smtp:x") == {"a": 2}
+    os.closerange(3, 100)
+    more = [open(f"{folder}/{n}", "r+b", buffering=0) for n in range(10)]
+    assert ledger.hold(1.0)  # before a fork
+    ledger.resume()
+    assert [os.fstat(one.fileno()).st_size for one in more] == [0] * 10
+    os.closerange(3, 100)
+    os._exit(0)
+    """
+    processes.run(script, tmp_path)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from loghub.handlers.rotatingfile import RotatingFileHandler
 from loghub.rollover import folder
+from tests import processes
 from tests.handlers.rotating.lines import (
     ROOT,
     numbers_by_writer,
@@ -190,3 +191,36 @@ def test_directory_that_cannot_be_made(make, tmp_path, capsys):
     (tmp_path / "file").unlink()
     say(handler, "three")
     assert "three\nError reporter: 2 record" in read(path)
+
+
+@pytest.mark.parametrize("way", ["", "fork", "daemon"])
+@pytest.mark.parametrize("pause", [0, 0.3])
+def test_descriptors_closed_under_us(tmp_path, way, pause):
+    """Where a daemon closed all descriptors the log goes on, and no file of the application's is written or closed."""
+    script = """
+    import logging, os, sys, time, loghub
+    folder, way, pause = sys.argv[1:]
+    log = loghub.RotatingFileHandler(folder + "/app.log", maxBytes=100_000, backupCount=3)
+    logging.getLogger().addHandler(log)
+    logging.error("first")
+    time.sleep(float(pause))  # the folder is quiet by then, and not asked
+    logging.error("second")
+    if way and os.fork():
+        os.wait()
+        os._exit(0)
+    os.closerange(3, 100)
+    theirs = [os.open(f"{folder}/{n}", os.O_RDWR | os.O_CREAT) for n in range(10)]
+    if way == "daemon" and os.fork():
+        os.wait()
+        os._exit(0)
+    logging.error("third")
+    logging.error("fourth")
+    assert [os.fstat(one).st_size for one in theirs] == [0] * 10
+    os.closerange(3, 100)
+    theirs = [os.open(f"{folder}/{n}", os.O_RDWR | os.O_CREAT) for n in range(10)]
+    logging.shutdown()
+    assert [os.fstat(one).st_size for one in theirs] == [0] * 10
+    """
+    _, err = processes.run(script, tmp_path, way, pause)
+    assert err == ""
+    assert (tmp_path / "app.log").read_text().split() == ["first", "second", "third", "fourth"]
