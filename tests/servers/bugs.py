@@ -61,6 +61,12 @@ def log_one(bug, logger=log):
         logger.exception("order failed")
 
 
+def found_in(text):
+    """Return which bug a traceback is about, by its last line; an empty text for none."""
+    name = text.strip().split("\n")[-1].partition(":")[0]
+    return name if name in NAMES else ""
+
+
 class WitnessHandler(logging.Handler):
     """The last of the handlers: says that all others have returned."""
 
@@ -68,6 +74,8 @@ class WitnessHandler(logging.Handler):
         """Add a line to the witness."""
         if record.exc_info:
             say("returned", record.exc_info[0].__name__)
+        elif text := found_in(record.getMessage()):
+            say("returned", text)
 
 
 def config():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ import yaml
 from loghub.github.block import read_state
 from tests.configurations import everything
 from tests.processes import environment
-from tests.servers.bugs import NAMES
+from tests.servers.bugs import NAMES, found_in
 
 SECONDS = 30
 """Longer takes nothing here."""
@@ -154,8 +153,8 @@ class Shop:
         """Return how often each bug stands in the log file, in which every line is whole."""
         counts = Counter()
         for line in (self.folder / "logs" / "app.log").read_text(encoding="utf-8").splitlines():
-            ends = re.findall(r"^(\w+):", json.loads(line).get("exc_info", "").strip().split("\n")[-1])
-            counts.update(end for end in ends if end in NAMES)
+            said = json.loads(line)
+            counts[found_in(said.get("exc_info", said["message"]))] += 1
         return counts
 
 
