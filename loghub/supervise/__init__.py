@@ -1,0 +1,1 @@
+"""`loghub run`: runs a command exactly, and reports how it ended."""
