@@ -114,8 +114,8 @@ def _become(
         for known in signal.valid_signals():
             if callable(signal.getsignal(known)) or known in _IGNORED_BY_PYTHON:
                 signal.signal(known, signal.SIG_DFL)
-        for known in given.ignored:
-            signal.signal(known, signal.SIG_IGN)
+        for ignored in given.ignored:
+            signal.signal(ignored, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, given.mask)
         _execute(argv, variables)
     except OSError as error:
@@ -172,20 +172,25 @@ def _path(variables: Mapping[bytes, bytes] | None) -> list[bytes]:
 
 def _environment(env: Mapping[str, str] | None) -> dict[bytes, bytes] | None:
     """Return what the command gets as its environment, without what Python has put into this process's."""
-    coerced = _COERCED in os.environb and not _was_given(_COERCED)
-    if env is None and not coerced:
+    coerced, given = os.environb.get(_COERCED), _given(_COERCED)
+    if env is None and coerced == given:
         return None
-    named = os.environb if env is None else {os.fsencode(name): os.fsencode(text) for name, text in env.items()}
-    return {name: text for name, text in named.items() if not (coerced and name == _COERCED)}
+    variables = dict(os.environb) if env is None else {os.fsencode(name): os.fsencode(env[name]) for name in env}
+    if coerced != given and variables.get(_COERCED) == coerced:
+        del variables[_COERCED]
+        if given is not None:
+            variables[_COERCED] = given
+    return variables
 
 
-def _was_given(name: bytes) -> bool:
-    """Return whether a variable was there when this process began."""
+def _given(name: bytes) -> bytes | None:
+    """Return a variable's value when this process began."""
     try:
         with open("/proc/self/environ", "rb") as file:
-            return any(line.startswith(name + b"=") for line in file.read().split(b"\0"))
+            lines = [line.partition(b"=") for line in file.read().split(b"\0")]
     except OSError:
-        return True
+        return os.environb.get(name)
+    return next((value for found, _, value in lines if found == name), None)
 
 
 def _prctl() -> object:
