@@ -31,8 +31,6 @@ from loghub.supervise.streams import ERR, opened
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loghub.supervise.streams import Stream
-
 __all__ = ["Ended", "StartError", "leave", "run"]
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
@@ -90,23 +88,28 @@ def run(
         raise StartError("loghub run cannot wait for signals on this system: it needs Linux.", 126)
     mask = signals.hold()
     chld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the child's status away
-    stream, places = _opened()
+    ignored = frozenset({signal.SIGCHLD} if chld == signal.SIG_IGN else ())
+    pump, places = _opened(watch)
+    started_at = now()
     try:
-        started_at = now()
-        ignored = frozenset({signal.SIGCHLD} if chld == signal.SIG_IGN else ())
-        pid = start(argv, env, Given(mask, ignored, stream.child_end if stream else None, places))
+        try:
+            pid = start(argv, env, Given(mask, ignored, pump.stream.child_end if pump else None, places))
+        except OSError as error:
+            if not pump:
+                raise
+            pump.close()  # a descriptor may have been what was wanting
+            pump = None
+            _say_unwatched(error)
+            pid = start(argv, env, Given(mask, ignored, None, ()))
     except (StartError, OSError) as error:
-        if stream:
-            os.close(stream.source)
+        if pump:
+            pump.close()
         signal.signal(signal.SIGCHLD, chld)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if isinstance(error, StartError):
             raise
         raise StartError(f"{argv[0]} cannot be started: {error.strerror}.", 126) from error
-    finally:
-        if stream:
-            os.close(stream.child_end)
-    status, ended_at = _Vigil(pid, stream, watch).keep(on_start, now)
+    status, ended_at = _Vigil(pid, pump).keep(on_start, now)
     return Ended(pid, status, started_at, ended_at)
 
 
@@ -132,10 +135,9 @@ def leave(ended: Ended) -> NoReturn:
 class _Vigil:
     """Waits for a child: hands signals on, stops when it stops, and sees that all it wrote arrives."""
 
-    def __init__(self, pid: int, stream: Stream | None, watch: Callable[[bytes], None]) -> None:
+    def __init__(self, pid: int, pump: Pump | None) -> None:
         self._pid = pid
-        self._stream = stream
-        self._pump = Pump(stream, watch, _wake) if stream else None
+        self._pump = pump
         self._status: int | None = None
         self._stopped_by = 0
         self._went_on = False
@@ -188,7 +190,7 @@ class _Vigil:
 
     def _resize(self) -> bool:
         """Give the child's terminal the size of the real one; return whether that is news."""
-        return bool(self._stream and self._pump and not self._pump.over and self._stream.resize())
+        return self._pump is not None and not self._pump.over and self._pump.stream.resize()
 
     def _stop(self) -> None:
         """Stop as the child has stopped, now that what it wrote before has arrived."""
@@ -198,42 +200,47 @@ class _Vigil:
 
     def _drain(self) -> None:
         """Have the rest passed on; leave a copy of this process behind if others go on writing."""
-        if not (self._pump and self._stream):
+        if not self._pump:
             return
         self._pump.ask(end=True)
         hurried = False
         while not (self._pump.over or hurried):
             hurried = signals.would_end(signals.take())
-        self._stream.restore()
+        self._pump.stream.restore()
         if self._pump.held and os.getpid() != 1:
             with contextlib.suppress(OSError):
-                _leave_behind(self._pump, self._stream.source)
+                _leave_behind(self._pump)
 
 
-def _opened() -> tuple[Stream | None, tuple[int, ...]]:
+def _opened(watch: Callable[[bytes], None]) -> tuple[Pump | None, tuple[int, ...]]:
     try:
-        return opened()
+        stream, places = opened()
+        return (Pump(stream, watch, _wake) if stream else None), places
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.write(ERR, f"loghub: stderr is not watched: {error.strerror}.\n".encode())
+        _say_unwatched(error)
         return None, ()
+
+
+def _say_unwatched(error: OSError) -> None:
+    with contextlib.suppress(OSError):
+        os.write(ERR, f"loghub: stderr is not watched: {error.strerror}.\n".encode())
 
 
 def _wake() -> None:
     os.kill(os.getpid(), signal.SIGCHLD)
 
 
-def _leave_behind(pump: Pump, source: int) -> None:
+def _leave_behind(pump: Pump) -> None:
     """Fork; the copy keeps nothing open but the stream and stderr, and passes on until the last writer has gone."""
     with warnings.catch_warnings():  # 3.12 counts the pump's thread, which is about to be gone
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid:
-        os.close(source)
+        pump.close()
         return
     try:
         os.setsid()
-        spared = sorted({ERR, source})
+        spared = sorted({ERR, pump.stream.source})
         lows = [-1, *spared]
         highs = [*spared, os.sysconf("SC_OPEN_MAX")]
         for low, high in zip(lows, highs, strict=True):

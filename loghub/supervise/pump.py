@@ -36,13 +36,24 @@ class Pump:
 
     def __init__(self, stream: Stream, watch: Callable[[bytes], None], tell: Callable[[], None]) -> None:
         self.dry = self.over = self.held = False
-        self._stream, self._watch, self._tell = stream, watch, tell
-        self._asked, self._ask = os.pipe()
+        self.stream, self._watch, self._tell = stream, watch, tell
+        try:
+            self._asked, self._ask = os.pipe()
+        except OSError:
+            stream.close()
+            raise
         self._end = False
         self._since = 0  # bytes passed on since the request
 
+    def close(self) -> None:
+        """Give all descriptors back; only while the thread does not run."""
+        self.stream.close()
+        os.close(self._asked)
+        os.close(self._ask)
+
     def start(self) -> None:
-        """Begin."""
+        """Begin, once the child has the other end."""
+        self.stream.hand_over()
         threading.Thread(target=self._run, name="loghub-run-stderr", daemon=True).start()
 
     def ask(self, *, end: bool = False) -> None:
@@ -65,13 +76,13 @@ class Pump:
             self.held = self._pass_all(poller)
         finally:
             if not self.held:
-                os.close(self._stream.source)
+                self.stream.close()
             self.over = True
             self._tell()
 
     def _pass_all(self, poller: select.poll) -> bool:
         """Pass on until the end; return whether it came by request."""
-        poller.register(self._stream.source, select.POLLIN)
+        poller.register(self.stream.source, select.POLLIN)
         if can_tell(ERR):
             poller.register(ERR, 0)
         asked = False
@@ -81,24 +92,24 @@ class Pump:
                 return False
             if self._asked in ready and not asked:
                 asked, self._since = True, 0
-            if asked and (self._stream.source not in ready or self._since > CAPACITY):
+            if asked and (self.stream.source not in ready or self._since > CAPACITY):
                 os.read(self._asked, 64)
                 asked, self.dry = False, True
                 if self._end:
                     return True
                 self._tell()
-            elif self._stream.source in ready and not self._pass_on():
+            elif self.stream.source in ready and not self._pass_on():
                 return False
 
     def _pass_on(self) -> bool:
         """Pass one chunk on; return whether there may be another."""
-        chunk = self._stream.read()
+        chunk = self.stream.read()
         if chunk is None:
             return False
         self._since += len(chunk)
         if not _write(chunk):
             return False
-        self._stream.settle()
+        self.stream.settle()
         if chunk:
             with contextlib.suppress(Exception):  # whoever watches must not break what is watched
                 self._watch(chunk)

@@ -56,10 +56,9 @@ def stop(number: int) -> None:
     """Stop this process by a signal, until it is told to go on; PID 1 and orphaned groups go on at once."""
     if number != signal.SIGSTOP and signal.getsignal(number) is not signal.SIG_DFL:
         number = signal.SIGSTOP
+    os.kill(os.getpid(), number)  # one with the terminal's own, if that waits still; taken back by CONT
     if number != signal.SIGSTOP:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
-    os.kill(os.getpid(), number)
-    if number != signal.SIGSTOP:
         signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
 

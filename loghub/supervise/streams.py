@@ -14,6 +14,7 @@ import platform
 import stat
 from typing import Protocol
 
+from loghub.supervise.ends import Ends
 from loghub.supervise.terminal import Terminal
 
 OUT, ERR = 1, 2
@@ -33,6 +34,12 @@ class Stream(Protocol):
     def settle(self) -> None:
         """Do what was put off until what had been read was passed on."""
 
+    def hand_over(self) -> None:
+        """Close the child's end here."""
+
+    def close(self) -> None:
+        """Close what is open here."""
+
     def resize(self) -> bool:
         """Take the real terminal's size over; return whether it was another one."""
 
@@ -40,11 +47,11 @@ class Stream(Protocol):
         """Leave the real stream as it was found."""
 
 
-class Pipe:
+class Pipe(Ends):
     """A pipe, for all that is no terminal."""
 
     def __init__(self) -> None:
-        self.source, self.child_end = os.pipe()
+        super().__init__(*os.pipe())
         with contextlib.suppress(OSError, AttributeError):  # beyond the user's quota, or not Linux
             fcntl.fcntl(self.child_end, fcntl.F_SETPIPE_SZ, CAPACITY)
 

@@ -20,6 +20,8 @@ import struct
 import termios
 from typing import Any
 
+from loghub.supervise.ends import Ends
+
 _SIZE = 1 << 16
 _EXTPROC = 0o200000  # not named in termios before 3.13
 _IOCTL = 0x40  # TIOCPKT_IOCTL, never named there
@@ -28,7 +30,7 @@ _RETURN_MS = 1  # how long a \n may be on its way after its \r
 _WINSIZE = bytes(8)
 
 
-class Terminal:
+class Terminal(Ends):
     """A pseudo-terminal that stands for a real one.
 
     Args:
@@ -39,7 +41,7 @@ class Terminal:
     """
 
     def __init__(self, real: int) -> None:
-        self.source, self.child_end = os.openpty()
+        super().__init__(*os.openpty())
         self._real = real
         try:
             self._found = _modes(real)
@@ -49,8 +51,7 @@ class Terminal:
             fcntl.ioctl(self.source, termios.TIOCPKT, struct.pack("i", 1))
             self._modes = _modes(self.source)
         except termios.error as error:
-            os.close(self.source)
-            os.close(self.child_end)
+            self.close()
             raise OSError(*error.args) from error
         self._changed = self._flushed = False
         self._before = 0  # bytes that were written before the change that is to be made
@@ -91,7 +92,7 @@ class Terminal:
 
     def resize(self) -> bool:
         """Take the real terminal's size over; return whether it was another one."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: closed by now
             window = fcntl.ioctl(self._real, termios.TIOCGWINSZ, _WINSIZE)
             if window != self._window:
                 self._window = window

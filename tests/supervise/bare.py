@@ -85,9 +85,15 @@ class Running:
 
     def rest(self):
         """Return all that it wrote, to the end of both streams, and its status."""
-        for name, got in self.got.items():
-            if file := getattr(self.process, name):
-                got.extend(file.read())
+        files = {file: got for name, got in self.got.items() if (file := getattr(self.process, name))}
+        while files:
+            ready = select.select(files, [], [], SECONDS)[0]
+            assert ready, f"never ended: {self.got}"
+            for file in ready:
+                if chunk := os.read(file.fileno(), 1 << 20):
+                    files[file].extend(chunk)
+                else:
+                    del files[file]
         return bytes(self.got["stdout"]), bytes(self.got["stderr"]), self.status()
 
 
