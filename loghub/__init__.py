@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from loghub.handlers.smtp import BatchingSMTPHandler
     from loghub.handlers.uncaught import UncaughtHandler
     from loghub.section import from_error_handling_section
-    from loghub.seeds import attempt_recovery, get_error_statistics, get_recent_errors
+    from loghub.seeds.error_handling import attempt_recovery, get_error_statistics, get_recent_errors, log_error
+    from loghub.seeds.error_reporter import ErrorReporter, flush, get_error_reporter, report_error
 
 _HOME_OF = {
     "BatchingSMTPHandler": "loghub.handlers.smtp",
     "BreadcrumbHandler": "loghub.handlers.breadcrumb",
+    "ErrorReporter": "loghub.seeds.error_reporter",
     "EventFilter": "loghub.filters",
     "GitHubIssueHandler": "loghub.handlers.github",
     "JSONDetailHandler": "loghub.handlers.detailfile",
@@ -35,15 +37,20 @@ _HOME_OF = {
     "RecoveryHandler": "loghub.handlers.recovery",
     "RotatingFileHandler": "loghub.handlers.rotatingfile",
     "UncaughtHandler": "loghub.handlers.uncaught",
-    "attempt_recovery": "loghub.seeds",
+    "attempt_recovery": "loghub.seeds.error_handling",
+    "flush": "loghub.seeds.error_reporter",
     "from_error_handling_section": "loghub.section",
-    "get_error_statistics": "loghub.seeds",
-    "get_recent_errors": "loghub.seeds",
+    "get_error_reporter": "loghub.seeds.error_reporter",
+    "get_error_statistics": "loghub.seeds.error_handling",
+    "get_recent_errors": "loghub.seeds.error_handling",
+    "log_error": "loghub.seeds.error_handling",
+    "report_error": "loghub.seeds.error_reporter",
 }
 
 __all__ = [
     "BatchingSMTPHandler",
     "BreadcrumbHandler",
+    "ErrorReporter",
     "EventFilter",
     "GitHubIssueHandler",
     "JSONDetailHandler",
@@ -54,9 +61,13 @@ __all__ = [
     "UncaughtHandler",
     "__version__",
     "attempt_recovery",
+    "flush",
     "from_error_handling_section",
+    "get_error_reporter",
     "get_error_statistics",
     "get_recent_errors",
+    "log_error",
+    "report_error",
 ]
 
 

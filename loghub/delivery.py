@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from loghub import backoff, capture, env, journal
 from loghub.errors import DeliveryError, LedgerError, RefusedError
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from loghub.capture import Known
     from loghub.ledger.protocol import Item, Ledger
     from loghub.sighting import Sighting
+
+T = TypeVar("T")
 
 PACE_SECONDS = 0.5
 """The shortest time between two rounds of the thread: the application has the processor in between."""
@@ -956,6 +958,7 @@ class _Deliverer(threading.Thread):
         self._hurry = False
         self._asked = 0
         self._answered = 0
+        self.rounds = 0  # how many it has gone
         self._delivered = False
         self._answer = threading.Condition()
         self._chores_at = float("-inf")
@@ -980,6 +983,7 @@ class _Deliverer(threading.Thread):
         with self._answer:
             self.busy = False
             self._answered, self._delivered = asked, all(rounds)
+            self.rounds += 1
             self._answer.notify_all()
 
     def _rest(self) -> None:
@@ -1039,6 +1043,11 @@ class _Deliverer(threading.Thread):
                 return False  # nothing more can be due in time
             time.sleep(max(0.02, rest))
         return False
+
+    def wait_beyond(self, rounds: int, seconds: float) -> None:
+        """Wait until it has gone more than so many rounds, for at most so many seconds."""
+        with self._answer:
+            self._answer.wait_for(lambda: self.rounds > rounds, seconds)
 
     def settle(self, deadline: float) -> None:
         """Wait until it is between two rounds, at most until `deadline` (monotonic)."""
@@ -1118,6 +1127,29 @@ def flush(timeout: float) -> bool:
         return True
     _failed_at, _failed_with = time.monotonic(), positions
     return False
+
+
+def wait_for(find: Callable[[], T | None], timeout: float) -> T | None:
+    """Return what `find` comes to, asked at once and after each round of the thread; None: nothing in time.
+
+    Unlike `flush` it hurries nobody: mails go on waiting for their interval.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        thread = _thread
+        rounds = thread.rounds if thread is not None else 0
+        found = find()
+        left = deadline - time.monotonic()
+        if found is not None or left <= 0 or thread is None or not thread.is_alive():
+            return found
+        if threading.current_thread() is thread:
+            return None
+        thread.wait_beyond(rounds, left)
+
+
+def is_idle(until: float) -> bool:
+    """Return whether nothing will be delivered before a time (epoch seconds), if nothing new comes."""
+    return not (_thread_busy() or any(home.changed for home in homes()) or soonest() <= until)
 
 
 def _ask(thread: _Deliverer, timeout: float) -> bool:

@@ -444,7 +444,9 @@ _WARNING = re.compile(r"(?P<file>[^\n]{1,400}?):(?P<line>\d{1,9}): (?P<said>\w+:
 def _with_place(event: Event, record: logging.LogRecord) -> Event:
     """Say where it happened: the innermost in-app frame, else the innermost, else the place of the call."""
     at: Any = _culprit(event["frames"]) or next(reversed(event["frames"]), None)
-    if at is None:
+    if (place := record.__dict__.get("loghub_place")) is not None:
+        event["module"], event["function"] = place
+    elif at is None:
         event["module"], event["function"] = record.module, record.funcName or ""
     else:
         event["module"] = at.get("module") or os.path.splitext(os.path.basename(at["file"]))[0]

@@ -140,10 +140,12 @@ def context_of(record: logging.LogRecord) -> dict[str, Any]:
     if type(nested) is dict:
         del found["extra"]
         found |= {str(name): value for name, value in nested.items()}
-    return found
+    apart = fields.get("loghub_context")
+    return found | apart if type(apart) is dict else found
 
 
-_OURS = ("_loghub_event", "_loghub_trail", "loghub_mechanism", "loghub_program", "loghub_told")
+_APART = ("loghub_context", "loghub_place")
+_OURS = ("_loghub_event", "_loghub_trail", "loghub_mechanism", "loghub_program", "loghub_told", *_APART)
 _NOT_CONTEXT = RECORD_FIELDS | {*SPECIAL, *_OURS}
 
 

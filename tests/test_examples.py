@@ -1,18 +1,43 @@
+"""Each example as a person runs it, with the real packages; what is to be seen afterwards is seen."""
+
+import contextlib
+import json
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 
+import pytest
+
+from tests.fakes.github import FakeGitHub
+
 ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+def environment(folder, **env):
+    """Return an environment without a token, and with a home of its own."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "GH_"))}
+    return clean | {"LOGHUB_HOME": str(folder / "home"), "PYTHONUNBUFFERED": "1"} | env
 
 
 def example(name, folder, **env):
-    """Run an example as a person would; return what it printed."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "GH_"))}
+    """Run an example to its end; return what it printed."""
+    return python([EXAMPLES / name], folder, **env)
+
+
+def python(arguments, folder, **env):
+    """Run Python to its end; return what it printed."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / name)],
+        [sys.executable, *map(str, arguments)],
         cwd=folder,
-        env=clean | {"LOGHUB_HOME": str(folder / "home")} | env,
+        env=environment(folder, **env),
         capture_output=True,
         text=True,
         check=False,
@@ -20,6 +45,60 @@ def example(name, folder, **env):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextlib.contextmanager
+def running(arguments, folder, ready, *path):
+    """Yield the lines that a server goes on to print after the one that says that it is ready; it is ended by TERM."""
+    env = environment(folder, PYTHONPATH=os.pathsep.join(map(str, (ROOT, *path))))
+    server = subprocess.Popen(
+        [sys.executable, *arguments], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    watchdog = threading.Timer(60, server.kill)
+    watchdog.start()
+    try:
+        said = []
+        for line in server.stdout:
+            said.append(line)
+            if ready in line:
+                break
+        else:
+            pytest.fail("".join(said))
+        yield server.stdout
+        server.send_signal(signal.SIGTERM)
+        server.communicate()
+    finally:
+        watchdog.cancel()
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+def free_port():
+    """Return a port that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def status(url):
+    """Return the status of what is asked for."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def loghub_json(folder, *verb):
+    """Return what the command line says."""
+    return json.loads(python(["-m", "loghub", *verb, "--json"], folder))
+
+
+def recent(folder):
+    """Return the errors that the command line shows."""
+    return loghub_json(folder, "recent")
 
 
 def test_minimal(tmp_path):
@@ -39,8 +118,71 @@ def test_own_procedure(tmp_path):
     assert example("own_procedure.py", tmp_path).strip() == "a picture"
 
 
+def test_error_reporting_demo(tmp_path):
+    """Errors told by hand are kept without a token, and opened as issues with one; secrets are hidden."""
+    assert example("error_reporting_demo.py", tmp_path).splitlines() == [
+        "caught: kept",
+        "as a text: kept",
+        "in words: kept",
+        "logged: KeyError in demo.camera.open",
+    ]
+    with FakeGitHub("acme/shop") as fake:
+        told = {"GITHUB_API_URL": fake.url, "GITHUB_REPO": "acme/shop", "GITHUB_TOKEN": fake.token}
+        printed = example("error_reporting_demo.py", tmp_path, **told)
+        issues = fake.issues("acme/shop")
+    assert f"caught: {issues[0]['html_url']}" in printed
+    assert {issue["title"] for issue in issues} == {"[Auto] ZeroDivisionError: demo", "[Auto] SensorError: demo"}
+    assert all("hunter2" not in issue["body"] for issue in issues)
+
+
+def test_structlog(tmp_path):
+    """What is bound is in the line and in the error."""
+    example("structlog_app.py", tmp_path)
+    [event] = recent(tmp_path)
+    assert (event["error_type"], event["function"]) == ("ZeroDivisionError", "charge")
+    assert event["additional_info"] == {"order": 17, "user": "u-7"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "command", "ready"),
+    [
+        ("flask_app.py", ["-m", "flask", "--app", "{}", "run", "--port", "{port}"], "Running on"),
+        ("fastapi_app.py", ["-m", "uvicorn", "--app-dir", "{folder}", "fastapi_app:app", "--log-config",
+                            "{folder}/fastapi_logging.yaml", "--port", "{port}"], "Uvicorn running on"),
+        ("django_site.py", ["{}", "runserver", "--noreload", "{port}"], "development server at http"),
+    ],
+)  # fmt: skip
+def test_web(tmp_path, name, command, ready):
+    """A view that fails three times is one bug with a count of three, in the component that the configuration says."""
+    port = free_port()
+    told = [part.format(EXAMPLES / name, folder=EXAMPLES, port=port) for part in command]
+    with running(told, tmp_path, ready):
+        assert [status(f"http://127.0.0.1:{port}/pay/{people}") for people in (4, 0, 0, 0)] == [200, 500, 500, 500]
+    [group] = loghub_json(tmp_path, "groups")
+    assert (group["error_type"], group["count"], group["component"]) == ("ZeroDivisionError", 3, "till")
+    assert len(list((tmp_path / "logs" / "errors").iterdir())) == 3
+    assert recent(tmp_path)[0]["function"] == "pay"
+
+
+@pytest.mark.slow
+def test_celery(tmp_path):
+    """Four tasks that fail in a worker's processes are one bug with a count of four."""
+    with running(["-m", "celery", "-A", "celery_app", "worker", "-c", "2"], tmp_path, "ready.", EXAMPLES) as lines:
+        example("celery_app.py", tmp_path, CELERY_FOLDER=str(tmp_path / "celery"))
+        failed = (line for line in lines if "raised unexpected" in line)
+        for _ in range(4):
+            next(failed)
+    [group] = loghub_json(tmp_path, "groups")
+    assert (group["error_type"], group["count"], group["component"]) == ("ZeroDivisionError", 4, "till")
+
+
 def test_every_example_is_run():
-    """No example is without a test."""
-    tested = Path(__file__).read_text(encoding="utf-8")
-    for path in (ROOT / "examples").glob("*.py"):
-        assert f'example("{path.name}"' in tested
+    """Every file in examples/ is told of in its README, and run by a test: here, or the page in a browser."""
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    tests = [Path(__file__), ROOT / "tests" / "browser" / "test_demo_page.py"]
+    tested = "".join(path.read_text(encoding="utf-8") for path in tests)
+    files = {path.name for path in EXAMPLES.iterdir() if path.is_file()} - {"README.md"}
+    assert {name for name in files if f"`{name}`" not in readme} == set()
+    assert {name for name in files if name not in tested} == set()
+    assert set(re.findall(r"^\| `([^`]+)`", readme, re.MULTILINE)) <= {path.name for path in EXAMPLES.iterdir()}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import traceback
 
 import pytest
 
 import loghub
 from loghub import delivery
 from loghub.handlers.detailfile import JSONDetailHandler
+from loghub.seeds import record
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +107,90 @@ def test_handler_attached_last(attach):
     assert [one["error_message"] for one in loghub.get_recent_errors()] == ["second"]
     handler.close()
     assert [one["error_message"] for one in loghub.get_recent_errors()] == ["first"]
+
+
+def caught():
+    """Return an exception that was raised."""
+    try:
+        return {}["camera"]
+    except KeyError as error:
+        return error
+
+
+@pytest.fixture
+def reported(attach):
+    """Have what the functions tell reach a handler in a home."""
+    _, handler = attach("one")
+    record.log.addHandler(handler)
+    yield
+    record.log.removeHandler(handler)
+
+
+@pytest.mark.usefixtures("reported")
+def test_log_error():
+    """An error that is logged by hand is returned in seed B's shape, and kept with the place that the caller names."""
+    error = caught()
+    details = loghub.log_error(error, "camera.front", "open", {"device": 2, "name": "left"})
+    assert list(details) == [
+        "timestamp", "error_type", "error_message", "module", "function", "traceback", "additional_info",
+    ]  # fmt: skip
+    assert details["error_type"] == "KeyError"
+    assert details["traceback"] == "".join(traceback.format_exception(error)).rstrip("\n")
+    [event] = loghub.get_recent_errors()
+    assert {name: event[name] for name in details} == details
+    assert (event["component"], event["message"]) == ("camera", "Error in camera.front.open: 'camera'")
+    assert loghub.get_error_statistics()["modules"] == {"camera.front": 1}
+    assert "additional_info" not in loghub.log_error(error, "camera.front", "open")
+
+
+@pytest.mark.usefixtures("reported")
+def test_log_error_never_raised():
+    """Errors that were never raised have no traceback, whatever is being handled, and are told apart by their place."""
+    for function in ("open", "close", "open"):
+        try:
+            raise KeyError
+        except KeyError:
+            assert loghub.log_error(OSError("gone"), "camera", function)["traceback"] == ""
+    groups = {(event["function"], event["fingerprint"]) for event in loghub.get_recent_errors()}
+    assert len(groups) == len({mark for _, mark in groups}) == 2
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError("not even a text")
+
+
+@pytest.mark.usefixtures("reported")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("it broke", "camera", "open"),
+        (None, None, None),
+        (Unprintable(), "camera", "open", {"key": object()}),
+        (ValueError("x"), 7, object(), ["no", "mapping"]),
+        (ValueError("x"), "", "", {"levelname": "DEBUG", "loghub_skip": True, 3: 4}),
+    ],
+)
+def test_log_error_takes_anything(arguments):
+    """Whatever is handed over is logged as well as it can be, and nothing is raised."""
+    details = loghub.log_error(*arguments)
+    [event] = loghub.get_recent_errors()
+    assert event["error_type"] == details["error_type"] == type(arguments[0]).__name__
+    assert event["error_message"] == details["error_message"]
+
+
+def test_log_error_unconfigured(capsys):
+    """Where logging is not configured, it does what it does with every error: it says it on standard error."""
+    root = logging.getLogger()
+    before, root.handlers[:] = list(root.handlers), []
+    try:
+        loghub.log_error(caught(), "camera", "open")
+    finally:
+        root.handlers[:] = before
+    assert "Error in camera.open: 'camera'" in capsys.readouterr().err
+
+
+def test_all_names_resolve():
+    """Every public name is there, from the module that the list says."""
+    for name in loghub.__all__:
+        assert getattr(loghub, name)

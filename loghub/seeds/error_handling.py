@@ -1,4 +1,4 @@
-"""The functions of the seed documents, for those who want one; all are thin."""
+"""Seed B's functions: an error is logged by hand, errors are listed and counted, procedures are run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, history
+from loghub.description import render, text_of
 from loghub.errors import LedgerError
 from loghub.event import iso
 from loghub.handlers import recovery
 from loghub.handlers.base import home_option, ledger_option
+from loghub.seeds import record as records
 
 if TYPE_CHECKING:
     from loghub.event import Event
@@ -22,6 +24,59 @@ if TYPE_CHECKING:
 
 
 _MOST = 1_000_000
+
+
+def log_error(
+    error: BaseException, module_name: str, function_name: str, additional_info: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Log an error to logger ``loghub.report``, from where the handlers of the application take it.
+
+    Nothing is raised, whatever is handed over.
+
+    Args:
+        error: What was caught; anything else is logged as a text.
+        module_name: Where it happened, as the readers show it and statistics count it.
+        function_name: Where in the module.
+        additional_info: What else is known.
+
+    Returns:
+        ``timestamp`` (ISO 8601, UTC), ``error_type``, ``error_message``, ``module``, ``function``, ``traceback``
+        (of the error that was given, empty if it was never raised), and ``additional_info`` if there is any. What is
+        kept of it elsewhere is the whole event, without secrets; in this dict they are as they were given.
+    """
+    module, function = text_of(module_name), text_of(function_name)
+    details: dict[str, Any] = {
+        "timestamp": iso(time.time()),
+        "error_type": type(error).__name__,
+        "error_message": text_of(error),
+        "module": module,
+        "function": function,
+        "traceback": "",
+    }
+    try:
+        if isinstance(error, BaseException) and error.__traceback__ is not None:
+            details["traceback"] = render(error, error.__traceback__, None)
+        if additional_info:
+            details["additional_info"] = additional_info
+        record = _record(error, details, additional_info)
+        details["timestamp"] = iso(record.created)
+        records.send(record)
+    except Exception as failure:  # objects of the application may do anything; the caller has an error already
+        records.say(f"log_error failed: {type(failure).__name__}: {text_of(failure)}")
+    return details
+
+
+def _record(error: object, details: Mapping[str, Any], info: object) -> logging.LogRecord:
+    module, function, text = details["module"], details["function"], details["error_message"]
+    said = records.context(info) | {"loghub_program": module or "unknown", "loghub_place": (module, function)}
+    what = "Error in %s.%s: %s", module, function, text
+    if isinstance(error, BaseException):
+        record = records.of_exception(error, said, *what)
+    else:
+        records.say(f"log_error takes an exception as its first argument, not {type(error).__name__}: told as a text.")
+        record = records.of_text(type(error).__name__, text, "", said, *what)
+    record.funcName = function  # an error that was never raised is known by the place of the call
+    return record
 
 
 def get_recent_errors(limit: int = 10) -> list[Event]:
