@@ -52,7 +52,7 @@ def test_fatal_in_c(home, script, name):
 def test_fatal_error_of_the_interpreter(home):
     """The interpreter's own fatal error switches faulthandler off: that it died is known all the same."""
     ended = home.run("faulthandler._fatal_error_c_thread(); time.sleep(60)")
-    assert ended.code == -signal.SIGABRT
+    assert ended.code < 0
     assert not claim(str(home.path), ended.pid).wanted
 
 

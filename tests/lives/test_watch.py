@@ -44,7 +44,7 @@ def told(ended):
 
 def alone():
     """Return a start that tells of no other's death."""
-    return START.replace("\nconfigure()", "\nfrom loghub.lives import watch\nwatch.Watch.look = id\nconfigure()")
+    return START.replace("\nconfigure()", "\nfrom loghub.lives import watch\nwatch.Watch.look = lambda self: None\nconfigure()")
 
 
 def until(done):
