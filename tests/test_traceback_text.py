@@ -213,6 +213,15 @@ def test_a_fatal_error_is_read_from_the_crashed_thread():
     assert read["error_message"] == "Segmentation fault"
 
 
+def test_a_crash_of_the_garbage_collector():
+    """The line that says so stands before the frames in which it ran."""
+    read = parse_traceback(
+        "Fatal Python error: Aborted\n\nCurrent thread 0x00007f02 (most recent call first):\n"
+        '  Garbage-collecting\n  File "/srv/shop/main.py", line 3 in main\n'
+    )
+    assert [frame["function"] for frame in read["frames"]] == ["main"]
+
+
 @pytest.mark.parametrize(
     ("name", "module", "kind"),
     [

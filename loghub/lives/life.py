@@ -18,7 +18,7 @@ from typing import Any
 from loghub.event import dumps
 from loghub.journal import fcntl
 from loghub.lives import process
-from loghub.lives.death import BESIDE, FOLDER, SUFFIX, Claim, names
+from loghub.lives.death import BESIDE, ENDED, FOLDER, SUFFIX, Claim, names
 
 ENDS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE")
              if hasattr(signal, name))  # fmt: skip
@@ -66,13 +66,12 @@ class Life:
         self._fd = -1
         self._closed = False
         self._fatal: weakref.ref[_Sink] | None = None
-        self._dumps = dumps and not faulthandler.is_enabled()
-        self._armed: set[int] = set()
+        self._armed: dict[int, weakref.ref[_Sink]] = {}
+        self._ending = False
         self._begin()
-        if self._dumps:
+        if dumps and not faulthandler.is_enabled():
             self._dump_faults()
-        for number in ENDS:
-            self.arm(number)
+        self.arm(*ENDS)
 
     @property
     def is_open(self) -> bool:
@@ -84,8 +83,9 @@ class Life:
     def _begin(self) -> bool:
         """Make the file, locked before anybody can see it; False where it was closed meanwhile."""
         assert fcntl is not None
-        os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        if not os.path.isdir(self.folder):
+            os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
         name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
         hidden, path = os.path.join(self.folder, "." + name), os.path.join(self.folder, name)
         head = dumps(self._head()).encode() + b"\n"
@@ -134,7 +134,7 @@ class Life:
 
     def renew(self) -> None:
         """See that the file is there, held, and says what is true; to be called now and then."""
-        if not self.is_open:
+        if not self.is_open or self._ending:
             return
         if self._holds() and _inode(self.files[0]) == self._inode:
             self.went_on()
@@ -142,12 +142,11 @@ class Life:
         else:  # a daemon closes all that it has inherited; somebody tidies up
             self._begin_again()
             self.forget_former()
-        for number in ENDS:
-            self.arm(number)
+        self.arm(*ENDS)
 
     def went_on(self) -> None:
         """Forget what was written in view of an end that did not come."""
-        if self._holds() and os.fstat(self._fd).st_size > self._head_bytes:
+        if self._holds() and not self._ending and os.fstat(self._fd).st_size > self._head_bytes:
             os.ftruncate(self._fd, self._head_bytes)
 
     def expect(self, what: str) -> None:
@@ -155,6 +154,11 @@ class Life:
         if self._holds():
             with contextlib.suppress(OSError):
                 os.write(self._fd, what.encode())
+
+    def end(self) -> None:
+        """Expect the end, now that Python has begun it; what is fatal until then is still a death."""
+        self._ending = True
+        self.expect(ENDED)
 
     def tell(self, said: dict[str, Any]) -> None:
         """Leave beside the file what others will want to know of this process."""
@@ -210,9 +214,8 @@ class Life:
             return
         if self._fatal is not None and self._fatal() is not None:
             self._dump_faults()
-        for number in tuple(self._armed):
-            if signal.getsignal(number) is signal.SIG_DFL:
-                self._register(number)
+        for number in self._still_armed():
+            self._register(number)
 
     def _holds(self) -> bool:
         """Return whether the descriptor is still that of our file."""
@@ -225,29 +228,35 @@ class Life:
         faulthandler.enable(sink)
         self._fatal = weakref.ref(sink)
 
-    def arm(self, number: int) -> None:
-        """Have a signal that ends this process by default leave a trace first; its effect stays the same."""
-        if not self.is_open or number not in ENDS or signal.getsignal(number) is not signal.SIG_DFL:
+    def arm(self, *numbers: int) -> None:
+        """Have signals that end this process by default leave a trace first; their effect stays the same."""
+        ends = [one for one in numbers if one in ENDS and signal.getsignal(one) is signal.SIG_DFL]
+        if not ends or not self.is_open:
             return
-        caught = _is_caught(number)
-        if caught and number not in self._armed:
-            return  # code that is not Python, or a faulthandler.register of the application
-        if not caught:
+        caught = _caught()
+        for number in ends:
+            if caught >> (number - 1) & 1:
+                continue  # by us, by code that is not Python, or by a faulthandler.register of the application
             faulthandler.unregister(number)
             self._register(number)
-            self._armed.add(number)
 
     def _register(self, number: int) -> None:
-        faulthandler.register(number, _Sink(self._fd), all_threads=False, chain=True)
+        sink = _Sink(self._fd)
+        faulthandler.register(number, sink, all_threads=False, chain=True)
+        self._armed[number] = weakref.ref(sink)
+
+    def _still_armed(self) -> list[int]:
+        """Return the signals that are as we have left them: who registers one has it, and who handles one, too."""
+        left = [number for number, sink in self._armed.items() if sink() is not None]
+        return [number for number in left if signal.getsignal(number) is signal.SIG_DFL]
 
     def _let_go(self) -> None:
         """Take back what faulthandler has of us."""
         if self._fatal is not None and self._fatal() is not None:  # else the application has enabled it otherwise
             faulthandler.disable()
         self._fatal = None
-        for number in self._armed:
-            if signal.getsignal(number) is signal.SIG_DFL:  # else it would be set to its default
-                faulthandler.unregister(number)
+        for number in self._still_armed():  # others would be set to their default
+            faulthandler.unregister(number)
         self._armed.clear()
 
 
@@ -264,14 +273,14 @@ def _inode(where: int | str) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
 
 
-def _is_caught(number: int) -> bool:
-    """Return whether a signal has a handler, be it Python's or not."""
+def _caught() -> int:
+    """Return which signals have a handler, be it Python's or not, as the bits of a number."""
     try:
         with open("/proc/self/status", "rb") as file:
             mask = file.read().partition(b"\nSigCgt:")[2].split(b"\n", 1)[0]
-        return bool(int(mask, 16) >> (number - 1) & 1)
+        return int(mask, 16)
     except (OSError, ValueError):
-        return False
+        return 0
 
 
 def _is_wrapper(pid: int) -> bool:

@@ -75,14 +75,19 @@ class Watch:
         self._left = False
         self._until = float("inf")
         self._told: tuple[Any, ...] = ()
+        self._looked_at = float("-inf")
 
-    def round(self) -> float:
-        """Do what is due now and then; return in how many seconds to come again."""
+    def round(self, *, look: bool) -> float:
+        """Do what is due now and then, `look` or not; return in how many seconds to come again."""
+        now = time.monotonic()
+        if look or now - self._looked_at >= delivery.IDLE_SECONDS:
+            self._looked_at = now
+            with contextlib.suppress(OSError):
+                self.life.renew()
+            deaths.sweep(self.life.folder)
+            self.look()
         with contextlib.suppress(OSError):
-            self.life.renew()
             self.tell()
-        deaths.sweep(self.life.folder)
-        self.look()
         return SNAPSHOT_SECONDS if _crumb_changes is not None or not self._told else delivery.IDLE_SECONDS
 
     def tell(self) -> None:
@@ -121,7 +126,7 @@ class Watch:
             self._reporter.join(2 * EXIT_SECONDS)  # it ends with the report that it is at
         if self._left and (self._reporter is None or not self._reporter.is_alive()):
             self.report()
-        self.life.expect(deaths.ENDED)
+        self.life.end()
 
 
 def report(
@@ -242,8 +247,8 @@ def end(home: str) -> None:
         _wrapped = None
 
 
-def _round() -> float:
-    return min((watch.round() for watch in list(_watches.values())), default=delivery.IDLE_SECONDS)
+def _round(*, look: bool = False) -> float:
+    return min((watch.round(look=look) for watch in list(_watches.values())), default=delivery.IDLE_SECONDS)
 
 
 def _at_exit() -> None:

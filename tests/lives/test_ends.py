@@ -162,6 +162,26 @@ def test_handlers_of_the_application(home):
     assert ended.out.split() == ["own", "own", "quit", "own", "quit"]
 
 
+def test_killed_at_the_end(home):
+    """Who is killed when Python has begun to end had no more to do: a round that is under way does not forget that."""
+    ended = home.run(
+        "from loghub.lives import watch\nwatch._at_exit(); watch._round(look=True)\nos.kill(os.getpid(), 9)"
+    )
+    assert claim(str(home.path), ended.pid).wanted
+
+
+def test_faulthandler_later(home):
+    """A signal that the application registers with faulthandler after us stays its own, in children and at our end."""
+    ended = home.run(
+        "faulthandler.register(15, sys.stderr)\n"
+        "if not os.fork(): os.kill(os.getpid(), 15); os._exit(0)\n"
+        "os.wait(); logging.shutdown(); os.kill(os.getpid(), 15); print('on')"
+    )
+    assert ended.code == 0, ended.err
+    assert ended.out == "on\n"
+    assert ended.err.count("most recent call first") == 2
+
+
 def test_faulthandler_of_the_application(home):
     """A signal that the application has registered with faulthandler goes on as it has said."""
     before = "import faulthandler, sys\nfaulthandler.register(15, sys.stderr)\n"
@@ -309,7 +329,7 @@ def test_daemon(home):
         pipe = os.dup2(1, 200)
         os.closerange(0, 200)
         from loghub.lives import watch
-        watch._round()
+        watch._round(look=True)
         os.write(pipe, b"%d\\n" % os.getpid())
         os.kill(os.getpid(), 9)
         """

@@ -44,7 +44,9 @@ def told(ended):
 
 def alone():
     """Return a start that tells of no other's death."""
-    return START.replace("\nconfigure()", "\nfrom loghub.lives import watch\nwatch.Watch.look = lambda self: None\nconfigure()")
+    return START.replace(
+        "\nconfigure()", "\nfrom loghub.lives import watch\nwatch.Watch.look = lambda self: None\nconfigure()"
+    )
 
 
 def until(done):
@@ -113,7 +115,7 @@ def test_script_that_fails_to_tell(home):
 def test_other_process_there(home):
     """A process that is there already tells of the death, in a round of its delivery thread."""
     with home.start(
-        "from loghub.lives import watch\nsys.stdin.readline(); watch._round()\nsys.stdin.read()"
+        "from loghub.lives import watch\nsys.stdin.readline(); watch._round(look=True)\nsys.stdin.read()"
     ) as process:
         until(home.left)
         dead = home.run("os.kill(os.getpid(), 9)")
@@ -149,9 +151,7 @@ def test_drain(home):
 @pytest.mark.slow
 def test_exactly_one(home):
     """Of four processes that look at once, again and again, exactly one tells of each death."""
-    script = (
-        "from loghub.lives import watch\nprint('{\"type\": null}', flush=True)\nfor _ in sys.stdin: watch._round()\n"
-    )
+    script = "from loghub.lives import watch\nprint(flush=True)\nfor _ in sys.stdin: watch._round(look=True)\n"
     watchers = [home.start(script) for _ in range(4)]
     for one in watchers:
         one.stdout.readline()
@@ -202,9 +202,9 @@ def test_breadcrumbs(home):
         from loghub.lives import watch
         crumbs = [{"message": "one"}, {"message": "two"}]
         watch.keep_breadcrumbs(lambda: crumbs, lambda: len(crumbs))
-        watch._round()
+        watch._round(look=True)
         crumbs.append({"message": "three"})
-        watch._round()
+        watch._round(look=True)
         os.kill(os.getpid(), 9)
         """
     home.run(script, filters)
@@ -221,7 +221,7 @@ def test_snapshot_only_of_changes(home):
         from loghub.lives import watch
         taken = []
         watch.keep_breadcrumbs(lambda: taken.append(1) or [], lambda: changes)
-        for changes in (1, 1, 2, 2, 2, 3): watch._round()
+        for changes in (1, 1, 2, 2, 2, 3): watch._round(look=True)
         print(len(taken))
         """)
     assert ended.out == "3\n"
@@ -234,7 +234,7 @@ def test_wrapper_first(home):
         os.environ["LOGHUB_RUN"] = "/nowhere"
         child = subprocess.run([sys.executable, "-c", CHILD])
         from loghub.lives import watch
-        watch._round()
+        watch._round(look=True)
         print("wrapped")
         """
     ended = home.run(wrapper.replace("CHILD", repr(START + "os.kill(os.getpid(), 9)")))
@@ -291,7 +291,7 @@ def test_went_on(home):
     """PID 1 survives a signal whose default would end others: what was written then does not hide its death."""
     ended = home.run(
         "from loghub.lives import watch\n(life,) = watch._lives()\n"
-        "life.expect('Stack (most recent call first):\\n')\nwatch._round()\nos.kill(os.getpid(), 9)"
+        "life.expect('Stack (most recent call first):\\n')\nwatch._round(look=True)\nos.kill(os.getpid(), 9)"
     )
     assert ended.code == -signal.SIGKILL
     assert len(told(home.run(""))) == 1
@@ -301,7 +301,7 @@ def test_tidied_up(home):
     """A life file that somebody removed is there again after a round."""
     ended = home.run(
         "import shutil\nfrom loghub.lives import watch\nshutil.rmtree(os.environ['LOGHUB_HOME'])\n"
-        "watch._round()\nprint(*os.listdir(os.environ['LOGHUB_HOME'] + '/lives'), flush=True)\nos.abort()"
+        "watch._round(look=True)\nprint(*os.listdir(os.environ['LOGHUB_HOME'] + '/lives'), flush=True)\nos.abort()"
     )
     assert [name for name in ended.out.split() if name.endswith(".life")] == home.left() != [], ended.err
     assert told(home.run(""))[0]["type"] == "SIGABRT"
