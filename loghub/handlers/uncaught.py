@@ -71,7 +71,7 @@ def _watch(folder: str | None, *, chosen: bool) -> str | None:
     if folder is None or fcntl is None:
         return None
     # A home that nobody has chosen is everybody's: the deaths of other programs are none of ours.
-    application = "" if chosen else os.path.dirname(os.path.abspath(hooks.main_file()))
+    application = "" if chosen else os.path.dirname(os.path.abspath(hooks.main_file() or sys.executable))
     try:
         watch.begin(folder, hooks.program(), application)
     except OSError as error:
