@@ -120,7 +120,8 @@ def is_framework_request(value: object) -> bool:
 def _on(record: logging.LogRecord) -> dict[str, Any]:
     """Return the facts that stand on the record itself."""
     fields = record.__dict__
-    found = _of_object(fields.get("request"))
+    request = fields.get("request")
+    found = {} if request is None else _of_object(request)
     if found and type(status := fields.get("status_code")) is int:
         found["status"] = status
     return found or _said(record)

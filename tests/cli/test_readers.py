@@ -228,3 +228,22 @@ def test_trends_for_programs(full):
     assert "28 days of history" in stats["forecast"]["why"]
     assert sum(stats["daily"]) == 15
     assert {"trend", "why", "spike", "daily"} < set(read("show", "v1:0000000000000002", "--home", full))
+
+
+def test_show_breadcrumbs(full):
+    """show prints what led to an error, one line a record, hostile ones as well."""
+    ledger = SQLiteLedger(str(full / "ledger.db"))
+    event = {
+        "id": "f" * 32, "fingerprint": f"v1:{9:016x}", "timestamp": iso(time.time()), "error_type": "Late",
+        "error_message": "no", "breadcrumbs": [
+            {"timestamp": "2026-01-02T03:04:05.678Z", "level": "INFO", "logger": "shop", "message": "paid\n7"},
+            "a text",
+            {"message": "x" * 5_000},
+        ],
+    }  # fmt: skip
+    tally = Tally(event=event, count=1, first_at=time.time(), last_at=time.time(), level=40, kept=[event])
+    ledger.fold(Fold("j9", 0, 1, {event["fingerprint"]: tally}))
+    ledger.close()
+    said = run("show", "f" * 32, "--home", full)
+    assert "Breadcrumbs (UTC):\n  03:04:05.678 INFO shop: paid 7\n  a text\n  xxx" in said
+    assert max(map(len, said.splitlines())) <= 502

@@ -66,6 +66,12 @@ def test_import_time(tmp_path):
     assert ("not installed" in said) == (len(kept["figures"]) < 9)
 
 
+def test_breadcrumbs(tmp_path):
+    """The benchmark of breadcrumbs measures every goal."""
+    _, kept = quick("breadcrumbs.py", tmp_path)
+    assert [goal["holds"] in ("yes", "NO") for goal in kept["goals"]] == [True] * 6
+
+
 def test_fold():
     """The benchmark of folding counts each occurrence once, in slices and at large."""
     said = benchmark("fold.py", "--repeats", "70000", "--bugs", "7")

@@ -10,6 +10,9 @@ import subprocess
 import sys
 import threading
 
+from loghub import request
+from loghub.handlers.breadcrumb import BreadcrumbHandler
+
 HERE = "shop.secrets"
 
 
@@ -132,6 +135,26 @@ def _value_in_local(name, secret):
     )  # fmt: skip
 
 
+def _after(text):
+    handler = BreadcrumbHandler()
+    log().addHandler(handler)
+    try:
+        log().warning("asking with %s", text, extra={"detail": text})
+        log().warning(["asking", text])
+        log().error("charge failed")
+    finally:
+        log().removeHandler(handler)
+        handler.close()
+
+
+def _in_request(text):
+    token = request.current.set(request.Request(request.of(text, f"/a/{text}", f"next={text}&{text}", text, text)))
+    try:
+        log().error("charge failed")
+    finally:
+        request.current.reset(token)
+
+
 # How a secret in its text comes to each place.
 TEXT_PLACES = {
     "message": lambda text: log().error(text.replace("%", "%%"), *()) if "%" not in text else log().error("%s", text),
@@ -169,6 +192,8 @@ TEXT_PLACES = {
     "traceback as text": lambda text: log().error(
         'Traceback (most recent call last):\n  File "/srv/shop/a.py", line 3, in f\n    g()\nValueError: ' + text
     ),
+    "record before it": _after,
+    "request": _in_request,
     "breadcrumbs": lambda text: log().error("charge failed", extra={"breadcrumbs": [{"message": text}]}),
 }  # fmt: skip
 
