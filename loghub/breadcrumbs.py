@@ -259,6 +259,8 @@ def before(record: logging.LogRecord, *, shares: bool) -> list[dict[str, Any]]:
 
 def begin() -> None:
     """Have a request begin without crumbs: what its thread or task did earlier is none of its business."""
+    if not _keepers:
+        return
     strand = _strand()
     if strand is not None:
         _inner.set(Ring((), strand))
@@ -390,7 +392,7 @@ def _formatted(message: str, args: tuple[Any, ...]) -> str:
 
 
 def _bounded(message: str) -> str:
-    return Beginning(message) if len(message) > BEGINNING_CHARS else message
+    return Beginning(_beginning(message)) if len(message) > BEGINNING_CHARS else message
 
 
 def _beginning(message: str) -> str:

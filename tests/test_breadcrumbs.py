@@ -294,6 +294,13 @@ def test_bounded(log, keeper):
     assert crumb["message"].startswith("xxx")
 
 
+def test_many_long_arguments(log, keeper):
+    """Arguments that are short enough to wait make no long text together."""
+    log.info("%s " * 100, *["x" * 1_000] * 100)
+    log.error("failed")
+    assert len(keeper.events[0]["breadcrumbs"][0]["message"]) < 1_100
+
+
 @pytest.mark.parametrize("at", [BEGINNING_CHARS - 20, BEGINNING_CHARS + CUT_MARGIN_CHARS - 20])
 def test_no_half_of_a_secret(log, keeper, at):
     """A secret that stands where a long message is cut is not shown in part; the user's own patterns count."""
