@@ -172,6 +172,7 @@ class Capture:
             or "fingerprint" in fields
             or "component" in fields
             or "loghub_skip" in fields
+            or "extra" in fields  # loguru's, which may have any of these
             or get_ident() in muted_threads
             or record.thread in muted_threads
             or _copies.in_use()

@@ -93,7 +93,7 @@ def _plain(record: logging.LogRecord, *, raised: bool) -> logging.LogRecord:
     if said is not None or not fields.keys().isdisjoint(_STRUCTLOG):
         changed = _unwrapped(record, said, raised=raised)
     elif type(fields.get("extra")) is dict:
-        changed = {CONTEXT: context_of(record)}
+        changed = _split(context_of(record))
     if rest:
         changed |= _behind(record, rest, changed)
     return _changed(record, changed) if changed else record
@@ -232,13 +232,15 @@ def _unwrapped(record: logging.LogRecord, event: dict[str, Any] | None, *, raise
             changed["exc_text"] = said.traceback
     changed["stack_info"] = record.stack_info or said.stack or None
     more = said.more if event is None else context | said.more
-    for name in SPECIAL:
-        if name in more:
-            changed[name] = more.pop(name)
     rendered = event is not None
     told = [name for name, value in more.items() if _is_told(name, value, record, rendered=rendered)]
-    changed[CONTEXT] = {name: value for name, value in more.items() if name not in told}
-    return changed
+    return changed | _split({name: value for name, value in more.items() if name not in told})
+
+
+def _split(context: dict[str, Any]) -> dict[str, Any]:
+    """Return what a context says to loghub, each as a field of the record, and the rest."""
+    said = {name: context.pop(name) for name in SPECIAL if name in context}
+    return {**said, CONTEXT: context}
 
 
 def _event_name(event: dict[str, Any]) -> str | None:

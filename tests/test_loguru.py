@@ -116,6 +116,19 @@ def test_templates(heard, propagating):
     assert lost == again != stolen == stolen_again
 
 
+def test_what_is_said_to_loghub(heard, propagating):
+    """fingerprint, component and loghub_skip may be bound, also where the place has logged without them before."""
+    propagating(PropagateHandler(), format="{message}")
+    for more in ({}, {}, {"component": "billing"}, {"fingerprint": "mine"}, {"loghub_skip": True}):
+        try:
+            shop.Card().charge()
+        except shop.CardError:
+            loguru.logger.bind(order=7, **more).exception("charge failed")
+    assert [event["component"] for event in heard.events] == ["tests", "tests", "billing", "tests"]
+    assert len({event["fingerprint"] for event in heard.events}) == 2
+    assert [event["additional_info"] for event in heard.events] == [{"order": 7}] * 4
+
+
 def test_catch(heard, propagating):
     """What logger.catch catches is an event with the place of the error."""
     propagating(PropagateHandler(), format="{message}")
