@@ -23,7 +23,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from loghub import backoff, capture, env, journal
+from loghub import backoff, capture, descriptor, env, journal
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.ledger.protocol import Outcome
 from loghub.scrub.own import clean
@@ -278,7 +278,7 @@ class Home:
         self._ledger: Ledger | None = None
         self._opening = threading.RLock()
         self._held: tuple[bool, Ledger | None] = (False, None)
-        self._borrowed: set[int] = set()
+        self._borrowed: dict[int, descriptor.Identity] = {}
         self._adopted_at = 0.0
         self._tidy_at = 0.0
         self._tidying = False
@@ -475,15 +475,15 @@ class Home:
 
     def _finish(self, reader: journal.Reader) -> None:
         """Fold a journal to its end and remove it; its descriptor is closed whatever happens."""
-        self._borrowed.add(reader.fd)
+        known = self._borrowed[reader.fd] = descriptor.identity(reader.fd)
         try:
             reader.resume(self.ledger().offset(reader.name))
             self._fold_all(reader)
             if self._remove(reader.name):
                 self.ledger().forget_journal(reader.name)
         finally:
-            self._borrowed.discard(reader.fd)
-            os.close(reader.fd)
+            self._borrowed.pop(reader.fd, None)
+            descriptor.close(reader.fd, known)
 
     def _remove(self, name: str) -> bool:
         """Return whether a journal is gone; one that is still there must not be counted again."""
@@ -773,9 +773,9 @@ class Home:
         if self._journal is not None:
             self._journal.forget()
             self._journal = None
-        for fd in self._borrowed:  # they would keep the locks of the journals that the parent is folding
-            os.close(fd)
-        self._borrowed = set()
+        for borrowed in self._borrowed.items():  # they would keep the locks of the journals that the parent is folding
+            descriptor.close(*borrowed)
+        self._borrowed = {}
         opening, held = self._held
         if not opening or (self._ledger is not None and held is not self._ledger):
             self.spoiled = self.path is not None and self.url is None

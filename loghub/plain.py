@@ -195,6 +195,8 @@ def exception_of(record: logging.LogRecord) -> BaseException | None:
     info: Any = record.exc_info
     if isinstance(info, tuple):
         info = info[1] if len(info) == 3 else None
+    if type(info).__module__ == "billiard.einfo":  # what Celery's pool says of a child, with a traceback as its text
+        info = getattr(info, "exc", info)
     return info if isinstance(info, BaseException) else None
 
 

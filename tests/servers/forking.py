@@ -43,9 +43,9 @@ def process(context, configured):
 
 
 def pool(context, configured):
-    """Have a pool whose workers are replaced after three tasks."""
+    """Have a pool whose workers are replaced after ten tasks."""
     given = {} if configured else {"initializer": configure}
-    with context.Pool(CHILDREN, maxtasksperchild=3, **given) as workers:
+    with context.Pool(CHILDREN, maxtasksperchild=10, **given) as workers:
         while not ending.is_set():
             workers.map(log_one, NAMES * 4)
         workers.close()

@@ -70,8 +70,7 @@ def start(shop, how="signal"):
     return shop.start(*WORKER)
 
 
-@pytest.mark.parametrize("end", ["TERM", "KILL"])
-@pytest.mark.parametrize("how", ["signal", "not hijacked"])
+@pytest.mark.parametrize(("how", "end"), [("signal", "TERM"), ("signal", "KILL"), ("not hijacked", "KILL")])
 def test_killed_in_mid_storm(shop, tasks, how, end):
     """A child is killed, and then all of it; or all is told to end: what came in is what was counted.
 
@@ -79,7 +78,7 @@ def test_killed_in_mid_storm(shop, tasks, how, end):
     for another one here; children that end after 25 tasks are replaced all the time.
     """
     with tasks, start(shop, how) as worker:
-        shop.wait_for_more(150)
+        shop.wait_for_more(80)
         if end == "KILL":
             send(shop.worker(), signal.SIGKILL)
         send(worker.pid, getattr(signal, f"SIG{end}"))
@@ -89,7 +88,7 @@ def test_killed_in_mid_storm(shop, tasks, how, end):
 
 
 def test_child_that_is_killed(shop, tasks):
-    """What Celery says of a task whose child was killed is two bugs of its own: the child's end and the task's."""
+    """A task whose child was killed is one bug, WorkerLostError; that the child ended goes to a logger by itself."""
     with start(shop) as worker:
         tasks.ask("hang")
         shop.wait(lambda: any(what == "hanging" for what, *_ in shop.said()))
@@ -100,8 +99,8 @@ def test_child_that_is_killed(shop, tasks):
         shop.wait(lambda: set(NAMES) <= set(shop.calls("returned")))
         send(worker.pid, signal.SIGTERM)
         worker.wait(30)
-    others = shop.check(exact=True, others=["ERROR", "WorkerLostError"])
-    assert sorted(others.values()) == [1, 1], others
+    others = shop.check(exact=True, others=["WorkerLostError"])
+    assert others == {"Worker exited prematurely: signal 9 (SIGKILL) Job: 0.": 1}
 
 
 def test_soft_time_limit(shop, tasks):
