@@ -64,20 +64,20 @@ class Terminal(Ends):
         if not packet:
             return None
         if packet[0] != termios.TIOCPKT_DATA:
-            self._changed = self._changed or bool(packet[0] & _IOCTL)
-            self._flushed = self._flushed or bool(packet[0] & termios.TIOCPKT_FLUSHREAD)
-            self._before = _waiting(self.source)
+            self._note(packet[0])
             return b""
         data = packet[1:]
-        if self._returns:
+        returns = self._returns
+        if returns:
             while data.endswith(b"\r") and _readable(self.source, _RETURN_MS):
                 more = self._packet()
                 if not more or more[0] != termios.TIOCPKT_DATA:
-                    self._changed = self._changed or bool(more)
+                    if more:
+                        self._note(more[0])
                     break
                 data += more[1:]
         self._before -= len(data)
-        return data.replace(b"\r\n", b"\n") if self._returns else data
+        return data.replace(b"\r\n", b"\n") if returns else data
 
     def settle(self) -> None:
         """Make the child's change of modes to the real terminal, once what it wrote before was passed on."""
@@ -108,8 +108,19 @@ class Terminal(Ends):
 
     @property
     def _returns(self) -> bool:
-        both = termios.OPOST | termios.ONLCR
-        return bool(self._modes[_OFLAG] & both == both)
+        return _adds_returns(self._modes)
+
+    def _note(self, event: int) -> None:
+        """Remember what packet mode tells.
+
+        A change is made at once: returns that were added to what is still to be read are right for a terminal that adds
+        none from now on. One that will add some must not do so to what was written before.
+        """
+        self._changed = self._changed or bool(event & _IOCTL)
+        self._flushed = self._flushed or bool(event & termios.TIOCPKT_FLUSHREAD)
+        with contextlib.suppress(termios.error):
+            will = _adds_returns(termios.tcgetattr(self.source))
+            self._before = _waiting(self.source) if will and not self._returns else 0
 
     def _packet(self) -> bytes:
         try:
@@ -143,6 +154,11 @@ def _modes(fd: int) -> list[Any]:
     modes: list[Any] = termios.tcgetattr(fd)
     modes[_CC] = [bytes([char]) if isinstance(char, int) else char for char in modes[_CC]]
     return modes
+
+
+def _adds_returns(modes: list[Any]) -> bool:
+    both = termios.OPOST | termios.ONLCR
+    return bool(modes[_OFLAG] & both == both)
 
 
 def _waiting(fd: int) -> int:

@@ -164,11 +164,12 @@ class Screen:
 
     def rest(self):
         """Read until the command has ended and all it wrote has come; return that and the raw status."""
-        status = None
+        status, deadline = None, time.monotonic() + SECONDS
         while status is None or select.select([self._master], [], [], 0)[0]:
             if select.select([self._master], [], [], 0.01)[0]:
                 self.got += os.read(self._master, 65536)
             if status is None:
+                assert time.monotonic() < deadline, f"never ended: {bytes(self.got)}"
                 pid, found = os.waitpid(self.pid, os.WNOHANG)
                 status = found if pid else None
         self.process.returncode = os.waitstatus_to_exitcode(status)

@@ -154,7 +154,7 @@ def test_modes_restored_by_the_command():
     """
     with Screen(THROUGH + python(script)) as screen:
         before = screen.modes()
-        screen.expect(b"three\r\n")
+        screen.expect(b"all\r\n")
         until(lambda: screen.modes() == before, "the modes of before")
         screen.type(b"\n")
         assert screen.rest()[1] == 0
