@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from loghub import breadcrumbs, fingerprint, rendering, request
 from loghub.codepath import MAX_MEMBERS, MAX_REACHED, make_room, reason, steps, watch
 from loghub.event import KEYS, Event, Shared, iso
+from loghub.fingerprint.reading import name_program
 from loghub.plain import context_of, exception_of, plain
 from loghub.sighting import FIELD
 from loghub.traceback_text import TRACEBACK_HEAD, function_at, module_of, parse_traceback, qualify, without_loguru
@@ -274,7 +275,7 @@ class Describer:
         for text in (record.exc_text, message):
             if isinstance(text, str) and TRACEBACK_HEAD in text:
                 before, told = _split(text)
-                event = self._from_text(told)
+                event = self._from_text(told, text_of(record.__dict__.get("loghub_program") or ""))
                 if event.get("frames") or event.get("causes") or event.get("exceptions"):
                     if text is message:
                         event["message"] = event["template"] = before.rstrip()
@@ -292,9 +293,10 @@ class Describer:
         names = (*_OF_PROCESS, "server") if self.system is not None else _OF_PROCESS
         return {key: given[key] for key in names if key in given}  # type: ignore[return-value]
 
-    def _from_text(self, text: str) -> Event:
+    def _from_text(self, text: str, program: str) -> Event:
         text = without_loguru(text)
         part: Any = parse_traceback(text.partition(_STACK)[0])
+        name_program(part, program)
         for inner in _parts(part):
             inner["error_module"], inner["error_type"] = _class_of(inner["error_module"], inner["error_type"])
             for frame in inner["frames"]:

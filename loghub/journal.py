@@ -33,7 +33,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loghub import descriptor
+from loghub import descriptor, runs
 from loghub.event import Event, dumps, one_line
 from loghub.scrub import cut
 
@@ -263,6 +263,8 @@ class Journal:
         line = b"%s%s%s}\n" % (dumps(head).encode()[:-1], _EVENT, _in_brief(sighting, record) if brief else event)
         if not self._append(line, n):
             return
+        if n:
+            runs.note(self.token, line)
         self._second = int(at)
         entry.marks = marks
         sighting.marks |= marks

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "loghub"
 LAYERS = [
     ["errors"],
     ["env", "descriptor", "replaced"],
-    ["options", "backoff", "tails"],
+    ["options", "backoff", "tails", "runs"],
     ["trend"],
     ["forecast"],
     ["event", "codepath", "request", "container"],

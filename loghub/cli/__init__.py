@@ -23,6 +23,7 @@ VERBS = {
     "purge": "loghub.cli.purge",
     "recent": "loghub.cli.readers",
     "reindex": "loghub.cli.reindex",
+    "run": "loghub.cli.run",
     "selftest": "loghub.cli.selftest",
     "show": "loghub.cli.readers",
     "stats": "loghub.cli.readers",

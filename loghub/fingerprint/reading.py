@@ -105,15 +105,24 @@ def with_stack(event: object) -> Mapping[str, Any]:
     if any(BUNDLE.search(text_in(frame, "file")) for frame in read["frames"]):
         read["platform"] = "javascript"
     else:
-        _name_program(read)
+        name_program(read)
     return _told(event, read)
 
 
-def _name_program(read: dict[str, Any]) -> None:
-    """Give the frames of the program that was started, and of what lies beside it, the module that it has."""
+def name_program(read: dict[str, Any], program: str = "") -> None:
+    """Give the frames of the program that was started, and of what lies beside it, the module that it has.
+
+    Args:
+        read: An error from a text.
+        program: The name of the file that was started, without its ending, if it is known: the stack of a thread
+            does not begin there.
+    """
     parts = list(_all_parts(read))
     outermost = [part["frames"][0] for part in parts if part["frames"]]
     folder = next((_folder(one) for one in outermost if one["function"] == "<module>"), None)
+    if folder is None and program:
+        every = (frame for part in parts for frame in part["frames"])
+        folder = next((_folder(one) for one in every if _stem(one) == program), None)
     for part in parts:
         for frame in part["frames"]:
             if folder is not None and _folder(frame) == folder:
@@ -124,6 +133,10 @@ def _all_parts(read: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield read
     for part in (*read["causes"], *read["exceptions"]):
         yield from _all_parts(part)
+
+
+def _stem(frame: Mapping[str, Any]) -> str:
+    return str(frame["file"]).replace("\\", "/").rpartition("/")[2].removesuffix(".py")
 
 
 def _folder(frame: Mapping[str, Any]) -> str:

@@ -33,7 +33,9 @@ MAX_CAPTURES = 64
 MAX_SOURCE = 4 << 20
 
 _STACK_INFO = "\nStack (most recent call last):\n"
-_FILE = re.compile(r'^[ |]*File "([^"\n]{1,1000})"', re.MULTILINE)
+FILE = re.compile(r'^[ |]*File "([^"\n]{1,1000})"', re.MULTILINE)
+"""A file's name in the text of a traceback."""
+
 _BROKEN_FILE = re.compile(rf'{re.escape(TRACEBACK_HEAD)}\n  File "[^\n]*", line \d+\n')
 _FATAL = "Fatal Python error: "
 
@@ -57,6 +59,26 @@ class Told(NamedTuple):
     size: int
 
 
+class Guard:
+    """Has nobody read what a log calls a source and is none: a device, a huge file, a file that is not there."""
+
+    def __init__(self) -> None:
+        self._guarded: set[str] = set()
+
+    def __call__(self, *paths: str) -> None:
+        """Look at `paths` before `linecache` does."""
+        for path in paths:
+            if path in self._guarded:
+                continue
+            if len(self._guarded) >= MAX_GUARDED:
+                for old in self._guarded:
+                    linecache.cache.pop(old, None)
+                self._guarded.clear()
+            self._guarded.add(path)
+            if not _is_source(path):
+                linecache.cache[path] = (0, None, [], path)
+
+
 class Teller:
     """Tells records.
 
@@ -69,7 +91,7 @@ class Teller:
         self._capture_of = capture_of
         self._captures: dict[tuple[str, str], Capture] = {}
         self._level = level
-        self._guarded: set[str] = set()
+        self._guard = Guard()
 
     def tell(self, record: Record, at: float, origin: str) -> Told | None:
         """Return what a record says; None if that is no error.
@@ -79,7 +101,7 @@ class Teller:
             at: When it was made.
             origin: Where it stands, for people.
         """
-        message, traceback = _texts(record)
+        message, traceback = texts(record)
         made = self._record(record, at, message, origin)
         capture = self._capture(made)
         foreign = _foreign(record, message, traceback)
@@ -87,7 +109,7 @@ class Teller:
             return _of_text(capture, made, foreign)
         if TRACEBACK_HEAD in traceback:
             made.exc_text = traceback
-            self._guard(*_FILE.findall(traceback))
+            self._guard(*FILE.findall(traceback))
         elif made.levelno < self._level or record.stage == FOREIGN:
             return None
         sighting = capture.sight(made)
@@ -137,19 +159,6 @@ class Teller:
             self._captures[key] = self._capture_of(*key)
         return self._captures[key]
 
-    def _guard(self, *paths: str) -> None:
-        """Have nobody read what a log calls a source and is none: a device, a huge file, a file that is not there."""
-        for path in paths:
-            if path in self._guarded:
-                continue
-            if len(self._guarded) >= MAX_GUARDED:
-                for old in self._guarded:
-                    linecache.cache.pop(old, None)
-                self._guarded.clear()
-            self._guarded.add(path)
-            if not _is_source(path):
-                linecache.cache[path] = (0, None, [], path)
-
 
 def _is_source(path: str) -> bool:
     try:
@@ -158,7 +167,7 @@ def _is_source(path: str) -> bool:
         return False
 
 
-def _texts(record: Record) -> tuple[str, str]:
+def texts(record: Record) -> tuple[str, str]:
     """Return a record's message, and the text of its traceback, empty if it has none."""
     head = record.head
     more = b"\n".join(record.lines).decode("utf-8", "replace").rstrip()

@@ -38,12 +38,20 @@ _PR_SET_DUMPABLE = 4  # prctl(2)
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended; ``status`` is the raw one of waitpid, times are UTC."""
+    """How a child ended.
+
+    Attributes:
+        pid: As what it ran.
+        status: The raw one of waitpid.
+        started_at, ended_at: When, in UTC.
+        sent: Signals that came here while it ran, and end who has made no arrangements.
+    """
 
     pid: int
     status: int
     started_at: dt.datetime
     ended_at: dt.datetime
+    sent: frozenset[int] = frozenset()
 
 
 def utcnow() -> dt.datetime:
@@ -109,8 +117,9 @@ def run(
         if isinstance(error, StartError):
             raise
         raise StartError(f"{argv[0]} cannot be started: {error.strerror}.", 126) from error
-    status, ended_at = _Vigil(pid, pump).keep(on_start, now)
-    return Ended(pid, status, started_at, ended_at)
+    vigil = _Vigil(pid, pump)
+    status, ended_at = vigil.keep(on_start, now)
+    return Ended(pid, status, started_at, ended_at, frozenset(vigil.sent))
 
 
 def leave(ended: Ended) -> NoReturn:
@@ -141,6 +150,7 @@ class _Vigil:
         self._status: int | None = None
         self._stopped_by = 0
         self._went_on = False
+        self.sent: set[int] = set()
 
     def keep(self, on_start: Callable[[int], None], now: Callable[[], dt.datetime]) -> tuple[int, dt.datetime]:
         """Return the child's status and when it ended."""
@@ -161,6 +171,8 @@ class _Vigil:
             self._look()
         if self._status is not None:
             return
+        if signals.would_end(info):
+            self.sent.add(number)
         resized = number in (signal.SIGWINCH, signal.SIGCONT) and self._resize()
         if number == signal.SIGCONT and self._went_on:
             self._went_on = False  # the shell has told the whole group
