@@ -7,9 +7,12 @@ Open http://127.0.0.1:8000/pay/0 a few times: 500, and `loghub groups` shows one
 
 from fastapi import FastAPI
 
-app = FastAPI()
+import loghub.web
+
+api = FastAPI()
+app = loghub.web.asgi(api)  # errors say in which request they happened
 
 
-@app.get("/pay/{people}")
+@api.get("/pay/{people}")
 async def pay(people: int):
     return {"each": 100 / people}

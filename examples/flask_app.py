@@ -9,6 +9,8 @@ import logging.config
 
 from flask import Flask
 
+import loghub.web
+
 # Before the app is made: Flask adds a handler of its own only where there is none.
 logging.config.dictConfig(
     {
@@ -25,6 +27,7 @@ logging.config.dictConfig(
 )
 
 app = Flask(__name__)
+app.wsgi_app = loghub.web.wsgi(app.wsgi_app)  # errors say in which request they happened
 
 
 @app.get("/pay/<int:people>")

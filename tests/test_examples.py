@@ -119,13 +119,15 @@ def test_own_procedure(tmp_path):
 
 
 def test_error_reporting_demo(tmp_path):
-    """Errors told by hand are kept without a token, and opened as issues with one; secrets are hidden."""
+    """Errors told by hand are kept without a token, and opened as issues with one, by exception or text; no secrets."""
     assert example("error_reporting_demo.py", tmp_path).splitlines() == [
         "caught: kept",
         "as a text: kept",
         "in words: kept",
         "logged: KeyError in demo.camera.open",
     ]
+    counts = {group["error_type"]: group["count"] for group in loghub_json(tmp_path, "groups")}
+    assert counts == {"ZeroDivisionError": 2, "SensorError": 1}
     with FakeGitHub("acme/shop") as fake:
         told = {"GITHUB_API_URL": fake.url, "GITHUB_REPO": "acme/shop", "GITHUB_TOKEN": fake.token}
         printed = example("error_reporting_demo.py", tmp_path, **told)
@@ -141,6 +143,37 @@ def test_structlog(tmp_path):
     [event] = recent(tmp_path)
     assert (event["error_type"], event["function"]) == ("ZeroDivisionError", "charge")
     assert event["additional_info"] == {"order": 17, "user": "u-7"}
+
+
+def test_structlog_print(tmp_path):
+    """A logger that prints by itself prints as before, and its error is told with what is bound."""
+    [line] = example("structlog_print.py", tmp_path).splitlines()
+    assert json.loads(line)["event"] == "charge failed"
+    [event] = recent(tmp_path)
+    assert (event["error_type"], event["function"]) == ("ZeroDivisionError", "charge")
+    assert event["additional_info"] == {"order": 17, "user": "u-7"}
+
+
+def test_cron_job(tmp_path):
+    """Under `loghub run` a script that knows nothing of logging ends as it would, and its error is told."""
+    script = str(EXAMPLES / "cron_job.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "loghub", "run", "--component", "backup", script, "shop.db"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.rstrip().endswith("No such file or directory: 'shop.db'")
+    [event] = recent(tmp_path)
+    assert (event["error_type"], event["component"], event["function"]) == ("FileNotFoundError", "backup", "back_up")
+    (tmp_path / "shop.db").write_bytes(b"data")
+    saved = python(["-m", "loghub", "run", "--component", "backup", script, "shop.db"], tmp_path)
+    assert saved.startswith("saved: shop.db.")
+    assert len(recent(tmp_path)) == 1
 
 
 @pytest.mark.slow
@@ -162,7 +195,10 @@ def test_web(tmp_path, name, command, ready):
     [group] = loghub_json(tmp_path, "groups")
     assert (group["error_type"], group["count"], group["component"]) == ("ZeroDivisionError", 3, "till")
     assert len(list((tmp_path / "logs" / "errors").iterdir())) == 3
-    assert recent(tmp_path)[0]["function"] == "pay"
+    event = recent(tmp_path)[0]
+    assert event["function"] == "pay"
+    request = event["additional_info"]["request"]
+    assert (request["method"], request["path"]) == ("GET", "/pay/0")
 
 
 @pytest.mark.slow
