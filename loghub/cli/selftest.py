@@ -32,6 +32,7 @@ from loghub.errors import LoghubError
 from loghub.event import dumps
 from loghub.filters import EventFilter
 from loghub.handlers.base import OutboxHandler, ReportingHandler
+from loghub.handlers.breadcrumb import BreadcrumbHandler
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.handlers.notify import NotifyHandler
@@ -308,7 +309,9 @@ class _Trial:
 
     def _sinks(self, name: str, handler: logging.Handler) -> Iterator[_Sink]:
         own = _is_own(handler)
-        if isinstance(handler, UncaughtHandler) or (isinstance(handler, logging.NullHandler) and not own):
+        if isinstance(handler, UncaughtHandler | BreadcrumbHandler):
+            return  # others write what they add
+        if isinstance(handler, logging.NullHandler) and not own:
             return
         owners = [logger.name for logger in self.loggers if handler in logger.handlers]
         entries = self._entries_for(name, handler)
