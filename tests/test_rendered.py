@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loghub import rendered
@@ -56,6 +56,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(texts, values, max_size=4), texts)
 def test_any_dict(more, event):
     """Any dict comes back whole from JSON and from its repr, as far as names are texts."""
@@ -64,6 +65,7 @@ def test_any_dict(more, event):
     assert rendered.read(str(said)) == (said, "")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300) | st.from_regex(r"[\w =\[\]{}'\"<>:,\\\n-]{0,80}", fullmatch=True))
 def test_any_text(text):
     """No text breaks the reader, and what it does not read it leaves alone."""
