@@ -150,6 +150,7 @@ def test_modes_restored_by_the_command():
             os.write(fd, b"two\\r\\n")
             termios.tcsetattr(fd, termios.TCSADRAIN, saved)
             os.write(fd, b"three\\n")
+        os.write(1, b"all\\n")
         print(os.read(0, 1))
     """
     with Screen(THROUGH + python(script)) as screen:
