@@ -20,6 +20,7 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loghub.fingerprint.reading import name_program
 from loghub.foreign_text import parse_foreign
 from loghub.traceback_text import TRACEBACK_HEAD, parse_javascript, parse_traceback
 
@@ -189,6 +190,7 @@ def _by_signal(program: str, number: int, dump: str, tail: bytes, *, core: bool)
     context = {"signal": name, "core_dumped": core} | _said(last_lines(tail))
     if dump:
         read = parse_traceback(dump)
+        name_program(read, program)
         return Report(sentence, read | {"error_type": name, "platform": "python", "traceback": dump}, context)
     stack = _foreign_in(tail)
     if stack is not None:
