@@ -2,8 +2,8 @@
 
     python benchmarks/run.py [--rounds 7] [--only pipes,files] [--quick] [--json FILE] [--markdown]
 
-A command writes 100 MB to stdout and 100 MB to stderr, in blocks of 64 KB; whoever started it reads all of it and throws
-it away. What is measured is the time to the end of both streams and of the command.
+A command writes 100 MB to stdout and 100 MB to stderr, in blocks of 64 KB; whoever started it reads all of it and
+throws it away. What is measured is the time to the end of both streams and of the command.
 """
 
 import os
@@ -68,13 +68,13 @@ def to_pipes(argv, *, one):
                     files.remove(file)
 
 
-def to_files(argv, *, one):
+def to_files(argv, **_):
     """Run a command on two files."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         subprocess.run(argv, stdout=out, stderr=err, env=environment(), check=True)
 
 
-def to_terminal(argv, *, one):
+def to_terminal(argv, **_):
     """Run a command on a terminal, and read what it shows."""
     master, slave = os.openpty()
     process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=environment())

@@ -283,6 +283,11 @@ def recent(limit: int = 30) -> list[dict[str, Any]]:
     return clean
 
 
+def are_kept() -> bool:
+    """Return whether a handler keeps them."""
+    return bool(_keepers)
+
+
 def mark() -> object:
     """Return what changes with every crumb: as long as it is the same object, `recent` says the same."""
     try:

@@ -98,7 +98,7 @@ class Describer:
         asked = record.__dict__.get("component")
         if asked or self.component:
             return text_of(asked or self.component)
-        program = record.__dict__.get("loghub_program")  # nobody chose a logger for what nobody caught
+        program = record.__dict__.get("_loghub_program")  # nobody chose a logger for what nobody caught
         return text_of(program or record.name or "root").partition(".")[0]
 
     def outline(self, record: logging.LogRecord) -> Event:
@@ -108,7 +108,7 @@ class Describer:
         exc = exception_of(record)
         if exc is not None:
             event |= self._part(exc, traceback_of(record), set())  # type: ignore[typeddict-item]
-        elif given := record.__dict__.get("loghub_told"):
+        elif given := record.__dict__.get("_loghub_told"):
             event |= self._judged(given)
         elif told := self._told(record, event["message"]):
             event |= told
@@ -160,7 +160,7 @@ class Describer:
             "process": self._named("process", record.process, record.processName),
             "thread": self._named("thread", record.thread, record.threadName),
             "task": _task_name(record),
-            "mechanism": record.__dict__.get("loghub_mechanism") or _MECHANISMS.get(record.name, "logging"),
+            "mechanism": record.__dict__.get("_loghub_mechanism") or _MECHANISMS.get(record.name, "logging"),
             "breadcrumbs": breadcrumbs.before(record, shares=self.shares),
         }
         event |= self._given(record)
@@ -275,7 +275,7 @@ class Describer:
         for text in (record.exc_text, message):
             if isinstance(text, str) and TRACEBACK_HEAD in text:
                 before, told = _split(text)
-                event = self._from_text(told, text_of(record.__dict__.get("loghub_program") or ""))
+                event = self._from_text(told, text_of(record.__dict__.get("_loghub_program") or ""))
                 if event.get("frames") or event.get("causes") or event.get("exceptions"):
                     if text is message:
                         event["message"] = event["template"] = before.rstrip()
@@ -289,7 +289,7 @@ class Describer:
 
     def _given(self, record: logging.LogRecord) -> Event:
         """Return what loghub says of another process, instead of what is true of this one."""
-        given = record.__dict__.get("loghub_told") or {}
+        given = record.__dict__.get("_loghub_told") or {}
         names = (*_OF_PROCESS, "server") if self.system is not None else _OF_PROCESS
         return {key: given[key] for key in names if key in given}  # type: ignore[return-value]
 
@@ -446,7 +446,7 @@ _WARNING = re.compile(r"(?P<file>[^\n]{1,400}?):(?P<line>\d{1,9}): (?P<said>\w+:
 def _with_place(event: Event, record: logging.LogRecord) -> Event:
     """Say where it happened: the innermost in-app frame, else the innermost, else the place of the call."""
     at: Any = _culprit(event["frames"]) or next(reversed(event["frames"]), None)
-    if (place := record.__dict__.get("loghub_place")) is not None:
+    if (place := record.__dict__.get("_loghub_place")) is not None:
         event["module"], event["function"] = place
     elif at is None:
         event["module"], event["function"] = record.module, record.funcName or ""

@@ -95,7 +95,7 @@ def report(mechanism: str, text: Callable[[], str], kind: Any, exc: BaseExceptio
         # dictConfig disables every logger that is there before it (this one, made while it looked for the
         # handler's class, too) unless the configuration names it; who wants no reports takes the handler out.
         log.disabled = False
-        said = {"loghub_mechanism": mechanism, "loghub_program": program()}
+        said = {"_loghub_mechanism": mechanism, "_loghub_program": program()}
         log.critical("%s", text(), exc_info=(kind, exc, tb), extra=said)
     except Exception:
         complain()

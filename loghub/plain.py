@@ -140,12 +140,12 @@ def context_of(record: logging.LogRecord) -> dict[str, Any]:
     if type(nested) is dict:
         del found["extra"]
         found |= {str(name): value for name, value in nested.items()}
-    apart = fields.get("loghub_context")
+    apart = fields.get("_loghub_apart")
     return found | apart if type(apart) is dict else found
 
 
-_APART = ("loghub_context", "loghub_place")
-_OURS = ("_loghub_event", "_loghub_trail", "loghub_mechanism", "loghub_program", "loghub_told", *_APART)
+_APART = ("_loghub_apart", "_loghub_place")
+_OURS = ("_loghub_event", "_loghub_trail", "_loghub_mechanism", "_loghub_program", "_loghub_told", *_APART)
 _NOT_CONTEXT = RECORD_FIELDS | {*SPECIAL, *_OURS}
 
 

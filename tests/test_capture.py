@@ -716,7 +716,7 @@ def test_texts(capture, log, text):
 @given(
     message=st.text() | st.integers() | st.none() | st.dictionaries(st.text(), st.text()) | st.binary(),
     args=st.lists(st.text() | st.integers() | st.none(), max_size=3),
-    extra=st.dictionaries(st.sampled_from(["component", "fingerprint", "order", "loghub_mechanism", "_x"]),
+    extra=st.dictionaries(st.sampled_from(["component", "fingerprint", "order", "_loghub_mechanism", "_x"]),
                           st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.integers())),
 )  # fmt: skip
 def test_any_record(message, args, extra):

@@ -87,7 +87,7 @@ def test_report(hooks, records, before, mechanism):
     way(ValueError("v"))
     (record,) = records
     assert record.levelno == logging.CRITICAL
-    assert record.loghub_mechanism == mechanism
+    assert record._loghub_mechanism == mechanism
     assert str(record.exc_info[1]) == "v"
     assert record.exc_info[2] is not None
     assert before == [called]

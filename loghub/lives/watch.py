@@ -17,7 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, hooks
+from loghub import breadcrumbs, delivery, hooks
 from loghub.filters import EventFilter
 from loghub.lives import death as deaths
 from loghub.lives.farewell import Farewell
@@ -38,21 +38,6 @@ EXIT_SECONDS = 1.0
 """For so long the end of the process goes on reporting."""
 
 log = logging.getLogger("loghub.uncaught")
-
-
-_crumbs: Callable[[], list[dict[str, Any]]] = list
-_crumb_changes: Callable[[], int] | None = None
-
-
-def keep_breadcrumbs(recent: Callable[[], list[dict[str, Any]]], changes: Callable[[], int]) -> None:
-    """Have the last breadcrumbs of this process survive it.
-
-    Args:
-        recent: Returns them, oldest first, scrubbed, as JSON knows them.
-        changes: Returns another number when there are others.
-    """
-    global _crumbs, _crumb_changes
-    _crumbs, _crumb_changes = recent, changes
 
 
 class Watch:
@@ -88,14 +73,14 @@ class Watch:
             self.look()
         with contextlib.suppress(OSError):
             self.tell()
-        return SNAPSHOT_SECONDS if _crumb_changes is not None or not self._told else delivery.IDLE_SECONDS
+        return SNAPSHOT_SECONDS if breadcrumbs.are_kept() or not self._told else delivery.IDLE_SECONDS
 
     def tell(self) -> None:
         """Leave for others what this process knows of itself, if it is something new."""
         said = _said()
-        now = (_crumb_changes() if _crumb_changes is not None else 0, *said.values())
+        now = (breadcrumbs.mark(), *said.values())
         if said and now != self._told:
-            self.life.tell(said | {"breadcrumbs": _crumbs()})
+            self.life.tell(said | {"breadcrumbs": breadcrumbs.recent()})
             self._told = now
 
     def look(self) -> None:
@@ -166,7 +151,7 @@ def _hand_over(record: logging.LogRecord, handle: Callable[[logging.LogRecord], 
 def record_of(one: Death) -> logging.LogRecord:
     """Return the record of a death: made when the process died, in its name."""
     log.disabled = False  # dictConfig disables loggers that it does not name, unless told otherwise
-    extra = {"loghub_mechanism": "process", "loghub_program": one.program, "loghub_told": one.told()}
+    extra = {"_loghub_mechanism": "process", "_loghub_program": one.program, "_loghub_told": one.told()}
     if one.said.get("component"):
         extra["component"] = one.said["component"]
     record = log.makeRecord(log.name, logging.CRITICAL, one.program, 0, one.message, (), None, "", extra)
@@ -229,6 +214,7 @@ def begin(home: str, program: str, application: str) -> None:
         _Last.keep()
     delivery.chores[__name__] = _round
     watch.look()
+    delivery.stir()  # what is told of this process, its last breadcrumbs too, is told by the thread
 
 
 def end(home: str) -> None:

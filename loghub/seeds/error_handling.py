@@ -68,7 +68,7 @@ def log_error(
 
 def _record(error: object, details: Mapping[str, Any], info: object) -> logging.LogRecord:
     module, function, text = details["module"], details["function"], details["error_message"]
-    said = records.context(info) | {"loghub_program": module or "unknown", "loghub_place": (module, function)}
+    said = records.context(info) | {"_loghub_program": module or "unknown", "_loghub_place": (module, function)}
     what = "Error in %s.%s: %s", module, function, text
     if isinstance(error, BaseException):
         record = records.of_exception(error, said, *what)

@@ -209,7 +209,7 @@ def _record(
     """Return the record of what is reported: an exception, or `told`: its class, message, traceback; None: nothing."""
     name = text_of(component or _UNKNOWN)
     # The seed's default says nothing: then the configuration does.
-    said = records.context(context) | ({"loghub_program": name} if name == _UNKNOWN else {"component": name})
+    said = records.context(context) | ({"_loghub_program": name} if name == _UNKNOWN else {"component": name})
     what = ("Error",) if name == _UNKNOWN else ("Error in %s", name)
     kind, message, traceback = (text_of(one) if one is not None else "" for one in told)
     if exception is None and not (kind or message or traceback):

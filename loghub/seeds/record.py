@@ -45,7 +45,7 @@ def of_text(
         "traceback": traceback,
         "frames": told.get("frames", []),
     }
-    record = _made(message, args, None, {**said, "loghub_told": told})
+    record = _made(message, args, None, {**said, "_loghub_told": told})
     head = f"{told['error_type']}: {told['error_message']}"
     record.exc_text = traceback if traceback.startswith(head) else f"{head}\n{traceback}".rstrip()
     return record
@@ -58,7 +58,7 @@ def context(given: object) -> dict[str, Any]:
     items = given.items() if isinstance(given, Mapping) else [("context", given)]
     said = {text_of(name): value for name, value in items}
     apart = {name: said.pop(name) for name in list(said) if name in _TAKEN or name.startswith(_OURS)}
-    return said | {"loghub_context": apart} if apart else said
+    return said | {"_loghub_apart": apart} if apart else said
 
 
 _TAKEN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "fingerprint", "component"}

@@ -250,7 +250,7 @@ class Account:
         context = {"command": shlex.join(self._subject.argv), **report.context}
         if self.skipped:
             context["stderr_bytes_not_looked_at"] = self.skipped
-        record.__dict__.update(context, loghub_told=report.told | _beside(left))
+        record.__dict__.update(context, _loghub_told=report.told | _beside(left))
         record.exc_text = report.told["traceback"] or None
         self._handle(record)
 
@@ -264,8 +264,8 @@ class Account:
             thread=None,
             threadName=None,
             module=subject.program,
-            loghub_mechanism="process",
-            loghub_program=subject.program,
+            _loghub_mechanism="process",
+            _loghub_program=subject.program,
         )
         if subject.component:
             record.__dict__["component"] = subject.component

@@ -282,7 +282,7 @@ def _say(case: Case, error: BaseException, mechanism: str = "", skip: int = 0) -
         tb = tb.tb_next if tb is not None else None
     info = (type(error), error, tb)
     if mechanism:
-        said = {"loghub_mechanism": mechanism, "loghub_program": "shop"}
+        said = {"_loghub_mechanism": mechanism, "_loghub_program": "shop"}
         text = "Uncaught exception" if mechanism == "uncaught" else "Uncaught exception in thread Thread-4 (run)"
         logging.getLogger("loghub.uncaught").critical("%s", text, exc_info=info, extra=said)
     else:

@@ -28,7 +28,7 @@ class Show(logging.Handler):
     def emit(self, record):
         sys.stdout.write(json.dumps({
             "logger": record.name, "level": record.levelname, "message": record.getMessage(),
-            "mechanism": getattr(record, "loghub_mechanism", ""), "error": repr((record.exc_info or (None, None))[1]),
+            "mechanism": getattr(record, "_loghub_mechanism", ""), "error": repr((record.exc_info or (None, None))[1]),
         }) + "\\n")
         sys.stdout.flush()
 
@@ -157,10 +157,10 @@ def test_no_crash_no_file(run, tmp_path):
     done = run(
         "import os, pathlib\n"
         "lives = pathlib.Path(os.environ['LOGHUB_HOME'], 'lives')\n"
-        "assert len(list(lives.iterdir())) == 1\n"
+        "assert len(list(lives.glob('*.life'))) == 1\n"
         "if not (pid := os.fork()):\n    logging.shutdown(); os._exit(0)\n"
         "os.waitpid(pid, 0)\n"
-        "assert len(list(lives.iterdir())) == 1\n"
+        "assert len(list(lives.glob('*.life'))) == 1\n"
         "print('still there')\n"
     )
     assert done.stdout.strip() == "still there", done.stderr

@@ -173,7 +173,7 @@ def test_killed_at_the_end(home):
 def test_faulthandler_later(home):
     """A signal that the application registers with faulthandler after us stays its own, in children and at our end."""
     ended = home.run(
-        "faulthandler.register(15, sys.stderr)\n"
+        "faulthandler.register(15, sys.stderr, all_threads=False)\n"
         "if not os.fork(): os.kill(os.getpid(), 15); os._exit(0)\n"
         "os.wait(); logging.shutdown(); os.kill(os.getpid(), 15); print('on')"
     )

@@ -199,18 +199,22 @@ def test_breadcrumbs(home):
                             '"component": "shop", "environment": "staging", "release": "1.2.3"}},')  # fmt: skip
     filters = filters.replace('"show": {"()": Show}', '"show": {"()": Show, "filters": ["event"]}')
     script = """
+        import loghub
         from loghub.lives import watch
-        crumbs = [{"message": "one"}, {"message": "two"}]
-        watch.keep_breadcrumbs(lambda: crumbs, lambda: len(crumbs))
+        app = logging.getLogger("app")
+        app.setLevel("INFO")
+        app.addHandler(loghub.BreadcrumbHandler())
+        app.info("one")
+        app.info("two, password=%s", "hunter2")
         watch._round(look=True)
-        crumbs.append({"message": "three"})
+        app.info("three")
         watch._round(look=True)
         os.kill(os.getpid(), 9)
         """
     home.run(script, filters)
     home.run("", REPORTING)
     (event,) = events(home)
-    assert [crumb["message"] for crumb in event["breadcrumbs"]] == ["one", "two", "three"]
+    assert [crumb["message"] for crumb in event["breadcrumbs"]] == ["one", "two, password=[Filtered]", "three"]
     assert (event["component"], event["environment"], event["release"]) == ("shop", "staging", "1.2.3")
     assert list(home.lives.iterdir()) == []
 
@@ -218,9 +222,11 @@ def test_breadcrumbs(home):
 def test_snapshot_only_of_changes(home):
     """A snapshot is written when something changed, and goes with the goodbye."""
     ended = home.run("""
+        from loghub import breadcrumbs
         from loghub.lives import watch
         taken = []
-        watch.keep_breadcrumbs(lambda: taken.append(1) or [], lambda: changes)
+        changes = 1
+        breadcrumbs.mark, breadcrumbs.recent = lambda: changes, lambda: taken.append(1) or []
         for changes in (1, 1, 2, 2, 2, 3): watch._round(look=True)
         print(len(taken))
         """)

@@ -149,7 +149,7 @@ def test_exit_code_beside_a_traceback(end, bench):
     """A traceback shortly before the end says why; one long before does not."""
     bench.said(THREAD + "\n" + BEFORE + end)
     bench.account.end(EXIT_3, (), NOW)
-    kinds = [record.__dict__.get("loghub_told", {}).get("error_type") for record in bench.handler.records]
+    kinds = [record.__dict__.get("_loghub_told", {}).get("error_type") for record in bench.handler.records]
     assert kinds == ([None] if len(end) < 100 else [None, "ExitCode 3"])
 
 
