@@ -199,9 +199,9 @@ def test_ctrl_z_and_fg():
             screen.type(b"\x1a")
             screen.expect(b"[stopped %d]" % signal.SIGTSTP)
             screen.type(b"fg\n")
-            job = screen._foreground
-            until(lambda job=job: job() != screen.pid, "the job in the foreground")
-        pid = job()
+            pid = until(lambda: screen._foreground() not in (screen.pid, 0) and screen._foreground(), "the job")
+            # Keys that come before fg's CONT would be taken back by it.
+            until(lambda pid=pid: "T" not in map(_state, [pid, *_children(pid)]), "its going on")
         screen.got.clear()
         os.kill(pid, signal.SIGUSR1)
         assert _counts(screen.expect(b"]\r\n"))[signal.SIGCONT] <= 6
