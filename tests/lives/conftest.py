@@ -55,7 +55,7 @@ class Home:
         return env | {"LOGHUB_HOME": str(self.path), "PYTHONPATH": str(ROOT)}
 
     def start(self, script, start=START, **options):
-        """Start an interpreter that is configured, then runs `script`; one that goes its rounds has no thread for it."""
+        """Start an interpreter that is configured; a script that goes its rounds has no thread for it."""
         if "_round(" in script:
             start = f"from loghub import delivery\ndelivery.by_hand = True\n{start}"
         return subprocess.Popen(
