@@ -25,6 +25,7 @@ from loghub.event import KEYS, Event, Shared, iso
 from loghub.fingerprint.reading import name_program
 from loghub.plain import context_of, exception_of, plain
 from loghub.sighting import FIELD
+from loghub.sources import lines_of
 from loghub.traceback_text import TRACEBACK_HEAD, function_at, module_of, parse_traceback, qualify, without_loguru
 from loghub.written import GOES_ON, raised_at, template_of
 
@@ -436,7 +437,7 @@ def _warned(message: str) -> dict[str, str]:
     if read is None:
         return {}
     file, stem = read["file"], os.path.splitext(os.path.basename(read["file"]))[0]
-    function = _patiently(lambda: function_at(linecache.getlines(file), int(read["line"])))
+    function = _patiently(lambda: function_at(lines_of(file), int(read["line"])))
     return {"error_message": read["said"], "module": module_of(file) or stem, "function": function}
 
 
@@ -562,7 +563,7 @@ def _class_of(module: str, kind: str) -> tuple[str, str]:
 @lru_cache(1024)
 def _qualified(file: str, function: str, line: int) -> str:
     frame = {"file": file, "function": function, "line": line}
-    _patiently(lambda: qualify([frame], linecache.getlines))
+    _patiently(lambda: qualify([frame], lines_of))
     return str(frame["function"])
 
 

@@ -6,10 +6,10 @@ the modules of classes: `live` finds them in the process where the exception was
 
 from __future__ import annotations
 
-import linecache
 import sys
 from typing import TYPE_CHECKING, Any
 
+from loghub.sources import lines_of
 from loghub.traceback_text import CAUSE, CONTEXT, TRACEBACK_HEAD, module_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,12 @@ def written(stacks: list[Any], source: Callable[[str, int], str] | None = None, 
 
 def live(stacks: list[Any]) -> str:
     """Return the text of a traceback of this process, with source lines and the modules of classes."""
-    return written(stacks, linecache.getline, _full_name)
+    return written(stacks, _line_of, _full_name)
+
+
+def _line_of(file: str, line: int) -> str:
+    lines = lines_of(file)
+    return lines[line - 1] if 1 <= line <= len(lines) else ""
 
 
 def _lines(stacks: list[Any], source: Any, named: Any, depth: int) -> list[str]:

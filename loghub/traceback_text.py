@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import ast
 import itertools
-import linecache
 import re
 import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from loghub.sources import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -252,7 +253,7 @@ def _script_frame(line: str) -> dict[str, Any] | None:
     return frame | {key: int(where[key]) for key in ("line", "column") if where[key]}
 
 
-def qualify(frames: Sequence[dict[str, Any]], lines_of: Callable[[str], list[str]] = linecache.getlines) -> None:
+def qualify(frames: Sequence[dict[str, Any]], lines_of: Callable[[str], list[str]] = lines_of) -> None:
     """Give each frame its qualified name (``Class.method``) where the source, as it is now, still agrees.
 
     It reads and parses source files: for events that only a text tells of, never on the way of others.

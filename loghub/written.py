@@ -11,12 +11,12 @@ The same is read of a ``raise`` over several lines, of which a traceback shows t
 from __future__ import annotations
 
 import ast
-import linecache
 import re
 import string
 from typing import TYPE_CHECKING, NamedTuple
 
 from loghub.codepath import make_room
+from loghub.sources import lines_of
 
 if TYPE_CHECKING:
     import logging
@@ -136,7 +136,7 @@ def _fits(texts: Texts, message: str) -> bool:
 def _read(path: str, line: int) -> Place:
     """Return what is written at a line of a file; nothing if it cannot be read."""
     try:
-        lines = linecache.getlines(path)
+        lines = lines_of(path)
         return Place(texts_at(lines, line - 1), list(_said(lines, line - 1)))
     except Exception:  # a file of a strange kind, a name that is no file's
         return Place([], [])

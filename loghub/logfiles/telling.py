@@ -6,7 +6,6 @@ method unless the sources are at hand.
 
 from __future__ import annotations
 
-import linecache
 import logging
 import os
 import re
@@ -28,14 +27,9 @@ if TYPE_CHECKING:
     from loghub.event import Event
     from loghub.logfiles.records import Record
 
-MAX_GUARDED = 4096
 MAX_CAPTURES = 64
-MAX_SOURCE = 4 << 20
 
 _STACK_INFO = "\nStack (most recent call last):\n"
-FILE = re.compile(r'^[ |]*File "([^"\n]{1,1000})"', re.MULTILINE)
-"""A file's name in the text of a traceback."""
-
 _BROKEN_FILE = re.compile(rf'{re.escape(TRACEBACK_HEAD)}\n  File "[^\n]*", line \d+\n')
 _FATAL = "Fatal Python error: "
 
@@ -59,26 +53,6 @@ class Told(NamedTuple):
     size: int
 
 
-class Guard:
-    """Has nobody read what a log calls a source and is none: a device, a huge file, a file that is not there."""
-
-    def __init__(self) -> None:
-        self._guarded: set[str] = set()
-
-    def __call__(self, *paths: str) -> None:
-        """Look at `paths` before `linecache` does."""
-        for path in paths:
-            if path in self._guarded:
-                continue
-            if len(self._guarded) >= MAX_GUARDED:
-                for old in self._guarded:
-                    linecache.cache.pop(old, None)
-                self._guarded.clear()
-            self._guarded.add(path)
-            if not _is_source(path):
-                linecache.cache[path] = (0, None, [], path)
-
-
 class Teller:
     """Tells records.
 
@@ -91,7 +65,6 @@ class Teller:
         self._capture_of = capture_of
         self._captures: dict[tuple[str, str], Capture] = {}
         self._level = level
-        self._guard = Guard()
 
     def tell(self, record: Record, at: float, origin: str) -> Told | None:
         """Return what a record says; None if that is no error.
@@ -109,7 +82,6 @@ class Teller:
             return _of_text(capture, made, foreign)
         if TRACEBACK_HEAD in traceback:
             made.exc_text = traceback
-            self._guard(*FILE.findall(traceback))
         elif made.levelno < self._level or record.stage == FOREIGN:
             return None
         sighting = capture.sight(made)
@@ -131,8 +103,6 @@ class Teller:
         head, said = record.head, record.head.said
         level = head.level if head.level is not None else logging.ERROR
         path, line = said.get("pathname", ""), said.get("lineno", 0)
-        if path:
-            self._guard(path)
         made = logging.LogRecord(
             said.get("name") or "root", level, path, line, message, None, None, said.get("funcName")
         )
@@ -158,13 +128,6 @@ class Teller:
         if key not in self._captures:
             self._captures[key] = self._capture_of(*key)
         return self._captures[key]
-
-
-def _is_source(path: str) -> bool:
-    try:
-        return path.endswith((".py", ".pyw")) and os.path.isfile(path) and os.path.getsize(path) <= MAX_SOURCE
-    except (OSError, ValueError):
-        return False
 
 
 def texts(record: Record) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from loghub.codepath import make_room
 from loghub.lives.death import claim
-from loghub.logfiles.telling import FILE, Guard
 from loghub.supervise import endings
 from loghub.supervise.watcher import Found, Tail, Watcher
 from loghub.traceback_text import parse_traceback
@@ -89,7 +88,6 @@ class Account:
         self._held: deque[tuple[float, Found]] = deque()
         self._held_size = 0
         self._fed_at = 0.0
-        self._guard = Guard()
         self._keys: dict[str, Key] = {}
         self._counted: dict[Key, float] = {}
         self._counted_at = float("-inf")
@@ -158,7 +156,6 @@ class Account:
             self._logged[key] = at
         elif self._logged.get(key, float("-inf")) >= at - SAME_SECONDS:
             return
-        self._guard(*FILE.findall(found.text))
         record = self._record(found.message, at, found.logger)
         record.levelno = found.level if found.level is not None else logging.CRITICAL
         record.levelname = logging.getLevelName(record.levelno)
