@@ -30,6 +30,8 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/storm.py $(BENCH)
 	$(BIN)/python benchmarks/rotating.py $(BENCH)
 	$(BIN)/python benchmarks/fold.py
+	$(BIN)/python benchmarks/breadcrumbs.py $(BENCH)
+	$(BIN)/python benchmarks/run.py $(BENCH)
 	$(BIN)/python benchmarks/grouping.py $(BENCH)
 
 # Goes on for FUZZ_SECONDS with each target; `python -m tests.fuzz.run --help` tells more.
