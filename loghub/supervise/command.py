@@ -122,6 +122,8 @@ def main(
 
 def run(words: Words, handlers: Callable[[], list[ReportingHandler]]) -> int:
     """Run the command; end as it ends, or return what to exit with if it never began."""
+    # Whoever asks what runs here, its release for one, means the command.
+    sys.modules["__main__"].__file__ = _script(words.argv)
     subject = Subject(words.program, words.argv, words.component)
     within = runs.is_within(os.environ)
     notes = None if within else runs.Notes()
@@ -142,6 +144,12 @@ def run(words: Words, handlers: Callable[[], list[ReportingHandler]]) -> int:
     if reporter is not None:
         reporter.ended(ended, ended.sent)
     return child.leave(ended)
+
+
+def _script(argv: Sequence[str]) -> str | None:
+    """Return the file of the script that is run, if it is one."""
+    named = argv[1:2] if argv[0] == sys.executable else argv[:1]
+    return next((os.path.abspath(one) for one in named if one.endswith(".py")), None)
 
 
 def _environment(words: Words) -> dict[str, str]:

@@ -56,6 +56,17 @@ def test_exit_code(tmp_path):
     assert "hunter2" not in json.dumps(first.event)
 
 
+def test_release_is_that_of_the_script(tmp_path):
+    """The release that is reported is found beside the script, as in the script itself, and not beside loghub."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "REVISION").write_text("shop-2.1\n")
+    path = script(tmp_path / "shop", "raise ValueError('bad price')\n")
+    for number, words in enumerate(([path], ["--", "sh", "-c", "exit 3"])):
+        wrapped(tmp_path / f"home{number}", *words, cwd=tmp_path)
+    releases = [only.event["release"] for number in (0, 1) for only in told(tmp_path / f"home{number}")]
+    assert releases == ["shop-2.1", None]
+
+
 def test_misuse_of_the_command(tmp_path):
     """What argparse says of wrong arguments is reported as what it is: an exit code with words."""
     path = script(tmp_path, "import argparse; argparse.ArgumentParser().parse_args()")
@@ -86,7 +97,7 @@ def test_crash(name, tmp_path):
     assert [frame["function"] for frame in one.event["frames"]] == ["<module>", "crash"]
     assert one.event["frames"][-1]["in_app"]
     assert one.event["traceback"].startswith("Fatal Python error: ")
-    assert one.event["module"] == "app"
+    assert one.event["module"] == "__main__"
 
 
 def test_interrupted(tmp_path):
