@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 
 import pytest
@@ -27,6 +28,17 @@ def certificate(tmp_path_factory):
     from tests.fakes.smtp import Certificate
 
     return Certificate(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def hearing():
+    """Have programs start as from a terminal: nohup, and a shell for what runs behind, ignore some signals for them."""
+    deaf = [one for one in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT) if signal.getsignal(one) is signal.SIG_IGN]
+    for number in deaf:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in deaf:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,9 @@ def test_what_is_known_already():
     assert lines_of("<prompt 1>") == ["one\n"]
 
 
-@pytest.mark.parametrize("name", ["/dev/zero", "/etc/passwd", "pipe.py", "folder.py", "huge.py", "none.py", "a\0.py", ""])
+@pytest.mark.parametrize(
+    "name", ["/dev/zero", "/etc/passwd", "pipe.py", "folder.py", "huge.py", "none.py", "a\0.py", ""]
+)
 def test_no_source(tmp_path, monkeypatch, name):
     """A device, a pipe, a folder, a huge file, another kind of file, and none have no lines, and are not opened."""
     monkeypatch.chdir(tmp_path)

@@ -80,6 +80,11 @@ class Home:
         return sorted(one.name for one in self.lives.glob("*.life"))
 
 
+@pytest.fixture(autouse=True)
+def _hearing(hearing):
+    """Try signals as from a terminal."""
+
+
 @pytest.fixture
 def home(tmp_path):
     """Return a home of its own."""

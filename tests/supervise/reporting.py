@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -67,15 +66,8 @@ def wrapped(home, *words, cwd=None, **variables):
     """Run a command under `loghub run` to its end."""
     env = environment(home, **variables)
     return subprocess.run(
-        command(*words), cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False,
-        preexec_fn=hear_signals,
+        command(*words), cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False
     )  # fmt: skip
-
-
-def hear_signals():
-    """Take back what nohup, or a shell for what runs in the background, has ignored."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def script(folder, text, name="app.py"):
