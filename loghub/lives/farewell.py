@@ -34,7 +34,8 @@ class Farewell(Replaced):
         self._wrap(os, "_exit", self._leave)
         self._wrap(os, "execv", self._become)
         self._wrap(os, "execve", self._become)
-        self._wrap(signal, "signal", self._handle)
+        # signal.signal calls this: so it may be what it was, and who has imported it by name is heard, too.
+        self._wrap(getattr(signal, "_signal", signal), "signal", self._handle)
 
     def _wrap(self, module: Any, name: str, act: Callable[..., Any]) -> None:
         def make(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,6 +70,5 @@ class Farewell(Replaced):
 
     def _handle(self, before: Callable[..., Any], *args: Any, **options: Any) -> Any:
         former = before(*args, **options)
-        number = args[0] if args else options["signalnum"]
-        self._tell(lambda life: life.arm(number))
+        self._tell(lambda life: life.arm(*args[:1]))
         return former
