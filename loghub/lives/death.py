@@ -219,7 +219,7 @@ class Claim:
 
     def is_own(self) -> bool:
         """Return whether this very process has left it, before it became what it is now."""
-        return self.pid == os.getpid() and self.is_here() and self.head.get("ticks") == process.ticks()
+        return self.pid == os.getpid() and self.is_here() and process.lives(self.pid, _number(self.head.get("ticks")))
 
     def is_here(self) -> bool:
         """Return whether its pids mean what they mean to us."""

@@ -11,7 +11,6 @@ import faulthandler
 import os
 import signal
 import time
-import uuid
 import weakref
 from typing import Any
 
@@ -23,6 +22,9 @@ from loghub.lives.death import BESIDE, ENDED, FOLDER, SUFFIX, Claim, names
 ENDS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE")
              if hasattr(signal, name))  # fmt: skip
 """Signals by which somebody asks a process to end: where their default does it, no death is reported."""
+
+_signals: Any = getattr(signal, "_signal", signal)
+"""What `signal` itself calls; it makes no enumerations of what it returns."""
 
 _RUN = "LOGHUB_RUN"
 """In the environment of whatever a `loghub run` has started."""
@@ -53,7 +55,7 @@ class Life:
 
     Attributes:
         pid: Whose file it is.
-        files: Its word, and what it has said of itself lately.
+        files: Its word, what it has said of itself lately, and where it writes that.
 
     Raises:
         OSError: The home cannot be written.
@@ -62,7 +64,7 @@ class Life:
     def __init__(self, home: str, program: str, *, application: str = "", dumps: bool = True) -> None:
         self.folder = os.path.join(home, FOLDER)
         self.application = application
-        self._program = program
+        self._said = _json(life=1, program=program, application=application, server=process.server())
         self._fd = -1
         self._closed = False
         self._fatal: weakref.ref[_Sink] | None = None
@@ -80,17 +82,17 @@ class Life:
 
     # The file -----------------------------------------------------------------------------------------------
 
-    def _begin(self) -> bool:
-        """Make the file, locked before anybody can see it; False where it was closed meanwhile."""
+    def _begin(self, *, forked: bool = False) -> bool:
+        """Make the file, locked before anybody can see it; False where it was closed meanwhile.
+
+        A child makes one at every fork, and each page that it touches is copied: hence so few and so simple steps.
+        """
         assert fcntl is not None
-        if not os.path.isdir(self.folder):
-            os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        pid = os.getpid()
+        name = f"{pid}-{os.urandom(4).hex()}{SUFFIX}"
         hidden, path = os.path.join(self.folder, "." + name), os.path.join(self.folder, name)
-        head = dumps(self._head()).encode() + b"\n"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(hidden, flags, 0o600)
+        head = self._head(pid, forked=forked)
+        fd = self._made(hidden)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write(fd, head)
@@ -100,29 +102,34 @@ class Life:
             with contextlib.suppress(OSError):
                 os.unlink(hidden)
             raise
-        self.pid, self._inode, self._head_bytes = os.getpid(), _inode(fd), len(head)
-        self.files = path, path.removesuffix(SUFFIX) + BESIDE
+        if forked:  # faulthandler goes on with the number; the parent's lock is let go of
+            os.dup2(fd, self._fd, inheritable=False)
+            os.close(fd)
+            fd = self._fd
+        self.pid, self._inode, self._head_bytes = pid, _inode(fd), len(head)
+        beside = name.removesuffix(SUFFIX) + BESIDE
+        self.files = path, os.path.join(self.folder, beside), os.path.join(self.folder, "." + beside)
         self._fd = fd
         if self._closed:
             self.goodbye()
             os.close(fd)
         return not self._closed
 
-    def _head(self) -> dict[str, Any]:
-        head = {
-            "life": 1,
-            "pid": os.getpid(),
-            "program": self._program,
-            "application": self.application,
-            "started_at": time.time(),
-            "ticks": process.ticks(),
-            "place": process.place(),
-            "server": process.server(),
-        }
-        parent = os.getppid()
-        if _is_wrapper(parent):
-            head["wrapper"] = [parent, process.ticks(parent)]
-        return head
+    def _made(self, path: str) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            return os.open(path, flags, 0o600)
+
+    def _head(self, pid: int, *, forked: bool) -> bytes:
+        place = '["{}","{}"]'.format(*process.place())
+        now = f'"pid":{pid},"started_at":{time.time()},"ticks":{process.now()},"place":{place}'
+        parent = 0 if forked else os.getppid()
+        wrapper = f',"wrapper":[{parent},{process.now()}]' if parent and _is_wrapper(parent) else ""
+        return f"{self._said[:-1]},{now}{wrapper}}}\n".encode()
 
     def forget_former(self) -> None:
         """Remove what this very process left before an exec made it the program that it is now."""
@@ -136,7 +143,7 @@ class Life:
         """See that the file is there, held, and says what is true; to be called now and then."""
         if not self.is_open or self._ending:
             return
-        if self._holds() and _inode(self.files[0]) == self._inode:
+        if self._holds() and not self._is_gone():
             self.went_on()
             os.utime(self._fd)
         else:  # a daemon closes all that it has inherited; somebody tidies up
@@ -164,11 +171,11 @@ class Life:
         """Leave beside the file what others will want to know of this process."""
         if not self.is_open:
             return
-        path = self.files[1]
-        hidden = os.path.join(self.folder, "." + os.path.basename(path))
+        data = dumps(said).encode()
+        _, path, hidden = self.files
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            _write(fd, dumps(said).encode())
+            _write(fd, data)
         finally:
             os.close(fd)
         os.rename(hidden, path)
@@ -181,8 +188,14 @@ class Life:
         if fd < 0 or self.pid != os.getpid():
             return
         for gone in self.files:
-            with contextlib.suppress(OSError):
+            try:
                 os.unlink(gone)
+            except FileNotFoundError:
+                pass
+            except OSError:  # the process has given up the right to
+                if gone is self.files[0] and _inode(fd) == self._inode:
+                    with contextlib.suppress(OSError):
+                        os.write(fd, ENDED.encode())
         # The descriptor stays: faulthandler may have it.
 
     def close(self) -> None:
@@ -198,10 +211,17 @@ class Life:
         """In a forked child: have a file of its own, and leave its parent's alone."""
         if not self.is_open:
             return
-        parents, held = self._fd, self._holds()
-        self._begin_again()
-        if held:
-            os.close(parents)  # it would hold the lock for as long as the child lives
+        if not self._holds():
+            self._begin_again()
+            return
+        try:
+            begun = self._begin(forked=True)
+        except OSError:
+            begun = False
+            os.close(self._fd)  # it would hold the parent's lock for as long as the child lives
+            self._fd = -1
+        if not begun:
+            self._let_go()
 
     def _begin_again(self) -> None:
         self._fd = -1
@@ -221,6 +241,15 @@ class Life:
         """Return whether the descriptor is still that of our file."""
         return self._fd >= 0 and _inode(self._fd) == self._inode
 
+    def _is_gone(self) -> bool:
+        """Return whether the file is no longer where it was, as far as this process may look."""
+        try:
+            return _inode_of(os.stat(self.files[0])) != self._inode
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+
     # Signals ------------------------------------------------------------------------------------------------
 
     def _dump_faults(self) -> None:
@@ -230,7 +259,7 @@ class Life:
 
     def arm(self, *numbers: int) -> None:
         """Have signals that end this process by default leave a trace first; their effect stays the same."""
-        ends = [one for one in numbers if one in ENDS and signal.getsignal(one) is signal.SIG_DFL]
+        ends = [one for one in numbers if one in ENDS and _is_default(one)]
         if not ends or not self.is_open:
             return
         caught = _caught()
@@ -248,7 +277,7 @@ class Life:
     def _still_armed(self) -> list[int]:
         """Return the signals that are as we have left them: who registers one has it, and who handles one, too."""
         left = [number for number, sink in self._armed.items() if sink() is not None]
-        return [number for number in left if signal.getsignal(number) is signal.SIG_DFL]
+        return [number for number in left if _is_default(number)]
 
     def _let_go(self) -> None:
         """Take back what faulthandler has of us."""
@@ -260,16 +289,27 @@ class Life:
         self._armed.clear()
 
 
+def _json(**said: object) -> str:
+    return dumps(said)
+
+
+def _is_default(number: int) -> bool:
+    return bool(_signals.getsignal(number) is _signals.SIG_DFL)
+
+
 def _write(fd: int, data: bytes) -> None:
     if os.write(fd, data) < len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _inode(where: int | str) -> tuple[int, int]:
+def _inode(where: int) -> tuple[int, int]:
     try:
-        stat = os.stat(where)
+        return _inode_of(os.stat(where))
     except OSError:
         return -1, -1
+
+
+def _inode_of(stat: os.stat_result) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
 
 

@@ -185,7 +185,7 @@ def test_lives_without_its_lock(folder):
     """A process that lives is not dead, though nothing holds its file; another one with its pid is not it."""
     leave(folder, head(ticks=process.ticks(os.getppid())), pid=os.getppid())
     assert list(death.dead(str(folder), "")) == []
-    leave(folder, head(ticks=process.ticks(os.getppid()) + 1), pid=os.getppid())
+    leave(folder, head(ticks=process.ticks(os.getppid()) - 1), pid=os.getppid())
     (found,) = death.dead(str(folder), "")
     found.close()
 
