@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Ended", "StartError", "leave", "run"]
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
+_WNOTHREAD = 0x20000000  # waitpid(2): not the children of other threads, who wait for what handlers have started
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def run(
         if isinstance(error, StartError):
             raise
         raise StartError(f"{argv[0]} cannot be started: {error.strerror}.", 126) from error
+    signals.give_back(mask)
     vigil = _Vigil(pid, pump)
     status, ended_at = vigil.keep(on_start, now)
     return Ended(pid, status, started_at, ended_at, frozenset(vigil.sent))
@@ -186,7 +188,7 @@ class _Vigil:
     def _look(self) -> None:
         """Take note of what became of the child, and of orphans that fell to PID 1."""
         while self._status is None:
-            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED | _WNOTHREAD)
             if pid == 0:
                 return
             if pid != self._pid:

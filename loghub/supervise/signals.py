@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from typing import Any
 
 EVERY = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 # What a terminal sends to its whole foreground group, the child included.
@@ -23,6 +24,30 @@ _HARMLESS = frozenset({
 def hold() -> frozenset[int]:
     """Have every signal wait until it is taken; return those that waited anyway."""
     return frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, EVERY))
+
+
+def give_back(mask: frozenset[int]) -> None:
+    """Have the programs that other threads start from now on (git, a command that mends) block only what is in `mask`.
+
+    A program inherits what is blocked, and hardly any takes it back: nobody could end it by a signal.
+    """
+    import subprocess
+
+    class Popen(subprocess.Popen):  # type: ignore[type-arg]
+        """As its base, with a mask of its own."""
+
+        def __init__(  # noqa: PLR0917 - as its base has them
+            self, args: Any, bufsize: Any = -1, executable: Any = None, stdin: Any = None, stdout: Any = None,
+            stderr: Any = None, preexec_fn: Any = None, *rest: Any, **more: Any,
+        ) -> None:  # fmt: skip
+            def first() -> None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                if preexec_fn is not None:
+                    preexec_fn()
+
+            super().__init__(args, bufsize, executable, stdin, stdout, stderr, first, *rest, **more)
+
+    subprocess.Popen = Popen  # type: ignore[misc]
 
 
 def take() -> signal.struct_siginfo:

@@ -76,6 +76,33 @@ def test_signal_before_the_command():
     assert out == "SIGUSR1\n"
 
 
+def test_programs_of_other_threads():
+    """What a handler starts beside the command has its own exit code to itself, and blocks no more than the command."""
+    out, _ = run_python("""
+        import os, signal, subprocess, threading
+        from loghub.supervise import child
+        def ended(code):
+            process = subprocess.Popen(["sh", "-c", f"exit {code}"])
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            for _ in range(2):  # when the second is taken, whoever waits for the command has looked
+                os.kill(os.getpid(), signal.SIGCHLD)
+                while signal.SIGCHLD in signal.sigpending():
+                    pass
+            return process.wait()
+        def beside():
+            codes = [ended(code) for code in (3, 4, 5)]
+            said = subprocess.run(["grep", "SigBlk", "/proc/self/status"], capture_output=True, text=True).stdout
+            print(codes, int(said.split()[1], 16), flush=True)
+            os.write(writes, b"over")
+        beside = threading.Thread(target=beside)
+        reads, writes = os.pipe()
+        os.set_inheritable(reads, True)
+        waits = ["sh", "-c", f"head -c 4 <&{reads} >/dev/null"]
+        child.leave(child.run(waits, watch=print, on_start=lambda _: beside.start()))
+    """)
+    assert out == "[3, 4, 5] 0\n"
+
+
 def test_alarm_set_before():
     """An alarm that was set before we began (perl -e 'alarm 1; exec ...') is the command's."""
     with Running(THROUGH + TELLER, preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.4)) as running:
