@@ -19,11 +19,6 @@ import rounds
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BLOCK = 1 << 16
 MEGABYTES = 100
-RUN = (
-    "import sys; from loghub.supervise import child; seen = [0]\n"
-    "def watch(chunk): seen[0] += len(chunk)\n"
-    "child.leave(child.run(sys.argv[1:], watch=watch))"
-)
 FLOOD = (
     "import os, sys, time\n"
     "open(sys.argv[2], 'w').write(str(time.perf_counter()))\n"
@@ -48,8 +43,8 @@ CASES = {
 def measured(name, megabytes):
     """Return the seconds of one case, bare (or the peer) and through loghub."""
     case, _, way = name.partition("|")
-    through = [sys.executable, "-c", RUN] if way == "through" else []
-    with tempfile.NamedTemporaryFile("w+") as note:
+    with tempfile.NamedTemporaryFile("w+") as note, tempfile.TemporaryDirectory() as home:
+        through = [sys.executable, "-m", "loghub", "run", "--home", home, "--"] if way == "through" else []
         if case == "start":
             argv = [*through, "true"] if through else [sys.executable, "-c", "pass"]
         else:

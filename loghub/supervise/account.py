@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from loghub.codepath import make_room
 from loghub.lives.death import claim
 from loghub.supervise import endings
-from loghub.supervise.watcher import Found, Tail, Watcher
+from loghub.supervise.intake import Tail
+from loghub.supervise.watcher import Found, Watcher
 from loghub.traceback_text import parse_traceback
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """What becomes known of a running command, logged: tracebacks, kills for want of memory, and how it ended.
 
 The thread that passes the streams on only puts chunks into a queue (`Reporter.watch`); everything else happens in a
-thread of its own, which loads what it needs when the command runs already. The queue is bounded: what a flood has
-more is not looked at, and counted.
+thread of its own, which loads what it needs when the command runs already, and is calm. The queue is bounded: what a
+flood has more is not looked at.
 
 One exception, one count: what the command's own processes have counted in this home they say in a file
 (`loghub.runs`), and what is told there is not told again. So a traceback waits a moment before it is logged.
@@ -11,13 +11,13 @@ One exception, one count: what the command's own processes have counted in this 
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from loghub.supervise.intake import Intake
 from loghub.supervise.oom import Memory
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from loghub.runs import Notes
     from loghub.supervise.account import Account
     from loghub.supervise.child import Ended
-
-MAX_QUEUED = 32 << 20
-"""Bytes that wait to be looked at; what comes beyond is passed on and not looked at."""
 
 ROUND_SECONDS = 1.0
 """How often memory and the notes of the command are looked at."""
@@ -47,11 +44,13 @@ SPARE_SECONDS = 0.5
 SWITCH_SECONDS = 0.0002
 """How long the thread that passes the streams on waits for a thread that computes; Python's own would be 0.005."""
 
-_HEAD = b"Traceback (most recent call last)"
-_LOOK_BYTES = 64 << 10
-_BATCH_BYTES = 1 << 20
+CALM_SECONDS = 0.25
+"""What reports is loaded when the command has been calm for so long: loading slows what passes ..."""
+
+LOAD_SECONDS = 2.0
+"""... or has run for so long, or something is to be reported."""
+
 _SMALL_BYTES = 256 << 10
-_LARGE_BYTES = 16 << 10
 _REST_SECONDS = 0.05
 
 
@@ -82,21 +81,18 @@ class Reporter:
     def __init__(
         self, subject: Subject, notes: Notes, handlers: Callable[[], list[ReportingHandler]], timeout: float
     ) -> None:
-        self.skipped = 0
         self._subject = subject
         self._notes = notes
         self._handlers = handlers
         self._timeout = timeout
-        self._calls: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._put = self._taken = 0
-        self._failed = self._over = self._skips = False
+        self._intake = Intake()
+        self._failed = self._over = False
         self._last: Callable[[Account], None] = lambda _account: None
         self._thread = threading.Thread(target=self._run, name="loghub-run", daemon=True)
         self._written = threading.Event()
         self._delivered = threading.Event()
         self._pid = 0
         self._memory = Memory()
-        self._first = bytearray()
 
     # The thread that passes on ----------------------------------------------------------------------------
 
@@ -109,19 +105,8 @@ class Reporter:
 
     def watch(self, chunk: bytes) -> None:
         """Take what was written to stderr."""
-        if self._failed:
-            return
-        if self._put - self._taken > MAX_QUEUED:
-            if not self._skips:
-                self._calls.put(b"")  # what comes next does not follow what came before
-            self._skips = True
-            self.skipped += len(chunk)
-            return
-        self._skips = False
-        if len(self._first) <= _LOOK_BYTES:
-            self._first += chunk
-        self._put += len(chunk)
-        self._calls.put(chunk)
+        if not self._failed:
+            self._intake.put(chunk)
 
     def ended(self, ended: Ended, sent: Collection[int]) -> None:
         """Log how the command ended, and wait for delivery, not for long."""
@@ -135,8 +120,7 @@ class Reporter:
 
     def _was_quiet(self) -> bool:
         """Return whether there is certainly nothing to report of a command that ended well."""
-        whole = self._put + self.skipped == len(self._first) <= _LOOK_BYTES
-        return whole and _HEAD not in self._first and not self._memory.kills()
+        return not self._intake.has_head and not self._memory.kills()
 
     def not_started(self, sentence: str, code: int) -> None:
         """Log that there is no such command."""
@@ -152,12 +136,12 @@ class Reporter:
 
     def _finish(self, write_seconds: float) -> None:
         self._over = True
-        self._calls.put(None)
+        self._intake.end()
         if self._thread.ident is None:
             return
         _wait(self._written, write_seconds)
         _wait(self._delivered, self._timeout + SPARE_SECONDS)
-        unseen = self.skipped + self._put - self._taken
+        unseen = self._intake.skipped + (self._intake.waiting if self._intake.has_head else 0)
         if unseen and not self._failed:
             say(f"{unseen:,} bytes of stderr were not searched for errors: too much came at once.")
         self._notes.close()
@@ -166,8 +150,10 @@ class Reporter:
 
     def _run(self) -> None:
         try:
+            self._wait_for_calm()
             account = self._open()
-            while not (self._over and self._calls.empty()):
+            self._intake.is_looked_at = True
+            while not (self._over and self._intake.is_empty()):
                 self._round(account)
             self._last(account)
         except Exception as error:
@@ -179,6 +165,13 @@ class Reporter:
                 self._delivered.set()
         self._deliver(account)
 
+    def _wait_for_calm(self) -> None:
+        until, before = time.monotonic() + LOAD_SECONDS, self._intake.total
+        while not self._intake.urgent.wait(CALM_SECONDS) and time.monotonic() < until:
+            before, passed = self._intake.total, self._intake.total - before
+            if passed < _SMALL_BYTES:
+                return
+
     def _open(self) -> Account:
         from loghub.supervise.account import Account
 
@@ -186,34 +179,13 @@ class Reporter:
 
     def _round(self, account: Account) -> None:
         """Look at what was written meanwhile, or after a while at what else there is to see."""
-        batch, size = self._batch()
+        batch = self._intake.take(ROUND_SECONDS)
         for data in batch:
             account.read(data, time.time())
-        account.skipped = self.skipped
+        account.skipped = self._intake.skipped
         account.look(time.time())
-        if size < _SMALL_BYTES and not self._over:
+        if sum(map(len, batch)) < _SMALL_BYTES and not self._over:
             time.sleep(_REST_SECONDS)
-
-    def _batch(self) -> tuple[list[bytes], int]:
-        """Return what waits, small chunks together; an empty one stands for a gap."""
-        batch: list[bytes] = []
-        small: list[bytes] = []
-        size = 0
-        try:
-            chunk = self._calls.get(timeout=ROUND_SECONDS)
-            while chunk is not None:
-                small.append(chunk)
-                if not chunk or len(chunk) >= _LARGE_BYTES:
-                    batch += (b"".join(small[:-1]), chunk) if len(small) > 1 else (chunk,)
-                    small = []
-                size += len(chunk)
-                if size > _BATCH_BYTES:
-                    break
-                chunk = self._calls.get_nowait()
-        except queue.Empty:
-            pass
-        self._taken += size
-        return batch + ([b"".join(small)] if small else []), size
 
     def _deliver(self, account: Account) -> None:
         try:
@@ -227,8 +199,7 @@ class Reporter:
     def _give_up(self, error: BaseException) -> None:
         """Let the command run on without reports."""
         self._failed = True
-        while not self._calls.empty():
-            self._calls.get_nowait()
+        self._intake.drop()
         say(f"{self._subject.program} is not reported: {_told(error)}")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from loghub.logfiles import heads
 from loghub.logfiles.records import FOREIGN, MAX_RECORD, Records
 from loghub.logfiles.telling import texts
+from loghub.supervise.intake import Tail
 from loghub.traceback_text import TRACEBACK_HEAD
 
 if TYPE_CHECKING:
@@ -221,34 +222,3 @@ def _trim(lines: list[bytes]) -> list[bytes]:
     last = next((at for at in reversed(range(len(lines))) if lines[at][:1] in (b" ", b"\t")), 0)
     blank = next((at for at in range(last + 1, len(lines)) if not lines[at].strip()), len(lines))
     return lines[blank:]
-
-
-class Tail:
-    """The last bytes of a stream.
-
-    Args:
-        size: How many, at least, as far as there are.
-
-    Attributes:
-        position: How many there were in all.
-        chunks: As they came.
-        held: How many bytes those have.
-    """
-
-    def __init__(self, size: int = 200_000) -> None:
-        self.position = 0
-        self.chunks: deque[bytes] = deque()
-        self._size = size
-        self.held = 0
-
-    def add(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self.position += len(data)
-        self.held += len(data)
-        self.chunks.append(data)
-        while self.held - len(self.chunks[0]) >= self._size:
-            self.held -= len(self.chunks.popleft())
-
-    def __bytes__(self) -> bytes:
-        """Return them."""
-        return b"".join(self.chunks)[-self._size :]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loghub.supervise.watcher import Found, Tail, Watcher
+from loghub.supervise.intake import Tail
+from loghub.supervise.watcher import Found, Watcher
 
 PLAIN = (
     "Traceback (most recent call last):\n"

@@ -6,9 +6,11 @@ import logging
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loghub import runs
-from loghub.supervise import reporter
+from loghub.supervise import intake
 from loghub.supervise.command import Misuse, parse
 from loghub.supervise.reporter import Reporter, Subject
 
@@ -63,25 +65,65 @@ def test_misuse(words, sentence):
     assert str(refused.value).startswith(sentence)
 
 
+HEAD = b"Traceback (most recent call last):\n"
+
+
+def taken(intake):
+    """Return all that waits."""
+    found = []
+    while not intake.is_empty():
+        found += intake.take(0.0)
+    return found
+
+
 def test_flood(tmp_path, monkeypatch, capfd):
-    """What is more than the queue holds is counted, not kept; what comes after does not go on with what came before."""
-    monkeypatch.setattr(reporter, "MAX_QUEUED", 100)
+    """What is more than the queue holds is left out but for its end; what was left out with a head in it is counted."""
+    monkeypatch.setattr(intake, "MAX_QUEUED", 100)
+    monkeypatch.setattr(intake, "KEPT_BYTES", 100)
     log = logging.getLogger("loghub.uncaught")
     monkeypatch.setattr(log, "handlers", [])
     monkeypatch.setattr(log, "propagate", log.propagate)
-    notes = runs.Notes((str(tmp_path),))
-    made = Reporter(Subject("app", ["app"]), notes, list, 1.0)
-    for chunk in (b"a" * 60, b"b" * 60, b"c" * 60, b"d" * 60):
+    made = Reporter(Subject("app", ["app"]), runs.Notes((str(tmp_path),)), list, 1.0)
+    for chunk in (HEAD * 2, b"b" * 60, HEAD + b"c" * 60, b"d" * 60, b"e" * 60):
         made.watch(chunk)
-    assert made._batch() == ([b"a" * 60 + b"b" * 60, b""], 120)
-    made.watch(b"e" * 60)
-    assert (made._batch(), made.skipped) == (([b"e" * 60], 60), 120)
-    made.watch(b"f" * 30)
+    assert made._intake.take(0.0) == [HEAD * 2 + b"b" * 60]
+    made.watch(b"f" * 60)
+    assert taken(made._intake) == [b"", b"d" * 60 + b"e" * 60]
+    made._intake.end()
+    assert taken(made._intake) == [b"f" * 60]
+    assert made._intake.skipped == len(HEAD) + 60
     made._start()
     made._finish(10.0)
     assert capfd.readouterr().err == (
-        "Error reporter: 120 bytes of stderr were not searched for errors: too much came at once.\n"
+        "Error reporter: 95 bytes of stderr were not searched for errors: too much came at once.\n"
     )
+
+
+def test_flood_without_a_traceback():
+    """What is left out of a flood is no loss where no traceback began; the last words are there, and nobody hurries."""
+    made = intake.Intake()
+    for letter in (b"a", b"b", b"c"):
+        for _ in range(8):
+            made.put(letter * (1 << 18))
+    made.end()
+    found = taken(made)
+    assert (made.skipped, made.has_head, found[-1][-1:]) == (0, False, b"c")
+    assert b"" in found
+    assert sum(map(len, found)) <= 4 * intake.KEPT_BYTES
+
+
+@given(st.lists(st.integers(1, 80), min_size=1, max_size=20), st.integers(0, 100))
+def test_head_in_pieces(sizes, before):
+    """A head is noticed however the stream is cut, and comes with what stands before it."""
+    made = intake.Intake()
+    whole = b"x" * before + HEAD + b"y" * 10
+    rest = whole
+    for size in [*sizes, len(whole)]:
+        if rest:
+            made.put(rest[:size])
+        rest = rest[size:]
+    made.end()
+    assert (made.has_head, made.urgent.is_set(), b"".join(taken(made))) == (True, True, whole)
 
 
 def test_no_place_for_notes(tmp_path):
