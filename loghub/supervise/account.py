@@ -51,6 +51,7 @@ MAX_KEYS = 4096
 
 LOGGER = "loghub.uncaught"
 
+_FRAME = ' File "'
 _ENDS_ON_PURPOSE = ("KeyboardInterrupt", "SystemExit")
 
 Key = tuple[str, ...]
@@ -103,9 +104,15 @@ class Account:
 
     def read(self, data: bytes, now: float) -> None:
         """Take the next bytes of stderr; none at all stand for some that are left out."""
-        self._hold(self._watcher.feed(data) if data else self._watcher.end(), now)
+        self._hold(self._watcher.feed(data) if data else self._before_gap(), now)
         self._tail.add(data)
         self._fed_at = now
+
+    def _before_gap(self) -> list[Found]:
+        """Return what is complete before a gap: of a traceback without its end nobody knows the class."""
+        cut = self._watcher.is_reading and self._watcher.is_within
+        found = list(self._watcher.end())
+        return found[:-1] if cut else found
 
     def look(self, now: float) -> None:
         """Log what has waited long enough."""
@@ -142,6 +149,8 @@ class Account:
             self._counted_at = max(at, self._counted_at)
 
     def _tell(self, found: Found, at: float) -> None:
+        if _FRAME not in found.text:
+            return  # somebody speaks of tracebacks
         key = self._key(found.text)
         if key[0] in _ENDS_ON_PURPOSE:
             return

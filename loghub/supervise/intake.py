@@ -9,6 +9,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_QUEUED = 32 << 20
 """Bytes that wait to be looked at."""
@@ -97,10 +101,26 @@ class Intake:
         """Return whether nothing waits."""
         return self._calls.empty()
 
+    def skip(self) -> None:
+        """Leave out all that waits but the newest bytes: it is over, and there is no time for it."""
+        newest = Tail(KEPT_BYTES)
+        for chunk in self._rest():
+            newest.add(chunk)
+        left_out = newest.position - newest.held
+        self._waiting[1] += newest.position
+        self.skipped += left_out if self.has_head else 0
+        for chunk in ([b""] if left_out else []) + list(newest.chunks):
+            self._put(chunk)
+
     def drop(self) -> None:
         """Forget what waits."""
+        for _ in self._rest():
+            pass
+
+    def _rest(self) -> Iterator[bytes]:
         while not self._calls.empty():
-            self._calls.get_nowait()
+            if chunk := self._calls.get_nowait():
+                yield chunk
 
     def _put(self, chunk: bytes) -> None:
         self._waiting[0] += len(chunk)

@@ -34,6 +34,9 @@ ROUND_SECONDS = 1.0
 WRITE_SECONDS = 5.0
 """The longest that the end of the command waits until what is known is on disk."""
 
+SEARCH_SHARE = 0.4
+"""After so much of that only the newest of what still waits is searched: how the command ended matters most."""
+
 STOP_SECONDS = 2.0
 """The longest that it waits for that, and for delivery, where the operator has stopped the command: `docker stop` kills
 after ten, of which the command has had some."""
@@ -87,6 +90,7 @@ class Reporter:
         self._timeout = timeout
         self._intake = Intake()
         self._failed = self._over = False
+        self._skip_at = float("inf")
         self._last: Callable[[Account], None] = lambda _account: None
         self._thread = threading.Thread(target=self._run, name="loghub-run", daemon=True)
         self._written = threading.Event()
@@ -135,6 +139,7 @@ class Reporter:
             self._give_up(error)
 
     def _finish(self, write_seconds: float) -> None:
+        self._skip_at = time.monotonic() + SEARCH_SHARE * write_seconds
         self._over = True
         self._intake.end()
         if self._thread.ident is None:
@@ -155,6 +160,9 @@ class Reporter:
             self._intake.is_looked_at = True
             while not (self._over and self._intake.is_empty()):
                 self._round(account)
+                if time.monotonic() > self._skip_at:
+                    self._skip_at = float("inf")
+                    self._intake.skip()
             self._last(account)
         except Exception as error:
             self._give_up(error)

@@ -200,6 +200,23 @@ def test_gap(bench):
     assert bench.handler.records[0].__dict__["stderr_bytes_not_looked_at"] == 5_000_000
 
 
+@pytest.mark.parametrize("at", range(len(PLAIN) - len("ValueError: x") - 40, len(PLAIN) - 3, 7))
+def test_gap_in_a_traceback(bench, at):
+    """Of a traceback whose end was left out nobody knows what it was: it is not told. The next one is."""
+    bench.said(LOGGED + PLAIN[:at])
+    bench.account.read(b"", NOW)
+    bench.said(PLAIN.replace("line 7", "line 8"))
+    bench.account.end(EXIT_1, (), NOW)
+    assert len(bench.shown) == 2
+
+
+def test_words_about_tracebacks(bench):
+    """Where no frame follows the head, somebody speaks of tracebacks, and had none."""
+    bench.said("grep: looking for Traceback (most recent call last): in logs\nnothing found: none\n")
+    bench.account.end(0, (), NOW)
+    assert bench.shown == []
+
+
 def test_many_at_once(bench, monkeypatch):
     """More tracebacks than are held are told early, none twice."""
     monkeypatch.setattr("loghub.supervise.account.MAX_HELD", 10 * len(PLAIN))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import signal
 import sys
 
 import pytest
@@ -10,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loghub import runs
-from loghub.supervise import intake
+from loghub.supervise import intake, reporter
+from loghub.supervise.child import Ended
 from loghub.supervise.command import Misuse, parse
 from loghub.supervise.reporter import Reporter, Subject
+from tests.supervise.test_report_account import Shown
 
 PY = sys.executable
 
@@ -65,6 +69,7 @@ def test_misuse(words, sentence):
     assert str(refused.value).startswith(sentence)
 
 
+NOW = dt.datetime(2026, 11, 28, tzinfo=dt.UTC)
 HEAD = b"Traceback (most recent call last):\n"
 
 
@@ -97,6 +102,25 @@ def test_flood(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err == (
         "Error reporter: 95 bytes of stderr were not searched for errors: too much came at once.\n"
     )
+
+
+def test_end_of_a_flood(tmp_path, monkeypatch, capfd):
+    """Where the end has no time for all that waits, the newest is looked at, and how the command ended is told."""
+    monkeypatch.setattr(reporter, "SEARCH_SHARE", 0.0)
+    log = logging.getLogger("loghub.uncaught")
+    monkeypatch.setattr(log, "handlers", [])
+    monkeypatch.setattr(log, "propagate", log.propagate)
+    handler = Shown(tmp_path / "home")
+    made = Reporter(Subject("app", ["app"]), runs.Notes((str(tmp_path),)), lambda: [handler], 1.0)
+    for _ in range(8):
+        made.watch(HEAD + (b"x" * 79 + b"\n") * (1 << 14))
+    made.watch(HEAD + b'  File "/app/a.py", line 1, in f\n    f()\nKeyError: 1\n')
+    made._start()
+    made.ended(Ended(1, signal.SIGSEGV, NOW, NOW), ())
+    *_, last, end = handler.records
+    assert last.exc_text.endswith("f()\nKeyError: 1")
+    assert end.getMessage().startswith("app died by SIGSEGV")
+    assert "bytes of stderr were not searched" in capfd.readouterr().err
 
 
 def test_flood_without_a_traceback():
