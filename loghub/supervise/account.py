@@ -14,10 +14,10 @@ from loghub.lives.death import claim
 from loghub.supervise import endings
 from loghub.supervise.intake import Tail
 from loghub.supervise.watcher import Found, Watcher
-from loghub.traceback_text import parse_traceback
+from loghub.traceback_text import TRACEBACK_HEAD, parse_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from loghub.handlers.base import ReportingHandler
     from loghub.lives.death import Death
@@ -143,9 +143,10 @@ class Account:
 
     def _read_notes(self) -> None:
         for said in self._notes.read(self._tokens):
-            key, at = _key_of(said["event"]), float(said.get("at", 0))
-            make_room(self._counted, MAX_KEYS)
-            self._counted[key] = max(at, self._counted.get(key, 0.0))
+            at = float(said.get("at", 0))
+            for key in _keys_of(said["event"]):
+                make_room(self._counted, MAX_KEYS)
+                self._counted[key] = max(at, self._counted.get(key, 0.0))
             self._counted_at = max(at, self._counted_at)
 
     def _tell(self, found: Found, at: float) -> None:
@@ -289,6 +290,14 @@ def _beside(left: Death | None) -> dict[str, Any]:
         return {}
     said = {key: left.said[key] for key in ("environment", "release") if left.said.get(key)}
     return said | {"breadcrumbs": left.breadcrumbs}
+
+
+def _keys_of(event: Mapping[str, Any]) -> Iterator[Key]:
+    """Yield what of an event can be seen in the stream: its exception, and a traceback in the words of that one."""
+    yield _key_of(event)
+    _, head, rest = str(event.get("error_message", "")).partition(TRACEBACK_HEAD)
+    if head:
+        yield _key_of(parse_traceback(head + rest))
 
 
 def _key_of(error: Mapping[str, Any]) -> Key:

@@ -200,7 +200,7 @@ def test_gap(bench):
     assert bench.handler.records[0].__dict__["stderr_bytes_not_looked_at"] == 5_000_000
 
 
-@pytest.mark.parametrize("at", range(len(PLAIN) - len("ValueError: x") - 40, len(PLAIN) - 3, 7))
+@pytest.mark.parametrize("at", range(len(PLAIN) - len("ValueError: 17") - 40, len(PLAIN) - 3, 7))
 def test_gap_in_a_traceback(bench, at):
     """Of a traceback whose end was left out nobody knows what it was: it is not told. The next one is."""
     bench.said(LOGGED + PLAIN[:at])
@@ -213,6 +213,14 @@ def test_gap_in_a_traceback(bench, at):
 def test_words_about_tracebacks(bench):
     """Where no frame follows the head, somebody speaks of tracebacks, and had none."""
     bench.said("grep: looking for Traceback (most recent call last): in logs\nnothing found: none\n")
+    bench.account.end(0, (), NOW)
+    assert bench.shown == []
+
+
+def test_traceback_in_a_message(bench):
+    """The words of an exception may hold the traceback of another process: who counted the one, has told the other."""
+    bench.said(PLAIN.replace("ValueError: 17", "RuntimeError: it failed:\n" + PLAIN.replace("line 7", "line 9")))
+    bench.counted(error_type="RuntimeError", error_message="it failed:\n" + PLAIN.replace("line 7", "line 9"))
     bench.account.end(0, (), NOW)
     assert bench.shown == []
 
