@@ -355,7 +355,8 @@ def attempt(error_type: str, event: Event) -> bool | None:
 _USUAL = Terms()
 
 
-def _procedure(owner: object, number: int, said: Mapping[str, Any]) -> Procedure:
+def _procedure(owner: object, number: int, said: Mapping[Any, Any]) -> Procedure:
+    said = {"on" if key is True else key: value for key, value in said.items()}  # YAML 1.1 reads a bare `on` as true
     for key in said:
         if key not in _KEYS:
             near = difflib.get_close_matches(str(key), _KEYS, n=1, cutoff=0.5)

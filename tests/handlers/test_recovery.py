@@ -11,6 +11,7 @@ import sqlite3
 import threading
 
 import pytest
+import yaml
 
 import loghub
 from loghub import delivery
@@ -484,6 +485,15 @@ def test_malformed(site, procedures, error, said):
     with pytest.raises(error, match="RecoveryHandler") as caught:
         RecoveryHandler(procedures=procedures, home=site.path)
     assert said in str(caught.value)
+
+
+def test_on_in_yaml(site):
+    """The word `on` without quotes, which YAML 1.1 reads as true, is the key that the documentation writes."""
+    read = yaml.safe_load("- on: ValueError\n  run: os.path.exists\n")
+    assert True in read[0]
+    made = RecoveryHandler(procedures=read, home=site.path)
+    made.close()
+    assert set(made.branches[0].procedure.on) == {"ValueError"}
 
 
 def test_from_a_configuration(site):
