@@ -96,16 +96,16 @@ class Life:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write(fd, head)
+            if forked:  # faulthandler goes on with the number, before anybody looks; the parent's lock is let go of
+                os.dup2(fd, self._fd, inheritable=False)
+                os.close(fd)
+                fd, self._fd = self._fd, -1
             os.rename(hidden, path)
         except OSError:
             os.close(fd)
             with contextlib.suppress(OSError):
                 os.unlink(hidden)
             raise
-        if forked:  # faulthandler goes on with the number; the parent's lock is let go of
-            os.dup2(fd, self._fd, inheritable=False)
-            os.close(fd)
-            fd = self._fd
         self.pid, self._inode, self._head_bytes = pid, _inode(fd), len(head)
         beside = name.removesuffix(SUFFIX) + BESIDE
         self.files = path, os.path.join(self.folder, beside), os.path.join(self.folder, "." + beside)
@@ -218,8 +218,9 @@ class Life:
             begun = self._begin(forked=True)
         except OSError:
             begun = False
-            os.close(self._fd)  # it would hold the parent's lock for as long as the child lives
-            self._fd = -1
+            if self.is_open:  # it would hold the parent's lock for as long as the child lives
+                os.close(self._fd)
+                self._fd = -1
         if not begun:
             self._let_go()
 

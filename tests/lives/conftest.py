@@ -33,6 +33,10 @@ configure()
 """
 
 
+BY_HAND = "from loghub import delivery\ndelivery.by_hand = True\n"
+"""Stands before START where no thread is to look at the lives of others."""
+
+
 class Ended:
     """A process that has ended: its pid, how, and what it printed."""
 
@@ -56,8 +60,7 @@ class Home:
 
     def start(self, script, start=START, **options):
         """Start an interpreter that is configured; a script that goes its rounds has no thread for it."""
-        if "_round(" in script:
-            start = f"from loghub import delivery\ndelivery.by_hand = True\n{start}"
+        start = BY_HAND + start if "_round(" in script else start
         return subprocess.Popen(
             [sys.executable, "-c", start + textwrap.dedent(script)],
             cwd=self.path.parent,

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from loghub.lives import claim
-from tests.lives.conftest import START
+from tests.lives.conftest import BY_HAND, START
 
 FATAL = {
     "SIGSEGV": "faulthandler._sigsegv()",
@@ -309,7 +309,7 @@ FORKS = {
 def test_fork(home, way):
     """A child has a life file of its own; only a child that dies is a death, and its parent stays what it was."""
     script, left = FORKS[way]
-    ended = home.run(f"{script}\ntry: os.wait()\nexcept ChildProcessError: pass\n")
+    ended = home.run(f"{script}\ntry: os.wait()\nexcept ChildProcessError: pass\n", BY_HAND + START)
     assert ended.code == 0, ended.err
     names = home.left()
     assert len(names) == left
