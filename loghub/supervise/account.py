@@ -51,6 +51,7 @@ MAX_KEYS = 4096
 
 LOGGER = "loghub.uncaught"
 
+_UNCAUGHT, _PRINTED = "Uncaught exception", "Traceback on stderr"
 _FRAME = ' File "'
 _ENDS_ON_PURPOSE = ("KeyboardInterrupt", "SystemExit")
 
@@ -167,8 +168,10 @@ class Account:
             self._logged[key] = at
         elif self._logged.get(key, float("-inf")) >= at - SAME_SECONDS:
             return
-        record = self._record(found.message, at, found.logger)
-        record.levelno = found.level if found.level is not None else logging.CRITICAL
+        record = self._record(found.message or _PRINTED, at, found.logger)
+        # Who prints a traceback may have caught it; what Python says of one that nobody caught is marked.
+        unmarked = logging.CRITICAL if found.message else logging.ERROR
+        record.levelno = found.level if found.level is not None else unmarked
         record.levelname = logging.getLevelName(record.levelno)
         record.exc_text = found.text
         self._handle(record)
@@ -207,11 +210,10 @@ class Account:
             now: When.
         """
         self._hold(self._watcher.end(), now)
-        last = self._held[-1][1] if self._held else None
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
+            self._mark_uncaught()
         self._settle(float("inf"))
         self._read_notes()
-        if last is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
-            self._tell_uncaught(last, now)
         kills = self._memory.kills() - self._kills
         left = self._claim()
         report = endings.of_end(
@@ -239,11 +241,13 @@ class Account:
         claims = (claim(home, self._pid) for home in self._homes)
         return next((found for found in claims if found is not None), None)
 
-    def _tell_uncaught(self, last: Found, now: float) -> None:
-        """Tell the last traceback, if it seemed to be that of a record which is no error: it ended the command."""
-        quiet = last.level is not None and last.level < logging.ERROR
-        if quiet and not bytes(self._tail)[last.end - self._tail.position :].strip():
-            self._tell(last._replace(level=None, logger="", message="Uncaught exception"), now)
+    def _mark_uncaught(self) -> None:
+        """Take the last traceback, if nothing comes after it, for what ended the command: not for a mere record's."""
+        at, last = self._held[-1] if self._held else (0.0, None)
+        if last is None or (last.message and (last.level is None or last.level >= logging.ERROR)):
+            return
+        if not bytes(self._tail)[last.end - self._tail.position :].strip():
+            self._held[-1] = at, last._replace(level=None, logger="", message=_UNCAUGHT)
 
     def _is_explained(self, now: float) -> bool:
         near = self._tail.position - self._told_end <= END_BYTES

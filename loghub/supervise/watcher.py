@@ -45,7 +45,7 @@ class Found(NamedTuple):
     Attributes:
         end: Where it ends, in bytes from the beginning of the stream.
         text: As Python prints it.
-        message: What was logged with it, or what stands before it.
+        message: What was logged with it, or what Python says before one that nobody caught; else empty.
         level: Of the log record that it belongs to; None: it belongs to none.
         logger: Of that record; empty if nothing says so.
     """
@@ -209,7 +209,7 @@ class Watcher:
         if level is not None and level < _ERROR and not head.traceback and (is_uncaught or heads.match(before) is None):
             level, logger = None, ""  # a record that is no error, and then somebody's traceback
         if level is None:
-            message = before.decode("utf-8", "replace").strip().rstrip(":") if is_uncaught else "Uncaught exception"
+            message = before.decode("utf-8", "replace").strip().rstrip(":") if is_uncaught else ""
         return Found(record.touched + size - sum(map(len, more)) - len(more), text, message, level, logger)
 
     def _before_head_of(self, record: Record) -> bytes:

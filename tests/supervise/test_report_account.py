@@ -144,6 +144,18 @@ def test_warning_with_a_traceback(bench):
     assert bench.shown == [(logging.CRITICAL, "Uncaught exception")]
 
 
+def test_printed(bench):
+    """A traceback that a command prints, and lives on, may have been caught: nobody says that it was not."""
+    bench.said(PLAIN)
+    bench.account.end(0, (), NOW)
+    bench.said(PLAIN.replace("line 7", "line 8") + "\nthat was all\n")
+    bench.account.end(EXIT_1, (), NOW)
+    bench.said(PLAIN.replace("line 7", "line 9"))
+    bench.account.end(EXIT_1, (), NOW)
+    printed = (logging.ERROR, "Traceback on stderr")
+    assert bench.shown == [printed, printed, (logging.CRITICAL, "Uncaught exception")]
+
+
 @pytest.mark.parametrize("end", [" to be reported\n" * 2, " to be reported\n" * 2000])
 def test_exit_code_beside_a_traceback(end, bench):
     """A traceback shortly before the end says why; one long before does not."""

@@ -90,16 +90,16 @@ def cut(data, places):
 @pytest.mark.parametrize(
     ("text", "message", "level"),
     [
-        (PLAIN, "Uncaught exception", None),
-        (CHAINED, "Uncaught exception", None),
-        (GROUP, "Uncaught exception", None),
+        (PLAIN, "", None),
+        (CHAINED, "", None),
+        (GROUP, "", None),
         (THREAD, "Exception in thread Thread-1 (work)", None),
         (IGNORED, "Exception ignored in: <function Held.__del__ at 0x7f00>", None),
         (PROCESS, "Process Worker-3", None),
         (LOGGED, "charge failed", 40),
         (WARNED, "slow", 30),
         (BEFORE + THREAD, "Exception in thread Thread-1 (work)", None),
-        (BEFORE + "some print\n" + PLAIN, "Uncaught exception", None),
+        (BEFORE + "some print\n" + PLAIN, "", None),
         (LINES * 100 + LOGGED + BEFORE + LINES * 100, "charge failed", 40),
     ],
 )
