@@ -57,7 +57,7 @@ class Pipe(Ends):
 
     def read(self) -> bytes | None:
         """Return what there is; None when nobody can write any more."""
-        return os.read(self.source, CAPACITY >> 2) or None
+        return os.read(self.source, CAPACITY >> 1) or None
 
     def settle(self) -> None:
         """Do nothing."""
