@@ -80,7 +80,7 @@ class Home:
 
     def left(self):
         """Return the names of the life files that are there."""
-        return sorted(one.name for one in self.lives.glob("*.life"))
+        return sorted(one.name for one in self.lives.glob("[!.]*.life"))
 
 
 @pytest.fixture(autouse=True)
