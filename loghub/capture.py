@@ -44,6 +44,7 @@ from loghub.sighting import (
     make_counted,
     mark_counted,
     path_of,
+    went_on,
 )
 from loghub.traceback_text import TRACEBACK_HEAD
 from loghub.written import has_args, template_of
@@ -97,7 +98,8 @@ class Known:
         exc: Any = record.exc_info[1]
         place = (record.pathname, record.lineno)
         if told is None or told.marks is not again.marks or told.places[0] != place:
-            told = self.counted = make_counted(self.kind.fingerprint, again.marks, (place,))
+            depth = sum(1 for _ in steps(record.exc_info[2]))  # that of all on this way
+            told = self.counted = make_counted(self.kind.fingerprint, again.marks, (place,), depth)
         mark_counted(exc, told)
 
     def repeat(self, marks: frozenset[str]) -> Sighting:
@@ -188,8 +190,7 @@ class Capture:
         exc, tb = info[1], info[2]
         if exc is None or tb is None:
             return None
-        before = exc.__dict__.get(COUNTED)
-        if before is not None and getattr(before, "places", None) != ((record.pathname, record.lineno),):
+        if COUNTED in exc.__dict__:
             return None
         path = codepath.of(exc, tb) if seen is None else path_of(record, info)
         known = self._by_key.get((record.name, record.levelno, None, path))
@@ -224,9 +225,10 @@ class Capture:
 
     def note(self, record: logging.LogRecord, sighting: Sighting) -> None:
         """Have the exception of a record that was counted carry so, for others who log it."""
-        exc = exception_of(plain(record))
+        unwrapped = plain(record)
+        exc = exception_of(unwrapped)
         if exc is not None and sighting.kind is not None and sighting.marks:
-            mark_counted(exc, make_counted(sighting.kind.fingerprint, sighting.marks, sighting.places))
+            _mark(exc, unwrapped, sighting, sighting.kind.fingerprint)
 
     def knows(self, record: logging.LogRecord) -> bool:
         """Return whether this Capture has looked at `record`."""
@@ -254,7 +256,7 @@ class Capture:
         sighting = make(self)
         if type(seen) is Sighting:
             sighting.path, sighting.marks, sighting.kept = seen.path, seen.marks, seen.kept
-            sighting.places = seen.places
+            sighting.places, sighting.again = seen.places, seen.again
             if seen.capture is self:  # it stood for many: this record gets its own
                 sighting.kind, sighting.found = seen.kind, True
             # Another EventFilter's: what it says does not bind this one.
@@ -292,7 +294,7 @@ class Capture:
             return True
         exc = exception_of(record)
         if exc is not None:
-            mark_counted(exc, make_counted(NOT_REPORTED, frozenset(), sighting.places))
+            _mark(exc, record, sighting, NOT_REPORTED)
         return False
 
     def _key(self, record: logging.LogRecord, fields: dict[str, Any], exc: Any, sighting: Sighting) -> tuple[Any, ...]:
@@ -439,9 +441,19 @@ def _continue(record: logging.LogRecord, sighting: Sighting) -> None:
     (place,) = sighting.places
     exc = exception_of(record)
     told = counted(exc) if exc is not None and not sighting.marks and "fingerprint" not in record.__dict__ else None
-    if told is not None and place not in told.places:
+    if told is None:
+        return
+    if went_on(told, traceback_of(record)) or not (told.kept or place in told.places or told.is_full):
         sighting.carried, sighting.marks = told.partition("\n")[0], told.marks
-        sighting.places = (*told.places, place)
+        sighting.places = told.places if place in told.places else (*told.places, place)
+        sighting.again = told.kept
+    else:
+        sighting.again = True
+
+
+def _mark(exc: BaseException, record: logging.LogRecord, sighting: Sighting, mark: str) -> None:
+    depth = sum(1 for _ in steps(traceback_of(record)))
+    mark_counted(exc, make_counted(mark, sighting.marks, sighting.places, depth, kept=sighting.again))
 
 
 def _is_delivery(record: logging.LogRecord) -> bool:

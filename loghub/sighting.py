@@ -10,6 +10,8 @@ and at last by a hook it is one occurrence, also where it was pickled and raised
 
 from __future__ import annotations
 
+import inspect
+import opcode
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from loghub.event import lay_out
 
 if TYPE_CHECKING:
     import logging
+    from types import TracebackType
 
     from loghub.capture import Capture
     from loghub.event import Event
@@ -49,17 +52,27 @@ class Kind:
 class Counted(str):
     """What an exception carries that was counted: its fingerprint and the marks, a line each.
 
-    The same exception from the same place is one more occurrence: somebody keeps it and raises it again and again.
+    The same exception from the same place is one more occurrence, unless it has only gone on to the callers since (a
+    decorator logs at each of its functions): somebody keeps it and raises it again and again.
 
     Attributes:
         marks: As of a `Sighting`.
         places: Where it was logged: file and line.
+        steps: How many its traceback had then; 0 if nobody knows.
+        kept: Whether it has turned out to be one that somebody keeps: then another place tells nothing, either.
     """
 
-    __slots__ = ("marks", "places")
+    __slots__ = ("kept", "marks", "places", "steps")
 
     marks: frozenset[str]
     places: tuple[tuple[str, int], ...]
+    steps: int
+    kept: bool
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it was logged at so many places that somebody has to keep it."""
+        return len(self.places) == _MOST_PLACES
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         return str, (str(self),)
@@ -85,16 +98,34 @@ def mark_counted(exc: BaseException, what: Counted) -> None:
         pass
 
 
-def make_counted(fingerprint: str, marks: frozenset[str], places: tuple[tuple[str, int], ...]) -> Counted:
+def make_counted(
+    fingerprint: str, marks: frozenset[str], places: tuple[tuple[str, int], ...], steps: int = 0, *, kept: bool = False
+) -> Counted:
     """Return what an exception with this fingerprint carries."""
     made = Counted("\n".join((fingerprint, *sorted(marks))))
     made.marks = marks
     made.places = places[-_MOST_PLACES:]
+    made.steps = steps
+    made.kept = kept
     return made
+
+
+def went_on(what: Counted, tb: TracebackType | None) -> bool:
+    """Return whether an exception that was counted has since only left one function after the other."""
+    way = list(codepath.steps(tb))
+    more = len(way) - what.steps
+    if not what.steps or more <= 0:
+        return False
+    left, reached = way[more].tb_frame, way[more - 1]
+    if left.f_back is None and left.f_code.co_flags & _SUSPENDABLE:  # it forgets who awaited it
+        return reached.tb_frame.f_code.co_code[reached.tb_lasti] != _RAISE
+    return left.f_back is reached.tb_frame
 
 
 _FINGERPRINT = re.compile(rf"{NOT_REPORTED}|v\d{{1,3}}:[0-9a-f]{{16}}")
 _MOST_PLACES = 16
+_RAISE = opcode.opmap["RAISE_VARARGS"]
+_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 class Sighting(str):
@@ -108,6 +139,7 @@ class Sighting(str):
         carried: The fingerprint that the process where it was logged gave it; ``-``: not to be reported.
         marks: What is written of it: a journal's token (it is counted there), and ``token destination``.
         places: Where the exception of this occurrence was logged, this record's place last.
+        again: Whether it is an exception that somebody keeps and raises again.
         kept: Number of this occurrence among those its group keeps in full in this hour; -1: not kept.
         outline: What made its fingerprint, until the whole event is made of it.
         event: The whole event, once somebody asked for it.
@@ -116,7 +148,7 @@ class Sighting(str):
     """
 
     __slots__ = (
-        *("capture", "carried", "event", "found", "kept", "kind"),
+        *("again", "capture", "carried", "event", "found", "kept", "kind"),
         *("marks", "outline", "path", "places", "shared", "text"),
     )
 
@@ -127,6 +159,7 @@ class Sighting(str):
     carried: str
     marks: frozenset[str]
     places: tuple[tuple[str, int], ...]
+    again: bool
     kept: int
     outline: Event | None
     event: Event | None
@@ -166,6 +199,7 @@ def make(
     made.carried = ""
     made.marks = marks
     made.places = ()
+    made.again = False
     made.kept = -1
     made.outline = made.event = None
     made.shared = shared

@@ -192,6 +192,89 @@ def test_the_same_object_again(attach):
     assert told(one) == {"KeyError": 7}
 
 
+def logging_its_errors(function):
+    """Decorate a function of any kind so that it logs what leaves it, at one line for all of them."""
+    if asyncio.iscoroutinefunction(function):
+
+        async def logged(*args):
+            try:
+                return await function(*args)
+            except ValueError:
+                app.exception("failed")
+                raise
+    else:
+
+        def logged(*args):
+            try:
+                return function(*args)
+            except ValueError:
+                app.exception("failed")
+                raise
+
+    return logged
+
+
+def test_a_decorator_at_each_function(attach):
+    """Who logs on the same line at each function that an exception leaves tells of one occurrence."""
+    handler = attach("app")
+
+    @logging_its_errors
+    def countdown(n):
+        if not n:
+            raise ValueError("zero")
+        countdown(n - 1)
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="zero"):
+            countdown(20)
+    assert sum(told(handler).values()) == 3
+
+
+def test_a_decorator_at_each_coroutine(attach):
+    """So it is with coroutines that await each other."""
+    handler = attach("app")
+
+    @logging_its_errors
+    async def countdown(n):
+        await asyncio.sleep(0)
+        if not n:
+            raise ValueError("zero")
+        await countdown(n - 1)
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="zero"):
+            asyncio.run(countdown(20))
+    assert sum(told(handler).values()) == 3
+
+
+def test_the_same_object_everywhere(attach):
+    """One that turned out to be kept by somebody counts at each place, but where its callers log it on its way."""
+    handler = attach("app", "framework")
+    kept = ValueError("a constant")
+    request(kept)
+    request(kept)
+    before = sum(told(handler).values())
+    assert before == 2
+    for number in range(1, 31):
+        exec(compile("\n" * number + "try: raise kept\nexcept ValueError: app.exception('x')", "many.py", "exec"), {
+            "kept": kept, "app": app,
+        })  # fmt: skip
+        request(kept)
+    handler.told.clear()
+    assert before + sum(told(handler).values()) == 2 + 30 + 30
+
+
+def test_more_places_than_an_exception_passes(attach):
+    """One that is logged at more and more places that do not lie on its way is one that somebody keeps."""
+    handler = attach("app")
+    kept = ValueError("a constant")
+    for number in range(1, 31):
+        exec(compile("\n" * number + "try: raise kept\nexcept ValueError: app.exception('x')", "many.py", "exec"), {
+            "kept": kept, "app": app,
+        })  # fmt: skip
+    assert sum(told(handler).values()) == 1 + 30 - 16
+
+
 def test_in_a_loop(attach):
     """One exception that is logged in a loop counts each time."""
     one = attach("app")
