@@ -102,6 +102,11 @@ class Known:
             told = self.counted = make_counted(self.kind.fingerprint, again.marks, (place,), depth)
         mark_counted(exc, told)
 
+    def is_repeat_of(self, before: Any, record: logging.LogRecord) -> bool:
+        """Return whether an exception that carries `before` is logged at the same line again, and did not move."""
+        told = self.counted
+        return told is not None and before is told and told.places[0] == (record.pathname, record.lineno)
+
     def repeat(self, marks: frozenset[str]) -> Sighting:
         """Make what stands for all records of it that are marked so, and have nothing else of their own."""
         self.again = made = make(self.capture, self.kind, path=self.path, marks=marks, shared=True)
@@ -190,10 +195,11 @@ class Capture:
         exc, tb = info[1], info[2]
         if exc is None or tb is None:
             return None
-        if COUNTED in exc.__dict__:
-            return None
         path = codepath.of(exc, tb) if seen is None else path_of(record, info)
         known = self._by_key.get((record.name, record.levelno, None, path))
+        before = exc.__dict__.get(COUNTED)
+        if before is not None and not (known is not None and known.is_repeat_of(before, record)):
+            return None
         return known if known is not None and known.kind is not _BY_MESSAGE and not _may_tell(exc) else None
 
     def sight(self, record: logging.LogRecord) -> Sighting:
