@@ -27,6 +27,8 @@ class UncaughtHandler(logging.Handler):
     """
 
     hears_nothing = True
+    _hooks: hooks.Hooks | None = None  # until it is finished
+    _watched: str | None = None
 
     def __init__(
         self,
@@ -55,7 +57,8 @@ class UncaughtHandler(logging.Handler):
     def close(self) -> None:
         """Put the interpreter's hooks back, and take this process's word back."""
         _open.discard(self)
-        self._hooks.remove()
+        if self._hooks is not None:
+            self._hooks.remove()
         watched, self._watched = self._watched, None
         if watched is not None:
             watch.end(watched)

@@ -335,3 +335,10 @@ def test_prompt_after_a_script(tmp_path):
     shown = at_prompt(tmp_path, ["2 / 0"], "-i", "fail.py")
     assert shown.count("ZeroDivisionError: division by zero") == 2
     assert '"mechanism": ' not in shown
+
+
+def test_a_handler_that_was_not_finished():
+    """What a refused option leaves of a handler can be closed, as logging does at the end."""
+    made = UncaughtHandler.__new__(UncaughtHandler)
+    logging.Handler.__init__(made)
+    made.close()
