@@ -73,6 +73,7 @@ class Life:
         self._fatal: weakref.ref[_Sink] | None = None
         self._armed: dict[int, weakref.ref[_Sink]] = {}
         self._ending = self._telling = False
+        self._size = 0
         self._begin()
         if dumps and not faulthandler.is_enabled():
             self._dump_faults()
@@ -147,7 +148,10 @@ class Life:
         if not self.is_open or self._ending:
             return
         if self._holds() and not self._is_gone():
-            self.went_on()
+            size = os.fstat(self._fd).st_size
+            if size == self._size:  # else the process may be about to end this very moment
+                self.went_on()
+            self._size = size
             os.utime(self._fd)
         else:  # a daemon closes all that it has inherited; somebody tidies up
             self._begin_again()

@@ -298,10 +298,21 @@ def test_went_on(home):
     """PID 1 survives a signal whose default would end others: what was written then does not hide its death."""
     ended = home.run(
         "from loghub.lives import watch\n(life,) = watch._lives()\n"
-        "life.expect('Stack (most recent call first):\\n')\nwatch._round(look=True)\nos.kill(os.getpid(), 9)"
+        "life.expect('Stack (most recent call first):\\n')\n"
+        "watch._round(look=True)\nwatch._round(look=True)\nos.kill(os.getpid(), 9)"
     )
     assert ended.code == -signal.SIGKILL
     assert len(told(home.run(""))) == 1
+
+
+def test_about_to_end(home):
+    """A round that comes while a signal's trace is being written leaves it: the process ends with the next breath."""
+    ended = home.run(
+        "from loghub.lives import watch\n(life,) = watch._lives()\nwatch._round(look=True)\n"
+        "life.expect('Stack (most recent call first):\\n')\nwatch._round(look=True)\nos.kill(os.getpid(), 9)"
+    )
+    assert ended.code == -signal.SIGKILL
+    assert told(home.run("")) == []
 
 
 def test_tidied_up(home):
