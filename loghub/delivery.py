@@ -23,7 +23,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from loghub import backoff, capture, descriptor, env, journal
+from loghub import backoff, capture, descriptor, env, imports, journal
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.ledger.protocol import Outcome
 from loghub.scrub.own import clean
@@ -903,6 +903,7 @@ def _locked(folder: str) -> Iterator[None]:
         journal.fcntl.flock(fd, journal.fcntl.LOCK_EX)
         yield
     finally:
+        journal.fcntl.flock(fd, journal.fcntl.LOCK_UN)  # by hand: a forked child may have it open too
         os.close(fd)
 
 
@@ -1189,13 +1190,7 @@ def _hold() -> None:
 
 
 def _is_importing() -> bool:
-    """Return whether our thread is in an import: in a child nobody would ever end it, and all would wait."""
-    frame = sys._current_frames().get(_thread.ident or 0) if _thread is not None else None
-    while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            return True
-        frame = frame.f_back
-    return False
+    return _thread is not None and imports.is_importing(_thread.ident or 0)
 
 
 def _forked_in_parent() -> None:
@@ -1208,6 +1203,8 @@ def _forked() -> None:
     global _guard, _thread, _ending, _failed_at  # noqa: PLW0603 - the child has its own
     _ending = threading.Event()
     _guard = threading.RLock()
+    if _thread is not None:
+        imports.mend(_thread.ident or 0)  # it took longer than we wait, or began in the last moment
     _thread = None
     _failed_at = float("-inf")
     capture.muted_threads.clear()

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "loghub"
 # if nothing goes in a circle. `scrub` refuses options, so options stands below it with env.
 LAYERS = [
     ["errors"],
-    ["env", "descriptor", "replaced", "sources"],
+    ["env", "descriptor", "imports", "replaced", "sources"],
     ["options", "backoff", "tails", "runs"],
     ["trend"],
     ["forecast"],

@@ -104,6 +104,11 @@ class Watch:
             more = report(self.life.folder, self.life.application, log.handle, lambda: time.monotonic() < self._until)
             self._left = more
 
+    def forked(self) -> None:
+        """In a forked child: there is no thread that reports."""
+        self._reporter = None
+        self.life.forked()
+
     def finish(self) -> None:
         """At the end of the process: report what is left, and expect the end."""
         self._until = time.monotonic() + EXIT_SECONDS
@@ -279,8 +284,8 @@ def _forked() -> None:
     deaths.claimed.clear()
     if sys._getframe(1).f_globals.get("__name__") == "subprocess":
         return  # it has a preexec_fn, and becomes another program at once
-    for life in _lives():
-        life.forked()
+    for watch in list(_watches.values()):
+        watch.forked()
 
 
 if hasattr(os, "register_at_fork"):

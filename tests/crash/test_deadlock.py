@@ -116,10 +116,15 @@ HEAD = """
 import atexit, faulthandler, gc, json, logging, logging.config, multiprocessing, os, signal, sys
 import threading, time, traceback
 
-def watch(): faulthandler.dump_traceback_later({seconds}, exit=True)
+patience = {seconds}
+def watch(): faulthandler.dump_traceback_later(patience, exit=True)
+def watch_child():
+    global patience
+    patience *= 0.8  # who hangs is to be seen before its parent, which waits for it
+    watch()
 # Before loghub's own, so that who hangs in these is seen, too. A watch does not outlive a fork, and cannot be ended
 # in the child.
-os.register_at_fork(before=faulthandler.cancel_dump_traceback_later, after_in_parent=watch, after_in_child=watch)
+os.register_at_fork(before=faulthandler.cancel_dump_traceback_later, after_in_parent=watch, after_in_child=watch_child)
 import loghub
 
 def configure():
