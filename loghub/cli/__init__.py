@@ -25,6 +25,7 @@ VERBS = {
     "reindex": "loghub.cli.reindex",
     "run": "loghub.cli.run",
     "selftest": "loghub.cli.selftest",
+    "serve": "loghub.cli.serve",
     "show": "loghub.cli.readers",
     "stats": "loghub.cli.readers",
     "test": "loghub.cli.try_out",

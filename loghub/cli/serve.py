@@ -1,0 +1,110 @@
+"""serve: the pages, the REST endpoint and what browsers report, on this machine."""
+
+from __future__ import annotations
+
+import getpass
+import ipaddress
+import logging
+import os
+import sys
+
+import click
+
+from loghub import delivery, env
+from loghub.cli.where import Where, homes_of, where
+from loghub.errors import MissingExtraError
+
+_FILE = "web.password"
+
+
+@click.command(short_help="Show errors on a page; take what browsers report.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
+@click.option("--no-login", is_flag=True, help="Ask for no password; only for an address of this machine alone.")
+@click.option("--https", is_flag=True, help="A proxy in front speaks TLS: browsers keep the session's cookie to that.")
+@click.option(
+    "--proxies", default=0, type=click.IntRange(0, 10), help="So many proxies in front: believe X-Forwarded-*."
+)
+@click.option("--prefix", metavar="/PATH", help="The path below which a proxy shows it.")
+@where
+def serve(place: Where, *, host: str, port: int, no_login: bool, https: bool, proxies: int, prefix: str | None) -> None:
+    """Show errors, groups and what waits on a page, and take what browsers report.
+
+    The password of admin is LOGHUB_ADMIN_PASSWORD; else it is asked for once, and its hash is kept in the home.
+
+    \b
+    Example:
+      LOGHUB_ADMIN_PASSWORD=... loghub serve
+      loghub serve --config logging.yaml --host 0.0.0.0 --https --proxies 1
+      loghub serve --no-login
+    """
+    try:
+        from waitress import server as waitress
+
+        from loghub.web import create_app
+    except ImportError as error:
+        raise MissingExtraError("loghub serve needs waitress: pip install 'loghub-handlers[web]'.") from error
+    if no_login and not _is_loopback(host):
+        raise click.UsageError(f"--no-login is for this machine alone, and {host} can be reached by others.")
+    delivery.by_hand = False
+    handlers = place.handlers()
+    for handler in handlers:
+        logging.getLogger().addHandler(handler)
+    home = homes_of(handlers)[0]
+    app = create_app(
+        home.path,
+        home.url,
+        admin_password=None if no_login else _password(home.path),
+        handlers=handlers,
+        no_login=no_login,
+        https=https,
+        proxies=proxies,
+        url_prefix=prefix,
+    )
+    try:
+        server: Any = waitress.create_server(app, host=host, port=port, ident=None, clear_untrusted_proxy_headers=False)
+    except OSError as error:
+        raise click.ClickException(f"Nothing can listen at {host}:{port}: {error.strerror or error}.") from error
+    listens = getattr(server, "effective_listen", None) or [(host, server.effective_port)]  # a name may have several
+    click.echo(f"http://{_shown(host)}:{listens[0][1]}{prefix or ''}/  (Ctrl-C ends it)")
+    if no_login:
+        click.echo("No password is asked: whoever uses this machine sees and changes everything.", err=True)
+    server.run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _password(home: str | None) -> str:
+    """Return the admin's password or its hash: from the environment, the home, or asked for once."""
+    from loghub.web.access import hashed
+
+    if given := env.read("LOGHUB_ADMIN_PASSWORD"):
+        return given
+    path = os.path.join(home or "", _FILE)
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        pass
+    if not sys.stdin.isatty():
+        raise click.ClickException("There is no password for admin: set LOGHUB_ADMIN_PASSWORD.")
+    password = getpass.getpass("A password for admin (8 characters or more): ")
+    if len(password) < 8:
+        raise click.ClickException("That is shorter than 8 characters: start again.")
+    if getpass.getpass("Once more: ") != password:
+        raise click.ClickException("These are two passwords: start again.")
+    made = hashed(password)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w", encoding="ascii") as file:
+        file.write(made + "\n")
+    click.echo(f"Its hash is in {path}.")
+    return made

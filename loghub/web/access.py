@@ -1,0 +1,196 @@
+"""Who may see the pages and change something: passwords, sessions, roles, and tokens against forged requests.
+
+Nothing here registers itself with an application, so it stands beside what the application has: the session holds one
+entry of ours, and requests are checked by the blueprint's own hooks. Passwords are kept as argon2id hashes
+(RFC 9106); a login that fails takes as long as one that does not.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from flask import Response, abort, redirect, request, session, url_for
+from flask_wtf.csrf import generate_csrf, validate_csrf  # type: ignore[import-untyped]  # it has no annotations
+from wtforms.validators import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from loghub.web.site import Site
+
+VIEWER, ADMIN = "viewer", "admin"
+
+SESSION_SECONDS = 12 * 3600
+ATTEMPTS, NAME_ATTEMPTS, ATTEMPTS_SECONDS = 5, 30, 300.0
+"""So many logins may fail from one address, and for one name, in any such time."""
+
+MAX_PASSWORD_CHARS = 1024
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_KEY, _CSRF = "loghub", "loghub_csrf"
+
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash(secrets.token_hex())
+
+
+def hashed(password: str) -> str:
+    """Return a password as it may be stored."""
+    return _hasher.hash(password)
+
+
+@dataclass
+class Access:
+    """The rules of one blueprint.
+
+    Attributes:
+        site: Whose ledger counts the attempts.
+        passwords: Role to argon2 hash; a role is also the name to log in with. Empty, with `open`: nobody logs in.
+        open: Everybody who comes is an admin: the host application's own decorators, or the loopback, keep others out.
+        login_required: The host's decorator for what may be seen; None: ours.
+        admin_required: The host's decorator for what changes something; None: ours.
+    """
+
+    site: Site
+    passwords: Mapping[str, str] = field(default_factory=dict)
+    open: bool = False
+    login_required: Callable[[Any], Any] | None = None
+    admin_required: Callable[[Any], Any] | None = None
+
+    @property
+    def has_login(self) -> bool:
+        """Whether there is a login page."""
+        return not self.open and bool(self.passwords)
+
+    def see(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate a view that shows something."""
+        return self._guarded(view, self.login_required, VIEWER)
+
+    def change(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate a view that changes something."""
+        view = self._guarded(view, self.admin_required, ADMIN)
+        return self.login_required(view) if self.login_required is not None else view
+
+    def _guarded(self, view: Callable[..., Any], theirs: Callable[[Any], Any] | None, role: str) -> Callable[..., Any]:
+        if theirs is not None:
+            guarded: Callable[..., Any] = theirs(view)
+            return guarded
+
+        @functools.wraps(view)
+        def checked(*args: Any, **named: Any) -> Any:
+            who = self.role()
+            if who is None:
+                if request.path.startswith(url_for("loghub.index") + "api/") or request.method not in _SAFE:
+                    abort(401)
+                return redirect(url_for("loghub.login", next=request.full_path.rstrip("?")))
+            if role == ADMIN and who != ADMIN:
+                abort(403)
+            return view(*args, **named)
+
+        return checked
+
+    # Sessions -----------------------------------------------------------------------------------------------
+
+    def role(self) -> str | None:
+        """Return what who asks may do: `ADMIN`, `VIEWER`, or None: nothing. With a host's decorators: all."""
+        if self.open or self.login_required is not None:
+            return ADMIN
+        held = session.get(_KEY)
+        if not isinstance(held, dict) or held.get("role") not in self.passwords:
+            return None
+        fresh = 0 <= self.site.now() - held.get("at", 0) < SESSION_SECONDS
+        # Whoever changes a password ends the sessions that were begun with the old one.
+        same = hmac.compare_digest(str(held.get("of")), _mark(self.passwords[held["role"]]))
+        return str(held["role"]) if fresh and same else None
+
+    def log_in(self, name: str, password: str, address: str) -> float | None:
+        """Begin a session.
+
+        Returns:
+            None: it has begun. 0.0: name or password is wrong. Else: seconds to wait before the next attempt.
+        """
+        ledger, now = self.site.ledger(), self.site.now()
+        known = name if name in self.passwords else "?"
+        budgets = {f"web login from {address}": ATTEMPTS, f"web login as {known}": NAME_ATTEMPTS}
+        for budget, most in budgets.items():
+            if wait := ledger.spend(budget, most, ATTEMPTS_SECONDS, now):
+                return wait
+        if not _is(self.passwords.get(name), password):
+            return 0.0
+        for budget in budgets:
+            ledger.refund(budget)
+        session.clear()
+        session[_KEY] = {"role": name, "at": now, "of": _mark(self.passwords[name])}
+        session.permanent = False
+        return None
+
+    def log_out(self) -> None:
+        """End the session."""
+        session.pop(_KEY, None)
+
+    # Forged requests ------------------------------------------------------------------------------------------
+
+    def token(self) -> str:
+        """Return what a form that changes something has to bring, as ``csrf_token``."""
+        return str(generate_csrf(token_key=_CSRF))
+
+    def check_forged(self) -> None:
+        """Refuse a request that changes something and does not come from a form of ours."""
+        if request.method in _SAFE:
+            return
+        try:
+            validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRF-Token"), token_key=_CSRF)
+        except ValidationError:
+            abort(400, "The form is too old, or not of this page: reload the page and try again.")
+
+
+def _is(stored: str | None, password: str) -> bool:
+    try:
+        return _hasher.verify(stored or _NOBODY, password[:MAX_PASSWORD_CHARS]) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _mark(stored: str) -> str:
+    return stored[-16:]
+
+
+def is_local(target: str) -> bool:
+    """Return whether a path leads to this very site, so that one may be sent there after the login."""
+    parts = urlsplit(target)
+    own = not parts.scheme and not parts.netloc and target.startswith("/")
+    return own and not target.startswith(("//", "/\\")) and not any(ord(one) < 32 for one in target)
+
+
+def headers(response: Response) -> Response:
+    """Add what keeps a page from running or showing what it should not."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not response.cache_control.max_age:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def stored(password: str) -> str:
+    """Return the hash of a password; what is such a hash already stays."""
+    return password if password.startswith("$argon2") else hashed(password)

@@ -1,0 +1,109 @@
+"""The pages and the REST endpoint as a blueprint, for `create_app` and for applications that exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from loghub.errors import LedgerError, OptionValueError
+from loghub.web import access as rules
+from loghub.web import login, pages
+from loghub.web.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loghub.handlers.base import ReportingHandler
+
+PARTS = (login, pages)
+"""Each adds its routes: ``add(blueprint, site, access)``."""
+
+
+def blueprint(
+    home: str | None = None,
+    ledger: str | None = None,
+    *,
+    login_required: Callable[[Any], Any] | None = None,
+    admin_required: Callable[[Any], Any] | None = None,
+    admin_password: str | None = None,
+    viewer_password: str | None = None,
+    handlers: Sequence[ReportingHandler] | None = None,
+    no_login: bool = False,
+) -> Blueprint:
+    """Return the pages for an existing Flask application, to be registered there, also below a `url_prefix`.
+
+    The application needs a ``secret_key``: sessions and forms are signed with it.
+
+    Args:
+        home: Folder of journal and ledger (env LOGHUB_HOME; else the user's state directory).
+        ledger: Where the ledger is (env LOGHUB_LEDGER; else in the home).
+        login_required: The application's own decorator for views that show something.
+        admin_required: Its decorator for views that change something; both are applied to those.
+        admin_password: For the blueprint's own login as ``admin``; a password, or an argon2 hash of one.
+        viewer_password: For the login as ``viewer``, who may change nothing.
+        handlers: What is told to resend, to open or to link; None: the handlers of this process that use the home.
+        no_login: Show and change everything for everybody who comes: only where nobody else can come.
+
+    Raises:
+        OptionValueError: Nobody is kept out, and that was not said aloud; or only one of the two decorators is given.
+    """
+    if (login_required is None) != (admin_required is None):
+        raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
+    passwords = {rules.ADMIN: admin_password, rules.VIEWER: viewer_password}
+    known = {role: rules.stored(given) for role, given in passwords.items() if given}
+    if login_required is None and rules.ADMIN not in known and not no_login:
+        raise OptionValueError(
+            "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password "
+            "(LOGHUB_ADMIN_PASSWORD), or no_login=True where nobody else can come."
+        )
+    site = Site(home, ledger, handlers)
+    access = rules.Access(site, known, no_login, login_required, admin_required)
+    made = Blueprint(
+        "loghub", __name__, template_folder="templates", static_folder="static", static_url_path="/static/loghub"
+    )
+    for part in PARTS:
+        part.add(made, site, access)
+    made.before_request(access.check_forged)
+    made.after_request(rules.headers)
+    made.errorhandler(HTTPException)(_refused)
+    made.errorhandler(LedgerError)(_no_ledger)
+
+    @made.context_processor
+    def known_to_templates() -> dict[str, Any]:
+        return {
+            "role": access.role(),
+            "has_login": access.has_login,
+            "csrf_token": access.token,
+            "now": site.now(),
+            "known_endpoints": current_app.view_functions,
+        }
+
+    @made.get("/")
+    def index() -> Any:
+        return redirect(url_for("loghub.errors"))
+
+    return made
+
+
+def _refused(error: HTTPException) -> Any:
+    if error.response is not None or (error.code or 500) < 400:
+        return error
+    return _said(error.code or 500, error.name, error.description or "")
+
+
+def _no_ledger(error: LedgerError) -> Any:
+    current_app.logger.error("The ledger cannot be read: %s", error)
+    return _said(503, "The ledger cannot be read now", str(error))
+
+
+def _said(code: int, name: str, reason: str) -> Any:
+    if _wants_json():
+        return {"error": name, "message": reason}, code
+    return render_template("loghub/refused.html", code=code, name=name, reason=reason), code
+
+
+def _wants_json() -> bool:
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return "/api/" in request.path or best == "application/json"

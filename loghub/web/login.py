@@ -1,0 +1,44 @@
+"""/login and /logout."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+
+from loghub.web.access import is_local
+
+if TYPE_CHECKING:
+    from loghub.web.access import Access
+    from loghub.web.site import Site
+
+
+def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
+    """Add the routes."""
+
+    @blueprint.route("/login", methods=["GET", "POST"])
+    def login() -> Any:
+        if not access.has_login:
+            abort(404)
+        target = request.values.get("next", "")
+        target = target if is_local(target) else url_for("loghub.errors")
+        if request.method == "GET":
+            return redirect(target) if access.role() else _page(target)
+        name = request.form.get("name", "")
+        wait = access.log_in(name, request.form.get("password", ""), request.remote_addr or "")
+        if wait is None:
+            return redirect(target, 303)
+        if wait:
+            answer = _page(target, name, f"Too many attempts: wait {math.ceil(wait)} seconds."), 429
+            return *answer, {"Retry-After": str(math.ceil(wait))}
+        return _page(target, name, "Name or password is wrong."), 403
+
+    @blueprint.post("/logout")
+    def logout() -> Any:
+        access.log_out()
+        return redirect(url_for("loghub.login" if access.has_login else "loghub.errors"), 303)
+
+
+def _page(target: str, name: str = "", trouble: str = "") -> str:
+    return render_template("loghub/login.html", target=target, name=name, trouble=trouble)
