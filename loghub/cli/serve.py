@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import os
 import sys
+from typing import Any
 
 import click
 
