@@ -18,6 +18,9 @@ DAY_DAYS = 400
 MAX_BYTES = 768 << 20
 """With more in the ledger than this the oldest events go, but for the newest of each group; then groups go."""
 
+BUDGET_DAYS = 2
+"""What was spent before is of no budget any more."""
+
 CHUNK = 500
 """So many rows go at once: what writes at the same time does not wait for long."""
 
@@ -57,6 +60,7 @@ def tidy(db: sqlite3.Connection, now: float) -> bool:
         _delete_hour(db, hour),
         db.execute("DELETE FROM days WHERE day = (SELECT min(day) FROM days) AND day < ?", (day,)).rowcount,
         _delete_groups(db, now - DAY_DAYS * _DAY, now),
+        _delete_spent(db, now - BUDGET_DAYS * _DAY),
     ]
     return any(deleted)
 
@@ -114,6 +118,12 @@ def _delete_hour(db: sqlite3.Connection, before: int) -> int:
     """Let the counts of the oldest hour go, if it was before a time."""
     query = "DELETE FROM hours WHERE hour = (SELECT min(hour) FROM hours) AND hour < ?"
     return db.execute(query, (before,)).rowcount
+
+
+def _delete_spent(db: sqlite3.Connection, before: float) -> int:
+    """Let go of what was spent before a time: budgets have names of addresses too, and those never come again."""
+    query = "DELETE FROM spent WHERE rowid IN (SELECT rowid FROM spent WHERE at < ? LIMIT ?)"
+    return db.execute(query, (before, CHUNK)).rowcount
 
 
 def _bytes_in_use(db: sqlite3.Connection) -> int:

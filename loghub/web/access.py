@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hmac
+import ipaddress
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,11 @@ from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import Response, abort, redirect, request, session, url_for
+from flask import Response, abort, current_app, redirect, request, session, url_for
 from flask_wtf.csrf import generate_csrf, validate_csrf  # type: ignore[import-untyped]  # it has no annotations
 from wtforms.validators import ValidationError
+
+from loghub.errors import OptionValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
 VIEWER, ADMIN = "viewer", "admin"
 
 SESSION_SECONDS = 12 * 3600
-ATTEMPTS, NAME_ATTEMPTS, ATTEMPTS_SECONDS = 5, 30, 300.0
-"""So many logins may fail from one address, and for one name, in any such time."""
+ATTEMPTS, NAME_ATTEMPTS, ALL_ATTEMPTS, ATTEMPTS_SECONDS = 5, 30, 100, 300.0
+"""So many logins may fail from one address, for one name, and in all, in any such time."""
 
 MAX_PASSWORD_CHARS = 1024
 
@@ -45,20 +48,47 @@ def hashed(password: str) -> str:
     return _hasher.hash(password)
 
 
+class Password:
+    """A password that is known, or of which the hash is.
+
+    Args:
+        given: Either of them; a hash begins with ``$argon2``.
+
+    Raises:
+        OptionValueError: It is no hash that can be checked.
+    """
+
+    def __init__(self, given: str) -> None:
+        self._given = given.encode()
+        self._hash = given if given.startswith("$argon2") else hashed(given[:MAX_PASSWORD_CHARS])
+        try:
+            _hasher.check_needs_rehash(self._hash)
+        except InvalidHashError as error:
+            raise OptionValueError("loghub.web: a password begins like an argon2 hash, and is none.") from error
+
+    def is_it(self, password: str) -> bool:
+        """Return whether this is the password."""
+        return _fits(self._hash, password)
+
+    def mark(self, key: object) -> str:
+        """Return what sessions that are begun with it hold: with another password another text, which tells neither."""
+        return hmac.digest(str(key).encode(), self._given, "sha256").hex()[:32]
+
+
 @dataclass
 class Access:
     """The rules of one blueprint.
 
     Attributes:
         site: Whose ledger counts the attempts.
-        passwords: Role to argon2 hash; a role is also the name to log in with. Empty, with `open`: nobody logs in.
+        passwords: Of each role, whose name is also the one to log in with.
         open: Everybody who comes is an admin: the host application's own decorators, or the loopback, keep others out.
         login_required: The host's decorator for what may be seen; None: ours.
         admin_required: The host's decorator for what changes something; None: ours.
     """
 
     site: Site
-    passwords: Mapping[str, str] = field(default_factory=dict)
+    passwords: Mapping[str, Password] = field(default_factory=dict)
     open: bool = False
     login_required: Callable[[Any], Any] | None = None
     admin_required: Callable[[Any], Any] | None = None
@@ -106,7 +136,7 @@ class Access:
             return None
         fresh = 0 <= self.site.now() - held.get("at", 0) < SESSION_SECONDS
         # Whoever changes a password ends the sessions that were begun with the old one.
-        same = hmac.compare_digest(str(held.get("of")), _mark(self.passwords[held["role"]]))
+        same = hmac.compare_digest(str(held.get("of")), self._mark(held["role"]))
         return str(held["role"]) if fresh and same else None
 
     def log_in(self, name: str, password: str, address: str) -> float | None:
@@ -117,18 +147,27 @@ class Access:
         """
         ledger, now = self.site.ledger(), self.site.now()
         known = name if name in self.passwords else "?"
-        budgets = {f"web login from {address}": ATTEMPTS, f"web login as {known}": NAME_ATTEMPTS}
+        budgets = {
+            f"web login from {network(address)}": ATTEMPTS,
+            f"web login as {known}": NAME_ATTEMPTS,
+            "web login": ALL_ATTEMPTS,
+        }
         for budget, most in budgets.items():
             if wait := ledger.spend(budget, most, ATTEMPTS_SECONDS, now):
                 return wait
-        if not _is(self.passwords.get(name), password):
+        if known == "?":
+            _fits(_NOBODY, password)
+            return 0.0
+        if not self.passwords[name].is_it(password):
             return 0.0
         for budget in budgets:
             ledger.refund(budget)
-        session.clear()
-        session[_KEY] = {"role": name, "at": now, "of": _mark(self.passwords[name])}
-        session.permanent = False
+        session.pop(_CSRF, None)
+        session[_KEY] = {"role": name, "at": now, "of": self._mark(name)}
         return None
+
+    def _mark(self, role: str) -> str:
+        return self.passwords[role].mark(current_app.secret_key)
 
     def log_out(self) -> None:
         """End the session."""
@@ -150,15 +189,22 @@ class Access:
             abort(400, "The form is too old, or not of this page: reload the page and try again.")
 
 
-def _is(stored: str | None, password: str) -> bool:
+def _fits(stored: str, password: str) -> bool:
     try:
-        return _hasher.verify(stored or _NOBODY, password[:MAX_PASSWORD_CHARS]) and stored is not None
-    except (VerificationError, InvalidHashError):
+        return _hasher.verify(stored, password[:MAX_PASSWORD_CHARS])
+    except VerificationError:
         return False
 
 
-def _mark(stored: str) -> str:
-    return stored[-16:]
+def network(address: str) -> str:
+    """Return what is one visitor: an address, of IPv6 the network of 64 bits that one visitor has to himself."""
+    try:
+        read = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "?"
+    if isinstance(read, ipaddress.IPv6Address) and read.ipv4_mapped is None:
+        return str(ipaddress.ip_network((read, 64), strict=False))
+    return str(getattr(read, "ipv4_mapped", None) or read)
 
 
 def is_local(target: str) -> bool:
@@ -189,8 +235,3 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-def stored(password: str) -> str:
-    """Return the hash of a password; what is such a hash already stays."""
-    return password if password.startswith("$argon2") else hashed(password)

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from flask import Flask
+from flask import Flask, abort, request
+from flask.sessions import SecureCookieSessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loghub import env
 from loghub.web.blueprint import blueprint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from loghub.handlers.base import ReportingHandler
 
 MAX_FORM_BYTES = 64 << 10
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Keeps the cookie to TLS wherever the request came by it."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return super().get_cookie_secure(app) or request.is_secure
 
 
 def create_app(
@@ -31,6 +42,7 @@ def create_app(
     https: bool = False,
     proxies: int = 0,
     url_prefix: str | None = None,
+    now: Callable[[], float] = time.time,
 ) -> Flask:
     """Return the pages and the REST endpoint as a WSGI application.
 
@@ -42,15 +54,18 @@ def create_app(
         secret_key: Signs sessions; env LOGHUB_SECRET_KEY. None: a new one, so that sessions end with the process, and
             several processes need one that is given.
         handlers: As for `blueprint`.
-        no_login: As for `blueprint`.
-        https: Browsers send the session's cookie over TLS only.
+        no_login: As for `blueprint`; answers only where the address that was asked for is one of `LOOPBACK`.
+        https: Browsers send the session's cookie over TLS only, also where a proxy in front does not say that it
+            speaks TLS.
         proxies: Of so many proxies in front ``X-Forwarded-*`` is believed.
         url_prefix: The path below which it is found.
+        now: The clock, epoch seconds.
 
     Raises:
         OptionValueError: As `blueprint`.
     """
     app = Flask("loghub.web", static_folder=None, template_folder=None)
+    app.session_interface = _Sessions()
     app.secret_key = secret_key or env.read("LOGHUB_SECRET_KEY") or secrets.token_hex()
     app.config.update(
         SESSION_COOKIE_NAME="loghub_session",
@@ -59,6 +74,8 @@ def create_app(
         SESSION_COOKIE_SECURE=https,
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
     )
+    if no_login:  # a page elsewhere may have its own name lead to this machine (DNS rebinding)
+        app.before_request(_is_for_this_machine)
     made = blueprint(
         home,
         ledger,
@@ -66,9 +83,15 @@ def create_app(
         viewer_password=viewer_password or env.read("LOGHUB_VIEWER_PASSWORD"),
         handlers=handlers,
         no_login=no_login,
+        now=now,
     )
     app.register_blueprint(made, url_prefix=url_prefix)
     if proxies:
         wsgi: Any = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)
         app.wsgi_app = wsgi  # type: ignore[method-assign]
     return app
+
+
+def _is_for_this_machine() -> None:
+    if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
+        abort(400, "Without a login this is shown only under this machine's own names: ask for localhost.")

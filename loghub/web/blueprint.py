@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
@@ -31,6 +32,7 @@ def blueprint(
     viewer_password: str | None = None,
     handlers: Sequence[ReportingHandler] | None = None,
     no_login: bool = False,
+    now: Callable[[], float] = time.time,
 ) -> Blueprint:
     """Return the pages for an existing Flask application, to be registered there, also below a `url_prefix`.
 
@@ -45,6 +47,7 @@ def blueprint(
         viewer_password: For the login as ``viewer``, who may change nothing.
         handlers: What is told to resend, to open or to link; None: the handlers of this process that use the home.
         no_login: Show and change everything for everybody who comes: only where nobody else can come.
+        now: The clock, epoch seconds.
 
     Raises:
         OptionValueError: Nobody is kept out, and that was not said aloud; or only one of the two decorators is given.
@@ -52,13 +55,13 @@ def blueprint(
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
     passwords = {rules.ADMIN: admin_password, rules.VIEWER: viewer_password}
-    known = {role: rules.stored(given) for role, given in passwords.items() if given}
+    known = {role: rules.Password(given) for role, given in passwords.items() if given}
     if login_required is None and rules.ADMIN not in known and not no_login:
         raise OptionValueError(
             "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password "
             "(LOGHUB_ADMIN_PASSWORD), or no_login=True where nobody else can come."
         )
-    site = Site(home, ledger, handlers)
+    site = Site(home, ledger, handlers, now=now)
     access = rules.Access(site, known, no_login, login_required, admin_required)
     made = Blueprint(
         "loghub", __name__, template_folder="templates", static_folder="static", static_url_path="/static/loghub"

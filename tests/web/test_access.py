@@ -9,6 +9,7 @@ from flask import Flask
 
 from loghub.errors import OptionValueError
 from loghub.web import blueprint, create_app
+from loghub.web.access import Password, network
 
 
 def token_of(page):
@@ -92,3 +93,97 @@ def test_headers(app):
     assert answer.headers["Cache-Control"] == "no-store"
     assert "HttpOnly" in answer.headers["Set-Cookie"]
     assert "SameSite=Lax" in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("localhost:5000", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:80", 200),
+        ("evil.example", 400),
+        ("localhost.evil.example", 400),
+    ],
+)
+def test_rebinding(tmp_path, host, code):
+    """Without a login a page is shown only to who asks for this machine by its own names."""
+    client = create_app(str(tmp_path), no_login=True).test_client()
+    assert client.get("/errors", headers={"Host": host}).status_code == code
+
+
+def test_sessions_end(tmp_path):
+    """A session is known to another process with the same key and password; it ends with the password, and in time."""
+    clock = [1e9]
+
+    def app(password="a good one"):
+        return create_app(str(tmp_path), admin_password=password, secret_key="k", now=lambda: clock[0])
+
+    client = app().test_client()
+    log_in(client)
+    cookie = client.get_cookie("loghub_session").value
+
+    def code(app):
+        one = app.test_client()
+        one.set_cookie("loghub_session", cookie)
+        return one.get("/errors").status_code
+
+    assert (code(app()), code(app("a new one"))) == (200, 302)
+    clock[0] += 12 * 3600
+    assert code(app()) == 302
+
+
+def test_host_session(tmp_path):
+    """Logging in and out within another application leaves its own session alone."""
+    app = Flask("host")
+    app.secret_key = "a key"
+    app.register_blueprint(blueprint(str(tmp_path), admin_password="a good one"))
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["basket"] = [1, 2]
+    log_in(client)
+    client.post("/logout", data={"csrf_token": token_of(client.get("/errors"))})
+    with client.session_transaction() as session:
+        assert session["basket"] == [1, 2]
+    assert client.get("/errors").status_code == 302
+
+
+def test_cookie_over_tls(app):
+    """Over TLS the cookie is kept to TLS."""
+    client = app.test_client()
+    assert "Secure" in client.get("/login", base_url="https://localhost").headers["Set-Cookie"]
+    assert "Secure" not in app.test_client().get("/login").headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("given", "one"),
+    [
+        ("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"), ("", "?"), ("unix", "?"),
+    ],
+)  # fmt: skip
+def test_network(given, one):
+    """A visitor is an address, or a network of IPv6."""
+    assert network(given) == one
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\nb", "javascript:x"]
+)
+def test_sent_elsewhere(app, target):
+    """After the login nobody is sent to another site."""
+    client = app.test_client()
+    form = {"csrf_token": token_of(client.get("/login")), "name": "admin", "password": "a good one", "next": target}
+    assert client.post("/login", data=form).location == "/errors"
+
+
+def test_viewer(app):
+    """A viewer may look."""
+    client = app.test_client()
+    log_in(client, "viewer", "another")
+    assert client.get("/errors").status_code == 200
+
+
+def test_no_hash():
+    """What begins like a hash and is none is refused at the start."""
+    with pytest.raises(OptionValueError, match="argon2"):
+        Password("$argon2id$v=19$broken")
