@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import ipaddress
 import logging
 import os
+import signal
 import sys
 from typing import Any
 
@@ -70,6 +72,8 @@ def serve(place: Where, *, host: str, port: int, no_login: bool, https: bool, pr
     click.echo(f"http://{_shown(host)}:{listens[0][1]}{prefix or ''}/  (Ctrl-C ends it)")
     if no_login:
         click.echo("No password is asked: whoever uses this machine sees and changes everything.", err=True)
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # waitress ends as at Ctrl-C, and what waits is delivered
     server.run()
 
 
@@ -104,8 +108,14 @@ def _password(home: str | None) -> str:
     if getpass.getpass("Once more: ") != password:
         raise click.ClickException("These are two passwords: start again.")
     made = hashed(password)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w", encoding="ascii") as file:
-        file.write(made + "\n")
+    try:
+        os.makedirs(home or "", mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w", encoding="ascii") as file:
+            file.write(made + "\n")
+    except OSError as error:
+        raise click.ClickException(
+            f"The password's hash cannot be kept in {path} ({error.strerror or error}): set LOGHUB_ADMIN_PASSWORD."
+        ) from error
     click.echo(f"Its hash is in {path}.")
     return made

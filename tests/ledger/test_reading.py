@@ -407,6 +407,17 @@ def test_what_is_too_old(ledger):
     assert ledger.tidy(now) is False
 
 
+def test_spent_long_ago(ledger):
+    """What was spent of a budget is not remembered for ever: its name may never come again."""
+    for number in range(3):
+        ledger.spend(f"login from {number}", 1, 60.0, T0)
+    assert ledger.spend("login from 1", 1, 60.0, T0) == 60.0
+    tidied(ledger, T0 + DAY)
+    assert ledger.spend("login from 1", 1, 2 * DAY, T0) > 0.0
+    tidied(ledger, T0 + 3 * DAY)
+    assert ledger.spend("login from 1", 1, 2 * DAY, T0) == 0.0
+
+
 def test_what_waits_stays(ledger):
     """A group that somebody has still to be told of, or that is muted, is not let go, however old."""
     fold(ledger, tally(1, T0, github=1))
