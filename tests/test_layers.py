@@ -39,7 +39,7 @@ LAYERS = [
     ["mailserver"],
     ["github", "mail", "procedures", "history", "recovery", "notice"],
     ["handlers"],
-    ["structlog", "seeds", "section", "supervise", "demo", "reindex"],
+    ["structlog", "seeds", "section", "supervise", "demo", "reindex", "browser"],
     ["cli", "web"],
 ]
 
