@@ -18,8 +18,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# For tests/browser, on Debian; elsewhere install Chromium or Chrome as usual there.
+# For tests/browser and tests/web/js, on Debian; elsewhere install Chromium or Chrome, and Node, as usual there.
 browser:
+	command -v node || { apt-get update -qq && apt-get install -qq -y --no-install-recommends nodejs; }
 	command -v chromium || command -v chromium-browser || command -v google-chrome || \
 	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
 
