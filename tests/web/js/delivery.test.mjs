@@ -23,14 +23,14 @@ test("Reports go to the origin of the script, below the prefix that it is mounte
   ];
   for (const [src, data, expected] of places) {
     const page = new Page({ src, data });
-    report(page, "x");
+    await report(page, "x");
     assert.equal(page.requests[0].url, expected);
   }
 });
 
 test("A key goes as a header, and inside of a beacon; a release of the tag comes before the page's.", async () => {
   const page = new Page({ data: { key: "k1", release: "of the tag" }, release: "of the page" });
-  report(page, "x");
+  await report(page, "x");
   const [{ headers, info, method }] = page.requests;
   assert.equal(method, "POST");
   assert.deepEqual({ ...headers }, { "Content-Type": "application/json", "X-Loghub-Key": "k1" });

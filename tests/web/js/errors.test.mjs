@@ -63,6 +63,7 @@ test("Whatever is thrown has a type and a message that say what it is.", async (
   for (const [expression, type, message] of cases) {
     const page = new Page();
     page.run(`reportError({ error: ${expression}, sourceComponent: "cart" })`);
+    await settled();
     const info = page.infos[0];
     assert.deepEqual([info.error_type, info.error_message], [type, message], expression);
   }
@@ -116,7 +117,7 @@ test("The context is copied, whatever is in it; what cannot be read is left out.
   page.run(`
     const context = {
       text: "a", number: 1.5, nothing: null, missing: undefined, yes: true, nan: NaN, big: 10n, call() {},
-      list: [1, [2]], when: new Date(0), failed: new TypeError("x"), map: new Map, none: {}, "": "empty",
+      list: [1, [2]], bytes: new Uint8Array([1, 2]), many: new Float64Array(1e7), when: new Date(0), failed: new TypeError("x"), map: new Map, none: {}, "": "empty",
       node: { nodeType: 1, toString: () => "[object HTMLElement]", __reactFiber: {} },
       get bad() { throw new Error },
       toJSON() { throw new Error },
@@ -127,12 +128,14 @@ test("The context is copied, whatever is in it; what cannot be read is left out.
     context.gone = (() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy })();
     reportError({ error: "x", context });
   `);
-  const { url, user_agent, viewport, when, ...context } = page.infos[0].context;
+  await settled();
+  const { url, user_agent, viewport, when, many, ...context } = page.infos[0].context;
   assert.match(when, /1970/);
+  assert.equal(many.length, 50);
   assert.deepEqual(context, {
     text: "a", number: 1.5, nothing: null, yes: true, nan: "NaN", big: "10",
-    list: [1, [2]], failed: "TypeError: x", map: "[object Map]", none: {}, "": "empty",
-    node: "[object HTMLElement]", self: "[…]", window: "[unreadable]", gone: "[unreadable]",
+    list: [1, [2]], bytes: [1, 2], failed: "TypeError: x", map: "[object Map]", none: {}, "": "empty",
+    node: "[object HTMLElement]", self: "[...]", window: "[unreadable]", gone: "[unreadable]",
   });
 });
 
@@ -155,6 +158,7 @@ test("However much is said, in whatever letters, the body has less than 60,000 b
       const deep = [wide, wide, wide];
       reportError({ error, sourceComponent: ${long}, context: { long: ${long}, wide, deep, list: Array(1e6).fill(deep) } });
     `);
+    await settled();
     assert.ok(page.requests[0].bytes < 60000, letter);
     assert.equal(page.infos[0].error_type, "Error");
     assert.ok(page.infos[0].error_message.length >= 1000, letter);
@@ -182,6 +186,7 @@ test("Texts that are made to be slow for the patterns are not.", { timeout: 2000
     const page = new Page();
     page.window.text = text;
     page.run(`reportError({ error: { message: text, stack: text } }); reportError({ error: text })`);
+    await settled();
     assert.ok(page.requests.length);
   }
 });

@@ -71,7 +71,7 @@ test("What could not be loaded is told when it is asked for.", async () => {
   await page.fire("error", { target: { tagName: "SCRIPT" } });
   assert.deepEqual(page.infos.map((info) => [info.error_type, info.error_message]), [
     ["ResourceError", "Could not load <img> https://cdn.example/a.png"],
-    ["ResourceError", "Could not load <script> undefined"],
+    ["ResourceError", "Could not load <script> "],
   ]);
 });
 
@@ -113,10 +113,11 @@ test("reportError takes an error alone, as the browser's own does, which hears o
   const page = installed();
   page.window.reportErrorHeard = [];
   assert.equal(await page.run(`reportError(new TypeError("alone"))`), "https://github.example/issues/1");
-  page.run(`reportError("words")`);
+  page.run(`reportError("words"); reportError({ error: null }); reportError(); reportError(null); reportError({ code: 7 })`);
   await settled();
-  assert.deepEqual(page.infos.map((info) => info.error_message), ["alone", "words"]);
-  assert.deepEqual(page.heard.map(String), ["TypeError: alone", "words"]);
+  const messages = ["alone", "words", "null", "undefined", "an object with code"];
+  assert.deepEqual(page.infos.map((info) => info.error_message), messages);
+  assert.deepEqual(page.heard.map(String), ["TypeError: alone", "words", "undefined", "null", "[object Object]"]);
 });
 
 test("The event that the browser's own reportError fires is not told again.", async () => {
@@ -139,6 +140,19 @@ test("An error whose own text reports errors ends.", async () => {
   await page.fire("error", { error: page.window.caught, message: "Uncaught" });
   await page.fire("unhandledrejection", { reason: page.window.caught });
   assert.equal(page.requests.length, 1);
+});
+
+test("Reported where the stack is full, an error is told or not, and those after it are told.", async () => {
+  const page = installed();
+  page.run(`
+    globalThis.thrown = 0;
+    const full = () => { try { full() } catch (error) { try { reportError({ error: new Error("full") }) } catch { thrown++ } throw error } };
+    try { full() } catch {}
+    try { full() } catch (error) { globalThis.caught = error }
+  `);
+  await page.uncaught(page.window.caught);
+  assert.equal(await page.run(`reportError({ error: "end" })`), "https://github.example/issues/1");
+  assert.equal(page.infos.at(-1).error_message, "end");
 });
 
 test("Without what a browser may lack, nothing is thrown.", async () => {

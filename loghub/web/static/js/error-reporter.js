@@ -7,7 +7,7 @@
 (function () {
   "use strict";
 
-  if (self.installGlobalErrorHandler?.ofLoghub) return; // the script tag stands twice
+  if (self.installGlobalErrorHandler?.loghub) return; // the script tag stands twice
 
   const MAX_BYTES = 60000; // the server takes 64 KiB, and a browser no more at once from a page that is left
   const MAX_ROOM = 40000; // characters in all that is sent of an error
@@ -26,8 +26,7 @@
   const TIMEOUT = 10000;
 
   const EXTENSION = /-extension:\/\/|webkit-masked-url:/;
-  const NOISE = /^ResizeObserver loop/; // it only says that a frame was late
-  const MUTED = /^Script error\.?$/; // all that is told of other origins' scripts
+  const NOISE = /^(ResizeObserver loop|Script error\.?$)/; // a frame that came late; another origin's error, muted
   const SAID = /^(?:Uncaught )?(?:(\w*(?:Error|Exception)): )?([^]*)$/;
   const ADDRESS = /^https?:/;
   const QUERY = /(:\/\/[^\s?#()]{0,2000})[?#][^\s()'"]{0,4000}?(?=(:\d+){0,2}([\s()'",]|$))/g;
@@ -61,30 +60,30 @@
   const get = (object, name) => safely(() => object[name]);
   const words = (value, most = MAX_MESSAGE) => safely(() => String(value).slice(0, most), "[unreadable]");
   const isA = (value, name) => safely(() => value instanceof self[name]);
-  const keysOf = (value) => safely(() => Object.keys(value), []).slice(0, MAX_KEYS);
+  const isList = (value) => safely(() => Array.isArray(value) || ArrayBuffer.isView(value));
+  const few = (list) => list.slice(0, MAX_KEYS);
+  const keysOf = (value) => safely(() => few(Object.keys(isList(value) ? few(value) : value)), []);
   const withoutQueries = (text) => text.replace(QUERY, "$1");
 
   /** Returns a copy that JSON can hold, of about `room.left` characters; `above` is what it lies in. */
   function plain(value, room, above = []) {
-    room.left -= 4;
+    if ((room.left -= 4) < 0 || typeof value === "function") return undefined;
     if (value == null || typeof value === "boolean" || Number.isFinite(value)) return value;
-    if (typeof value === "function") return undefined;
     const isWhole = isA(value, "Error") || get(value, "nodeType") || get(value, "window") === value;
     if (typeof value === "object" && !isWhole) {
-      if (above.includes(value) || above.length > MAX_DEPTH) return "[…]";
-      const isArray = safely(() => Array.isArray(value));
+      if (above.includes(value) || above.length > MAX_DEPTH) return "[...]";
       const keys = keysOf(value);
-      if (isArray || keys.length || words(value) === "[object Object]") {
-        const copy = isArray ? [] : {};
+      if (isList(value) || keys.length || words(value) === "[object Object]") {
+        const copy = isList(value) ? [] : {};
         for (const key of keys) {
-          if (room.left < 0) break;
-          room.left -= key.length;
-          copy[key.slice(0, MAX_NAME)] = plain(get(value, key), room, [...above, value]);
+          const name = key.slice(0, MAX_NAME);
+          room.left -= name.length;
+          copy[name] = plain(get(value, key), room, [...above, value]);
         }
         return copy;
       }
     }
-    const text = words(value, Math.max(0, Math.min(MAX_TEXT, room.left)));
+    const text = words(value, Math.min(MAX_TEXT, room.left));
     room.left -= text.length;
     return text;
   }
@@ -92,20 +91,22 @@
   // -- What an error is
 
   function typeOf(value, otherwise) {
-    const name = get(value, "name");
-    if (typeof name === "string" && name && name !== "Error") return name;
+    const own = get(value, "name");
+    const name = typeof own === "string" && own;
+    if (name && name !== "Error") return name;
     const ofClass = words(get(get(value, "constructor"), "name") ?? "");
     // A minifier's name is another one in each build.
-    return ofClass.length > 2 && ofClass !== "Object" ? ofClass : name === "Error" ? name : otherwise;
+    return ofClass.length > 2 && ofClass !== "Object" ? ofClass : name || otherwise;
   }
 
   function place(element) {
     const tag = get(element, "tagName");
-    return tag ? `<${words(tag).toLowerCase()}> ${words(get(element, "src") || get(element, "href"))}` : words(element);
+    const address = get(element, "src") || get(element, "href") || "";
+    return tag ? `<${words(tag).toLowerCase()}> ${words(address)}` : words(element);
   }
 
   /** Returns type, message and stack of anything; `kind` is the type of what has none. */
-  function describe(thrown, kind) {
+  function describe(thrown, kind = "Error") {
     if (isA(thrown, "Event")) {
       thrown = get(thrown, "error") ?? get(thrown, "reason") ?? get(thrown, "message") ?? thrown;
     }
@@ -130,25 +131,25 @@
   function causesOf(error) {
     const causes = [];
     while (causes.length < MAX_CAUSES && (error = get(error, "cause") ?? get(get(error, "errors"), 0)) != null) {
-      causes.push(describe(error, "Error"));
+      causes.push(describe(error));
     }
     return causes;
   }
 
   function pageUrl() {
     const [address, query = ""] = location.href.split("#")[0].split("?");
-    const names = query.split("&").filter((each) => each.includes("="));
-    return words(address + (names[0] ? "?" : "") + names.map((each) => each.split("=")[0] + "=").join("&"));
+    const names = query.split("&").flatMap((each) => /^[^=]*=/.exec(each) || []);
+    return words(address + (names[0] ? "?" : "") + names.join("&"));
   }
 
-  function errorInfo(thrown, { component, context, kind = "Error", at }) {
+  function errorInfo(thrown, { component, context, kind, at = "" }) {
     const { stack, ...error } = describe(thrown, kind);
     const more = plain(context, { left: MAX_ROOM });
     return plain({
       ...error,
       source_component: words(component || settings?.component || "browser", MAX_NAME),
       release: told.release || document?.querySelector("meta[name=release]")?.content,
-      stack: (stack || at || "").split("\n").filter((line) => !EXTENSION.test(line)).join("\n"),
+      stack: (stack || at).split("\n").filter((line) => !EXTENSION.test(line)).join("\n"),
       context: {
         url: pageUrl(),
         user_agent: navigator.userAgent,
@@ -172,14 +173,20 @@
 
   function report(thrown, how) {
     if (busy || !endpoint) return nothing;
-    busy = true;
-    const promise = safely(() => {
+    return alone(() => {
       if (Object(thrown) !== thrown) return count(errorInfo(thrown, how));
       if (!promises.has(thrown)) promises.set(thrown, count(errorInfo(thrown, how)));
       return promises.get(thrown);
-    }, nothing);
-    busy = false;
-    return promise;
+    });
+  }
+
+  function alone(does) {
+    busy = true;
+    try {
+      return does();
+    } finally {
+      busy = false;
+    }
   }
 
   function mayTell() {
@@ -211,7 +218,7 @@
       deliver();
     };
     setTimeout(look, REPEATS_AFTER);
-    deliver();
+    nothing.then(deliver); // with a stack of its own: the error may be that the page's is full
     return entry.promise;
   }
 
@@ -278,7 +285,7 @@
         dropped -= telling;
         failures = 0;
         const url = (await answer.json()).issue_url;
-        report.resolve(ADDRESS.test(url) ? url : null);
+        if (ADDRESS.test(url)) report.resolve(url);
       }
     } catch {} // offline, blocked, too slow; or the answer is no JSON
     clearTimeout(timer);
@@ -306,16 +313,16 @@
 
   let settings;
 
-  function hear(type, does, target = self) {
-    safely(() => target.addEventListener(type, (event) => safely(() => does(event)), true));
+  function hear(type, does) {
+    addEventListener(type, (event) => safely(() => does(event)), true);
   }
 
   function hearError({ target, error, message, filename, lineno, colno }) {
     if (target !== self && get(target, "tagName")) {
       const what = `Could not load ${place(target)}`;
       if (settings.resources && !EXTENSION.test(what)) report(what, { kind: "ResourceError" });
-    } else if (typeof message === "string" && !NOISE.test(message) && !(error == null && MUTED.test(message))) {
-      unlessOfExtension(error ?? message, { at: filename && withoutQueries(`    at ${filename}:${lineno}:${colno}`) });
+    } else if (typeof message === "string" && !(error == null && NOISE.test(message))) {
+      unlessOfExtension(error ?? message, { at: filename ? withoutQueries(`    at ${filename}:${lineno}:${colno}`) : "" });
     }
   }
 
@@ -346,21 +353,20 @@
    * @returns {Promise<string|null>} the issue's URL, where the server knows it; it is never rejected
    */
   function reportError(options) {
-    const error = get(options, "error");
-    const component = get(options, "sourceComponent");
-    if (typeof get(options, "message") !== "string" && (error ?? component) !== undefined) {
-      return report(error, { component, context: get(options, "context") });
+    try {
+      if (typeof get(options, "message") !== "string" && keysOf(options).includes("error")) {
+        const { error, sourceComponent: component, context } = options;
+        return report(error, { component, context });
+      }
+      const promise = report(options, {});
+      if (builtIn && !busy) alone(() => builtIn(options));
+      return promise;
+    } catch {
+      return nothing;
     }
-    const promise = report(options, {});
-    if (builtIn && !busy) {
-      busy = true;
-      safely(() => builtIn(options));
-      busy = false;
-    }
-    return promise;
   }
 
-  installGlobalErrorHandler.ofLoghub = true;
+  installGlobalErrorHandler.loghub = true;
   self.installGlobalErrorHandler = installGlobalErrorHandler;
   self.reportError = reportError;
   hear("online", () => {
@@ -368,5 +374,5 @@
     deliver();
   });
   hear("pagehide", leave);
-  hear("visibilitychange", () => document.hidden && leave(), document);
+  hear("visibilitychange", () => document.hidden && leave());
 })();
