@@ -31,8 +31,8 @@ test("Reports go to the origin of the script, below the prefix that it is mounte
 test("A key goes as a header, and inside of a beacon; a release of the tag comes before the page's.", async () => {
   const page = new Page({ data: { key: "k1", release: "of the tag" }, release: "of the page" });
   await report(page, "x");
-  const [{ headers, info, method }] = page.requests;
-  assert.equal(method, "POST");
+  const [{ headers, info, method, keepalive, referrerPolicy }] = page.requests;
+  assert.deepEqual([method, keepalive, referrerPolicy], ["POST", true, "origin"]);
   assert.deepEqual({ ...headers }, { "Content-Type": "application/json", "X-Loghub-Key": "k1" });
   assert.deepEqual([info.key, info.release], [undefined, "of the tag"]);
   page.window.navigator.onLine = false;
@@ -171,6 +171,34 @@ test("What waits when the page is left or hidden goes by beacon, once, with the 
   assert.equal(page.beacons[0].url, "https://shop.example/api/report-error");
   await page.pass(3600000);
   assert.equal(page.requests.length, 2);
+});
+
+test("After a success the first pause is ten seconds again.", async () => {
+  const page = new Page();
+  for (const text of ["a", "b"]) {
+    page.answer = () => ({ status: 500 });
+    await report(page, text);
+    page.answer = () => ({ status: 200, body: {} });
+    const before = page.requests.length;
+    await page.pass(9900);
+    assert.equal(page.requests.length, before);
+    await page.pass(200);
+    assert.equal(page.requests.length, before + 1);
+  }
+});
+
+test("Occurrences that are lost with a number are counted one by one, and told once, also by beacon.", async () => {
+  const page = new Page();
+  page.run(`globalThis.again = () => reportError({ error: { message: "a", stack: "" } })`);
+  await page.run(`again()`);
+  for (let n = 0; n < 7; n++) page.run(`again()`);
+  page.answer = () => ({ status: 500 });
+  await page.pass(30000 + 160000);
+  page.window.navigator.onLine = false;
+  for (const text of ["b", "c"]) report(page, text);
+  page.window.navigator.onLine = true;
+  await page.fire("pagehide");
+  assert.deepEqual(page.beacons.map(({ info }) => [info.error_message, info.dropped]), [["b", 7], ["c", 0]]);
 });
 
 test("What a beacon does not take waits on.", async () => {

@@ -117,7 +117,7 @@ test("The context is copied, whatever is in it; what cannot be read is left out.
   page.run(`
     const context = {
       text: "a", number: 1.5, nothing: null, missing: undefined, yes: true, nan: NaN, big: 10n, call() {},
-      list: [1, [2]], bytes: new Uint8Array([1, 2]), many: new Float64Array(1e7), when: new Date(0), failed: new TypeError("x"), map: new Map, none: {}, "": "empty",
+      list: [1, [2]], bytes: new Uint8Array([1, 2]), many: new Float64Array(1e7), when: new Date(0), failed: Object.assign(new TypeError("x"), { code: 7 }), ["k".repeat(500)]: 1, map: new Map, none: {}, "": "empty",
       node: { nodeType: 1, toString: () => "[object HTMLElement]", __reactFiber: {} },
       get bad() { throw new Error },
       toJSON() { throw new Error },
@@ -134,7 +134,7 @@ test("The context is copied, whatever is in it; what cannot be read is left out.
   assert.equal(many.length, 50);
   assert.deepEqual(context, {
     text: "a", number: 1.5, nothing: null, yes: true, nan: "NaN", big: "10",
-    list: [1, [2]], bytes: [1, 2], failed: "TypeError: x", map: "[object Map]", none: {}, "": "empty",
+    ["k".repeat(100)]: 1, list: [1, [2]], bytes: [1, 2], failed: "TypeError: x", map: "[object Map]", none: {}, "": "empty",
     node: "[object HTMLElement]", self: "[...]", window: "[unreadable]", gone: "[unreadable]",
   });
 });

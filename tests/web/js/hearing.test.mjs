@@ -53,6 +53,17 @@ test("Extensions, other origins' muted errors and late frames are left out.", as
   assert.equal(page.requests.length, 0);
 });
 
+test("An error that only speaks of such things is told.", async () => {
+  const page = installed();
+  await page.fire("error", { error: boom(page, "ResizeObserver loop"), message: "ResizeObserver loop" });
+  assert.equal(page.requests.length, 1);
+});
+
+test("Errors are heard before they come to their element, as those of resources do not bubble.", () => {
+  const page = installed();
+  assert.equal(page.listeners.find((each) => each.type === "error").capture, true);
+});
+
 test("Of an error in the page's code the frames of an extension that called it are left out.", async () => {
   const page = installed();
   const stack = "Error: boom\n    at f (https://shop.example/app.js:1:2)\n    at g (chrome-extension://abc/a.js:1:2)";
@@ -107,6 +118,17 @@ test("No more than twenty a minute are told, and then how many were not.", async
   await page.uncaught(boom(page, "after"));
   await page.uncaught(boom(page, "later"));
   assert.deepEqual(page.infos.slice(19).map((info) => info.dropped), [0, 5, 0]);
+});
+
+test("Numbers count towards the twenty, and come later where there are more.", async () => {
+  const page = installed();
+  const again = page.run(`(text) => ({ message: text, stack: "" })`);
+  for (let n = 0; n < 20; n++) for (let twice = 0; twice < 2; twice++) await page.uncaught(again(`boom ${n}`));
+  await page.pass(59000);
+  assert.equal(page.requests.length, 20);
+  await page.pass(31000);
+  assert.equal(page.requests.length, 40);
+  assert.equal(page.infos.at(-1).count, 1);
 });
 
 test("reportError takes an error alone, as the browser's own does, which hears of it, too.", async () => {

@@ -14,7 +14,7 @@ export class Page {
     this.timers = [];
     this.time = 0;
     this.answer = () => ({ status: 200, body: { success: true, issue_url: "https://github.example/issues/1" } });
-    const listen = (type, listener) => this.listeners.push({ type, listener });
+    const listen = (type, listener, capture) => this.listeners.push({ type, listener, capture });
     const window = {
       addEventListener: listen,
       document: {
