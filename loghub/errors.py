@@ -8,6 +8,7 @@
       UnsetVariableError     ValueError   ext://loghub.env.NAME, and NAME is not set
       MissingExtraError      ImportError  an optional dependency is not installed
       BadCursorError         ValueError   a list is to go on at a place that there is not
+      BadFilterError         ValueError   what is looked for is written in a way that means nothing
       AmbiguousKeyError      ValueError   the beginning of a fingerprint or an id is that of several
       BadReportError         ValueError   what a browser posted is no report
       DetailFileError                     a file is no detail file, or a damaged one
@@ -44,6 +45,10 @@ class MissingExtraError(LoghubError, ImportError):
 
 class BadCursorError(LoghubError, ValueError):
     """A list is to go on at a place that is none of it."""
+
+
+class BadFilterError(LoghubError, ValueError):
+    """What is looked for is written in a way that means nothing."""
 
 
 class AmbiguousKeyError(LoghubError, ValueError):

@@ -28,7 +28,7 @@ LAYERS = [
     ["complaint"],
     ["capture"],
     ["ledger.protocol", "ledger.find", "journal"],
-    ["ledger"],
+    ["ledger", "asked"],
     ["logfiles"],
     ["delivery"],
     ["filters", "hooks"],

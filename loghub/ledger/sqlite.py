@@ -497,6 +497,13 @@ class SQLiteLedger(SQLiteFile):
             "forgotten": int(said.get("forgotten", 0)),
         }
 
+    def mark(self) -> str:
+        """Return a mark that is another one whenever something was changed, by whomever; of this process alone."""
+        with self._lock, self._explained():
+            db = self._db
+            others = db.execute("PRAGMA data_version").fetchone()[0]
+            return f"{id(db)}.{self._inode}.{others}.{db.total_changes}"
+
 
 _NEVER = 1 << 40  # an hour, or a day, that does not come
 
