@@ -25,6 +25,7 @@ MAX_CHARS = 1000
 
 _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SHOWN_CHARS = 60
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -32,6 +33,10 @@ def ago(text: str) -> float | None:
     """Return the seconds that ``90m``, ``36h``, ``7d`` or ``2w`` stand for; None where it is nothing like that."""
     read = _AGO.fullmatch(text.strip())
     return None if read is None else float(read[1]) * _SECONDS[read[2]]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…")
 
 
 def moment(text: str, now: Callable[[], float] | None = None) -> float:
@@ -44,7 +49,7 @@ def moment(text: str, now: Callable[[], float] | None = None) -> float:
     at = epoch(text.strip()) if seconds is None else (now or time.time)() - seconds
     if at is None:
         raise BadFilterError(
-            f"{text!r} is no time: write 2026-11-27, 2026-11-27T03:00+01:00, or 36h or 7d for so long ago."
+            f"{_short(text)} is no time: write 2026-11-27, 2026-11-27T03:00+01:00, or 36h or 7d for so long ago."
         )
     return max(at, 0.0)
 
@@ -71,7 +76,7 @@ def level(text: str) -> int:
     known = logging.getLevelNamesMapping()
     number = known.get(text.strip().upper())
     if number is None and not _NUMBER.fullmatch(text.strip()):
-        raise BadFilterError(f"{text!r} is no level: write {', '.join(known)}, or a number.")
+        raise BadFilterError(f"{_short(text)} is no level: write {', '.join(known)}, or a number.")
     return int(text) if number is None else number
 
 
@@ -86,7 +91,7 @@ def days(text: str) -> float:
     except ValueError:
         read = -1.0
     if not 0.01 <= read <= MAX_DAYS:
-        raise BadFilterError(f"{text!r} is no number of days: write one from 0.01 to {MAX_DAYS}.")
+        raise BadFilterError(f"{_short(text)} is no number of days: write one from 0.01 to {MAX_DAYS}.")
     return read
 
 
@@ -97,7 +102,7 @@ def status(text: str) -> str:
         BadFilterError: There is no such status.
     """
     if text not in STATUSES:
-        raise BadFilterError(f"{text!r} is no status: write {', '.join(STATUSES)}.")
+        raise BadFilterError(f"{_short(text)} is no status: write {', '.join(STATUSES)}.")
     return text
 
 
@@ -108,7 +113,7 @@ def sort(text: str) -> str:
         BadFilterError: There is no such order.
     """
     if text not in SORTS:
-        raise BadFilterError(f"{text!r} is no order: write {', '.join(SORTS)}.")
+        raise BadFilterError(f"{_short(text)} is no order: write {', '.join(SORTS)}.")
     return SORTS[text]
 
 
