@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -163,10 +164,16 @@ def course(ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.tim
     last = _day(at if find.until is None else min(max(find.until - 1, 0.0), at))
     first = min(last - SHOWN_DAYS + 1, last if find.since is None else _day(find.since))
     first = max(first, last - MOST_DAYS + 1, 0)
-    counts = ledger.days(replace(find, since=first * DAY_SECONDS))
+    if first > _day(at) - forecast.DAYS:  # the hours are there already
+        end = math.inf if find.until is None else math.ceil(find.until / 3600)
+        counts = Counter[int]()
+        for hour, count in hours.items():
+            counts[hour // 24] += count if hour < end else 0
+    else:
+        counts = Counter(ledger.days(replace(find, since=first * DAY_SECONDS)))
     spikes = {day for day in range(max(first, _day(at) - SPIKE_DAYS + 1), last + 1) if _spiked(hours, day, since, at)}
     return Course(
-        [Day(day * DAY_SECONDS, counts.get(day, 0), day in spikes) for day in range(first, last + 1)],
+        [Day(day * DAY_SECONDS, counts[day], day in spikes) for day in range(first, last + 1)],
         _outlook(hours, since.seen, at),
         forecast.next_day(hours, since.known, at),
     )

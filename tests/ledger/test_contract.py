@@ -727,3 +727,14 @@ def test_hold_does_not_wait_for_long(ledger):
     thread.join()
     assert ledger.hold(1)
     ledger.resume()
+
+
+def test_mark(make):
+    """The mark is the same until something is changed."""
+    ledger = make()
+    before = ledger.mark()
+    assert ledger.totals()["groups"] == 0
+    assert ledger.mark() == before
+    fold(ledger, tally())
+    after = ledger.mark()
+    assert after != before

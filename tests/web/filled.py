@@ -44,8 +44,12 @@ def fold(home, *tallies):
     ledger.close()
 
 
-def groups(home, count, *, hours_apart=25.0):
+def groups(home, count, *, hours_apart=25.0, issues=False):
     """Fill a home with groups, the first the newest, each a bit older than the one before; group n has n + 1 errors."""
     now = time.time()
     times = [now - number * hours_apart * HOUR - 60 for number in range(count)]
     fold(home, *((event_of(number, at), number + 1, at) for number, at in enumerate(times)))
+    if issues:
+        ledger = SQLiteLedger(os.path.join(home, "ledger.db"))
+        ledger._rows("UPDATE groups SET issue_url = 'https://github.com/acme/shop/issues/' || id")
+        ledger.close()
