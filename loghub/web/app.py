@@ -12,7 +12,7 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loghub import env
-from loghub.web.blueprint import blueprint
+from loghub.web.routes import blueprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
