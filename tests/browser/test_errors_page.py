@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from loghub.web import create_app
 from tests.browser.chromium import Chromium
 from tests.web import filled
 
@@ -52,11 +52,11 @@ class Quiet(WSGIRequestHandler):
 @pytest.fixture(scope="module")
 def serve():
     """Return a function that serves the pages of a home and returns their address."""
-    servers = []
+    servers, opened = [], contextlib.ExitStack()
 
     def start(home, **options):
-        options = options or {"no_login": True}
-        server = make_server("127.0.0.1", 0, create_app(str(home), **options), threaded=True, request_handler=Quiet)
+        app = opened.enter_context(filled.pages(home, **options))
+        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         servers.append((server, thread))
@@ -67,6 +67,7 @@ def serve():
         server.shutdown()
         thread.join()
         server.server_close()
+    opened.close()
 
 
 @pytest.fixture(scope="module")

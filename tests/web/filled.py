@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
 
+from loghub import delivery
 from loghub.event import iso
 from loghub.journal import Fold, Tally
 from loghub.ledger.sqlite import SQLiteLedger
+from loghub.web import create_app
 
 HOUR = 3600
 _names = itertools.count()
@@ -53,3 +56,15 @@ def groups(home, count, *, hours_apart=25.0, issues=False):
         ledger = SQLiteLedger(os.path.join(home, "ledger.db"))
         ledger._rows("UPDATE groups SET issue_url = 'https://github.com/acme/shop/issues/' || id")
         ledger.close()
+
+
+@contextlib.contextmanager
+def pages(home, **options):
+    """Have the pages of a home as an application, also for several tests, and let go of the home afterwards."""
+    before = delivery.homes()
+    app = create_app(str(home), **(options or {"no_login": True}))
+    opened = [one for one in delivery.homes() if one not in before]
+    yield app
+    for one in opened:
+        one.close(5.0)
+        one.ledger().close()

@@ -71,7 +71,8 @@ def five(tmp_path_factory):
     """Return a client of a home with five groups."""
     home = tmp_path_factory.mktemp("five")
     filled.groups(str(home), 5)
-    return client_of(home)
+    with filled.pages(home) as app:
+        yield app.test_client()
 
 
 def get(client, url="/errors", code=200):
@@ -82,6 +83,15 @@ def get(client, url="/errors", code=200):
 
 
 # What is shown --------------------------------------------------------------------------------------------------
+
+
+def test_not_found(tmp_path):
+    """An address that leads nowhere is answered with a page of ours, and with its headers."""
+    answer = client_of(tmp_path).get("/nothing")
+    assert answer.status_code == 404
+    assert '<a href="/errors">To the errors</a>' in answer.get_data(as_text=True)
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert client_of(tmp_path).get("/api/nothing").json["error"] == "Not Found"
 
 
 def test_page(five):
@@ -329,7 +339,8 @@ def many(tmp_path_factory):
     """Return a client of a home with 120 groups."""
     home = tmp_path_factory.mktemp("many")
     filled.groups(str(home), 120, hours_apart=0.25)
-    return client_of(home)
+    with filled.pages(home) as app:
+        yield app.test_client()
 
 
 def walk(client, url, table):
@@ -443,7 +454,6 @@ FIELDS = (
 def seen(tmp_path_factory):
     """Return a function that has one error happen, and returns the elements of the page of that alone."""
     home = str(tmp_path_factory.mktemp("one"))
-    client = client_of(home)
 
     def look(said, info):
         now = time.time() - 1
@@ -454,7 +464,9 @@ def seen(tmp_path_factory):
         ledger.close()
         return Elements(page)
 
-    return look
+    with filled.pages(home) as app:
+        client = app.test_client()
+        yield look
 
 
 @settings(max_examples=60, deadline=None)
