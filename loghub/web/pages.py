@@ -84,7 +84,6 @@ def _links(given: Mapping[str, str], question: Asked) -> dict[str, Any]:
         "to": to,
         "shown": shown,
         "periods": PERIODS,
-        "statuses": asked.STATUSES,
         "live_url": url_for("loghub.errors_live", **dict[str, Any](given)),
     }
 
