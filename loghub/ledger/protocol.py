@@ -272,6 +272,12 @@ class Ledger(Protocol):
     def discard(self, destination: str | None = None, fingerprint: str | None = None) -> int:
         """Give up dead deliveries; return how many."""
 
+    def figures(self) -> dict[str, Any]:
+        """Return `totals`, and ``kept`` events, ``issues`` (groups that have one), and ``destinations``.
+
+        Those are by name how many occurrences, of the groups that there are, are ``sent``, ``waiting`` and ``dead``.
+        """
+
     def totals(self) -> dict[str, int]:
         """Return ``groups``, ``occurrences``, ``dropped``, ``torn`` and ``forgotten`` (groups that had to go)."""
 

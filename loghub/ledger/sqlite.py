@@ -485,6 +485,16 @@ class SQLiteLedger(SQLiteFile):
             )
             return changed.rowcount
 
+    def figures(self) -> dict[str, Any]:
+        """Return `totals`, ``kept``, ``issues``, and ``destinations`` by name: ``sent``, ``waiting``, ``dead``."""
+        (kept, issues), *_ = self._rows("SELECT (SELECT count(*) FROM events), count(issue_url) FROM groups")
+        rows = self._rows(
+            "SELECT destination, sum(told), sum((total - told) * (1 - dead)), sum((total - told) * dead)"
+            " FROM outbox GROUP BY destination"
+        )
+        told = {name: {"sent": sent, "waiting": waiting, "dead": dead} for name, sent, waiting, dead in rows}
+        return {**self.totals(), "kept": kept, "issues": issues, "destinations": told}
+
     def totals(self) -> dict[str, int]:
         """Return ``groups``, ``occurrences``, ``dropped``, ``torn`` and ``forgotten`` (groups that had to go)."""
         (groups, occurrences), *_ = self._rows("SELECT count(*), coalesce(sum(count), 0) FROM groups")
@@ -503,6 +513,7 @@ class SQLiteLedger(SQLiteFile):
             db = self._db
             others = db.execute("PRAGMA data_version").fetchone()[0]
             return f"{id(db)}.{self._inode}.{others}.{db.total_changes}"
+
 
 
 _NEVER = 1 << 40  # an hour, or a day, that does not come

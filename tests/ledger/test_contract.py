@@ -353,6 +353,23 @@ def test_dead(ledger):
     assert (item.count, item.attempts) == (3, 0)
 
 
+def test_figures(ledger):
+    """What was sent, what waits and what is dead is counted by destination, beside what is kept and has an issue."""
+    fold(ledger, tally(5, github=5, smtp=2))
+    fold(ledger, tally(3, github=3), fingerprint=TWO)
+    one, two = ledger.waiting(GITHUB, T0)
+    url = {"issue_url": "https://github.com/acme/shop/issues/1"}
+    ledger.settle(GITHUB, [told(one, memory=url), told(two, "dead")], T0)
+    assert ledger.figures() == ledger.totals() | {
+        "kept": len(ledger.events(100)),
+        "issues": 1,
+        "destinations": {
+            GITHUB: {"sent": 5, "waiting": 0, "dead": 3},
+            SMTP: {"sent": 0, "waiting": 2, "dead": 0},
+        },
+    }
+
+
 def test_discard(ledger):
     """What is discarded was dead, is gone, and what comes then waits anew; what is not dead stays."""
     fold(ledger, tally(2, github=2, smtp=2))
