@@ -107,6 +107,24 @@ def test_known_at_once(github):
     assert counts(github) == [2]
 
 
+def test_status(github, monkeypatch):
+    """The status says where issues go, and how many bugs have one."""
+    reporter = loghub.get_error_reporter()
+    known = {"enabled": True, "github_repo": REPO, "has_token": True}
+    assert reporter.status() == known | {"reported_errors_count": 0}
+    for _ in range(2):
+        assert loghub.report_error(error_type="Bug", error_message="once", timeout=PATIENCE)
+    assert reporter.status() == known | {"reported_errors_count": 1}
+    assert reporter.status(7) == known | {"reported_errors_count": 7}
+
+
+def test_status_without_anything(monkeypatch):
+    """Where nothing is set, the status says so."""
+    monkeypatch.setenv("ERROR_REPORTING_ENABLED", "no")
+    nothing = {"enabled": False, "github_repo": None, "has_token": False, "reported_errors_count": 0}
+    assert loghub.get_error_reporter().status() == nothing
+
+
 def test_being_handled(github):
     """With nothing given, what is being handled is reported."""
     try:

@@ -8,7 +8,6 @@ or an option has its own in any case.
 
 from __future__ import annotations
 
-import logging.handlers
 import math
 import sys
 import threading
@@ -19,14 +18,13 @@ from loghub import delivery, env, fingerprint, options
 from loghub.description import text_of
 from loghub.errors import LedgerError
 from loghub.filters import EventFilter
-from loghub.handlers.base import ReportingHandler
 from loghub.handlers.github import GitHubIssueHandler
-from loghub.ledger.protocol import Item
+from loghub.seeds import reach
 from loghub.seeds import record as records
 from loghub.seeds.record import log, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import logging
 
     from loghub.delivery import Home
 
@@ -89,6 +87,26 @@ class ErrorReporter:
         """Whether there is a token to open issues with."""
         return bool(self._destinations()) or bool(self._options["token"] or env.read("GITHUB_TOKEN", "GH_TOKEN"))
 
+    def status(self, issues: int | None = None) -> dict[str, Any]:
+        """Return ``enabled``, ``github_repo``, ``has_token`` and ``reported_errors_count``: bugs that have an issue.
+
+        Args:
+            issues: So many have one, where the caller has counted; None: those in the homes that are reported to.
+
+        Raises:
+            OptionValueError: ERROR_REPORTING_ENABLED is neither yes nor no.
+            LedgerError: The ledger cannot be used now.
+        """
+        if issues is None:
+            homes = {id(home): home for home, _ in self._destinations()}
+            issues = sum(home.ledger().figures()["issues"] for home in homes.values())
+        return {
+            "enabled": self.enabled,
+            "github_repo": self.github_repo,
+            "has_token": self.has_token,
+            "reported_errors_count": issues,
+        }
+
     def report_error(  # noqa: PLR0917 - the seed's
         self,
         exception: BaseException | None = None,
@@ -141,7 +159,7 @@ class ErrorReporter:
         destinations = self._destinations()
         try:
             for home, handler in destinations:
-                if url := _issue_url(home, handler, mark):
+                if url := reach.issue_url(home, handler, mark):
                     return url
             told = any(home.ledger().group(mark) is not None for home in {home for home, _ in destinations})
         except LedgerError as error:
@@ -152,12 +170,12 @@ class ErrorReporter:
 
     def _destinations(self) -> list[tuple[Home, GitHubIssueHandler]]:
         """Return the handlers that open issues for this reporter."""
-        found = list(_attached())
+        found = list(reach.issue_handlers())
         return [pair for pair in found if pair[1] is self._own] if self._is_told else found
 
     def _needs_own(self) -> bool:
         """Whether no handler of the application's takes the record."""
-        return self._is_told or not _is_taken()
+        return self._is_told or not reach.is_taken(log)
 
     def _own_handler(self) -> GitHubIssueHandler:
         """Return the reporter's own handler, made at first, and again where dictConfig has closed it."""
@@ -240,37 +258,5 @@ def _seconds(timeout: object) -> float:
     return min(max(seconds, 0.0), _MAX_SECONDS)
 
 
-def _attached() -> Iterator[tuple[Home, GitHubIssueHandler]]:
-    for home in delivery.homes():
-        for handler in home.handlers():
-            if isinstance(handler, GitHubIssueHandler) and handler.destination:
-                yield home, handler
-
-
-def _issue_url(home: Home, handler: GitHubIssueHandler, mark: str) -> str | None:
-    ledger, destination = home.ledger(), handler.destination or ""
-    group = ledger.group(mark)
-    if group is None:
-        return None
-    asked = Item(destination, group, count=0, total=0, event={}, level=0, since_at=0.0)
-    return next((url for item in ledger.load([asked], 0) if (url := item.memory.get("issue_url"))), None)
-
-
 def _environment_repo() -> str | None:
     return env.read("GITHUB_REPO", "GITHUB_REPOSITORY")
-
-
-def _is_taken() -> bool:
-    """Whether a handler of the application's takes what `log` is told, or passes it on to where one may."""
-    passes_on = (logging.handlers.QueueHandler, logging.handlers.MemoryHandler)
-    found = list(_chain())
-    if any(isinstance(one, ReportingHandler) for one in found):
-        return True
-    return any(isinstance(one, passes_on) for one in found) and any(home.is_attached for home in delivery.homes())
-
-
-def _chain() -> Iterator[logging.Handler]:
-    logger: logging.Logger | None = log
-    while logger is not None:
-        yield from logger.handlers
-        logger = logger.parent if logger.propagate else None
