@@ -11,6 +11,7 @@ import functools
 import hmac
 import ipaddress
 import secrets
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from flask_wtf.csrf import generate_csrf, validate_csrf  # type: ignore[import-u
 from wtforms.validators import ValidationError
 
 from loghub.errors import OptionValueError
+from loghub.web.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +87,7 @@ class Access:
         open: Everybody who comes is an admin: the host application's own decorators, or the loopback, keep others out.
         login_required: The host's decorator for what may be seen; None: ours.
         admin_required: The host's decorator for what changes something; None: ours.
+        visitors: The rules for who comes without a login.
     """
 
     site: Site
@@ -92,6 +95,7 @@ class Access:
     open: bool = False
     login_required: Callable[[Any], Any] | None = None
     admin_required: Callable[[Any], Any] | None = None
+    visitors: Visitors = field(default_factory=Visitors)
 
     @property
     def has_login(self) -> bool:
@@ -181,12 +185,21 @@ class Access:
 
     def check_forged(self) -> None:
         """Refuse a request that changes something and does not come from a form of ours."""
-        if request.method in _SAFE:
+        if request.method in _SAFE or current_app.view_functions.get(request.endpoint or "") in _cookieless:
             return
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRF-Token"), token_key=_CSRF)
         except ValidationError:
             abort(400, "The form is too old, or not of this page: reload the page and try again.")
+
+
+def cookieless(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a view that needs no token against forged requests: it does nothing for a cookie, or asks for the origin."""
+    _cookieless.add(view)
+    return view
+
+
+_cookieless: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
 def _fits(stored: str, password: str) -> bool:

@@ -15,13 +15,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from loghub import env
 from loghub.web.access import headers
 from loghub.web.routes import blueprint, refused
+from loghub.web.request import wsgi
+from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from loghub.handlers.base import ReportingHandler
 
-MAX_FORM_BYTES = 64 << 10
+MAX_BODY_BYTES = (64 << 10) + 1
+"""Of a form; and of a report, with the byte by which it is seen to be too large."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -45,6 +49,11 @@ def create_app(
     proxies: int = 0,
     url_prefix: str | None = None,
     now: Callable[[], float] = time.time,
+    allowed_origins: Sequence[str] | str | None = None,
+    public_key: str | None = None,
+    reports_per_minute: int = REPORTS_PER_MINUTE,
+    all_reports_per_minute: int = ALL_REPORTS_PER_MINUTE,
+    metrics_token: str | None = None,
 ) -> Flask:
     """Return the pages and the REST endpoint as a WSGI application.
 
@@ -62,6 +71,11 @@ def create_app(
         proxies: Of so many proxies in front ``X-Forwarded-*`` is believed.
         url_prefix: The path below which it is found.
         now: The clock, epoch seconds.
+        allowed_origins: As for `blueprint`, and so the four below.
+        public_key: What a page's report has to bring.
+        reports_per_minute: Of one address.
+        all_reports_per_minute: Of all addresses together.
+        metrics_token: What reads /metrics without a login.
 
     Raises:
         OptionValueError: As `blueprint`.
@@ -74,7 +88,7 @@ def create_app(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
-        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     if no_login:  # a page elsewhere may have its own name lead to this machine (DNS rebinding)
         app.before_request(_is_for_this_machine)
@@ -86,13 +100,19 @@ def create_app(
         handlers=handlers,
         no_login=no_login,
         now=now,
+        allowed_origins=allowed_origins,
+        public_key=public_key,
+        reports_per_minute=reports_per_minute,
+        all_reports_per_minute=all_reports_per_minute,
+        metrics_token=metrics_token,
     )
     app.register_blueprint(made, url_prefix=url_prefix)
     app.register_error_handler(HTTPException, refused)  # of addresses that lead nowhere, too
     app.after_request(headers)
+    outer: Any = wsgi(app.wsgi_app)  # the pages' own errors say in which request they happened
     if proxies:
-        wsgi: Any = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)
-        app.wsgi_app = wsgi  # type: ignore[method-assign]
+        outer = ProxyFix(outer, proxies, proxies, proxies, 0, proxies)
+    app.wsgi_app = outer  # type: ignore[method-assign]
     return app
 
 

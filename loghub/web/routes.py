@@ -10,15 +10,16 @@ from werkzeug.exceptions import HTTPException
 
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import login, pages
+from loghub.web import login, pages, report, script
 from loghub.web.site import Site
+from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from loghub.handlers.base import ReportingHandler
 
-PARTS = (login, pages)
+PARTS = (login, pages, report, script)
 """Each adds its routes: ``add(blueprint, site, access)``."""
 
 
@@ -33,6 +34,11 @@ def blueprint(
     handlers: Sequence[ReportingHandler] | None = None,
     no_login: bool = False,
     now: Callable[[], float] = time.time,
+    allowed_origins: Sequence[str] | str | None = None,
+    public_key: str | None = None,
+    reports_per_minute: int = REPORTS_PER_MINUTE,
+    all_reports_per_minute: int = ALL_REPORTS_PER_MINUTE,
+    metrics_token: str | None = None,
 ) -> Blueprint:
     """Return the pages for an existing Flask application, to be registered there, also below a `url_prefix`.
 
@@ -48,9 +54,15 @@ def blueprint(
         handlers: What is told to resend, to open or to link; None: the handlers of this process that use the home.
         no_login: Show and change everything for everybody who comes: only where nobody else can come.
         now: The clock, epoch seconds.
+        allowed_origins: As for `Visitors`, and so the four below.
+        public_key: What a page's report has to bring.
+        reports_per_minute: Of one address.
+        all_reports_per_minute: Of all addresses together.
+        metrics_token: What reads /metrics without a login.
 
     Raises:
-        OptionValueError: Nobody is kept out, and that was not said aloud; or only one of the two decorators is given.
+        OptionValueError: Nobody is kept out, and that was not said aloud; only one of the two decorators is given; or
+            a value is malformed.
     """
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
@@ -62,7 +74,8 @@ def blueprint(
             "(LOGHUB_ADMIN_PASSWORD), or no_login=True where nobody else can come."
         )
     site = Site(home, ledger, handlers, now=now)
-    access = rules.Access(site, known, no_login, login_required, admin_required)
+    visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)
+    access = rules.Access(site, known, no_login, login_required, admin_required, visitors)
     made = Blueprint(
         "loghub", __name__, template_folder="templates", static_folder="static", static_url_path="/static/loghub"
     )

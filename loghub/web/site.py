@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, detail
 from loghub.errors import DetailFileError
@@ -48,6 +48,7 @@ class Site:
         self.now = now
         self._handlers = handlers
         self._fresh_at = float("-inf")
+        self._figures: tuple[float, dict[str, Any]] = float("-inf"), {}
 
     def ledger(self) -> Ledger:
         """Return the ledger, with what was written up to now in it.
@@ -60,6 +61,18 @@ class Site:
             self.home.fold()
             self.home.adopt(force=True)
         return self.home.ledger()
+
+    def figures(self) -> dict[str, Any]:
+        """Return `Ledger.figures`, counted anew every `FRESH_SECONDS`: anybody may ask.
+
+        Raises:
+            LedgerError: It cannot be used now.
+        """
+        at, known = self._figures
+        if time.monotonic() - at > FRESH_SECONDS:
+            known = self.home.ledger().figures()
+            self._figures = time.monotonic(), known
+        return known
 
     def handlers(self) -> list[ReportingHandler]:
         """Return the reporting handlers that use the home."""
