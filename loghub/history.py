@@ -207,6 +207,15 @@ def _known(ledger: Ledger, find: Find, at: float) -> tuple[dict[int, int], _Sinc
     return hours, _Since(first_seen_at, known_since)
 
 
+def prospect_row(ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.time) -> dict[str, Any]:
+    """Return `prospect` as JSON has it: trend, why, spike, daily and forecast."""
+    outlook, ahead = prospect(ledger, find, now)
+    told: dict[str, Any] = {"why": ahead.why}
+    if isinstance(ahead, forecast.Forecast):
+        told |= {"expected": ahead.expected, "low": ahead.low, "high": ahead.high, "coverage": ahead.coverage}
+    return outlook.row() | {"forecast": told}
+
+
 def _outlook(hours: dict[int, int], first_seen_at: float, now: float) -> Outlook:
     return Outlook(
         trend.trend(hours, first_seen_at, now),

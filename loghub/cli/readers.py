@@ -13,7 +13,6 @@ from loghub.cli.filters import DAYS, LIMIT, filtered
 from loghub.cli.table import bar, columns, table
 from loghub.cli.where import Where, where
 from loghub.event import dumps, iso
-from loghub.forecast import Forecast
 from loghub.ledger.find import ALL, Find
 from loghub.recovery.wording import wording
 from loghub.trend import sparkline
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from loghub.event import Event
     from loghub.history import Outlook
     from loghub.ledger.find import Page
-    from loghub.ledger.protocol import Group, Ledger
+    from loghub.ledger.protocol import Group
 
 _RECOVERIES = 5  # are shown of a group
 _CRUMB_CHARS = 500
@@ -81,7 +80,7 @@ def stats(place: Where, *, days: float, find: Find, with_trend: bool, as_json: b
     ledger = place.open().ledger()
     found = history.statistics(ledger, days, find=find)
     if as_json:
-        click.echo(dumps(found | (_prospect(ledger, find) if with_trend else {}), indent=2))
+        click.echo(dumps(found | (history.prospect_row(ledger, find) if with_trend else {}), indent=2))
         return
     totals = ledger.totals()
     click.echo(f"{found['total_errors']:,} errors{_span(find, days)}.")
@@ -141,15 +140,6 @@ def groups(
     else:
         click.echo(groups_table(found, outlooks))
         _more(found)
-
-
-def _prospect(ledger: Ledger, find: Find) -> dict[str, Any]:
-    """Return trend, spike, days and forecast of what is looked for, as JSON has them."""
-    outlook, ahead = history.prospect(ledger, find)
-    told: dict[str, Any] = {"why": ahead.why}
-    if isinstance(ahead, Forecast):
-        told |= {"expected": ahead.expected, "low": ahead.low, "high": ahead.high, "coverage": ahead.coverage}
-    return outlook.row() | {"forecast": told}
 
 
 def _more(page: Page[Any]) -> None:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import login, pages, report, script
+from loghub.web import api, login, metrics, pages, report, script
 from loghub.web.site import Site
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from loghub.handlers.base import ReportingHandler
 
-PARTS = (login, pages, report, script)
+PARTS = (login, pages, report, script, api, metrics)
 """Each adds its routes: ``add(blueprint, site, access)``."""
 
 
@@ -107,7 +107,8 @@ def refused(error: HTTPException) -> Any:
     """Answer with why a request was refused, as a page or as JSON."""
     if error.response is not None or (error.code or 500) < 400:
         return error
-    return _said(error.code or 500, error.name, error.description or "")
+    kept = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After", "WWW-Authenticate"}}
+    return *_said(error.code or 500, error.name, error.description or ""), kept
 
 
 def _no_ledger(error: LedgerError) -> Any:
