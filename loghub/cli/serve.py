@@ -18,6 +18,8 @@ from loghub.cli.where import Where, homes_of, where
 from loghub.errors import MissingExtraError
 
 _FILE = "web.password"
+_COUNT = click.IntRange(1)
+_MOST_BODY_BYTES = 1 << 20  # waitress keeps a body before anybody looks at it; pages take less
 
 
 @click.command(short_help="Show errors on a page; take what browsers report.")
@@ -29,9 +31,28 @@ _FILE = "web.password"
     "--proxies", default=0, type=click.IntRange(0, 10), help="So many proxies in front: believe X-Forwarded-*."
 )
 @click.option("--prefix", metavar="/PATH", help="The path below which a proxy shows it.")
+@click.option(
+    "--allow-origin", "origins", multiple=True, metavar="ORIGIN", help="Its pages may report; again for more."
+)
+@click.option("--reports-per-minute", default=60, show_default=True, type=_COUNT, help="Of pages, by address.")
+@click.option("--all-reports-per-minute", default=1200, show_default=True, type=_COUNT, help="Of all addresses.")
 @where
-def serve(place: Where, *, host: str, port: int, no_login: bool, https: bool, proxies: int, prefix: str | None) -> None:
+def serve(
+    place: Where,
+    *,
+    host: str,
+    port: int,
+    no_login: bool,
+    https: bool,
+    proxies: int,
+    prefix: str | None,
+    origins: tuple[str, ...],
+    reports_per_minute: int,
+    all_reports_per_minute: int,
+) -> None:
     """Show errors, groups and what waits on a page, and take what browsers report.
+
+    Pages of origins in LOGHUB_ALLOWED_ORIGINS, or of --allow-origin, may report, and those of the own host.
 
     The password of admin is LOGHUB_ADMIN_PASSWORD; else it is asked for once, and its hash is kept in the home.
 
@@ -63,9 +84,19 @@ def serve(place: Where, *, host: str, port: int, no_login: bool, https: bool, pr
         https=https,
         proxies=proxies,
         url_prefix=prefix,
+        allowed_origins=origins or None,
+        reports_per_minute=reports_per_minute,
+        all_reports_per_minute=all_reports_per_minute,
     )
     try:
-        server: Any = waitress.create_server(app, host=host, port=port, ident=None, clear_untrusted_proxy_headers=False)
+        server: Any = waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            ident=None,
+            clear_untrusted_proxy_headers=False,
+            max_request_body_size=_MOST_BODY_BYTES,
+        )
     except OSError as error:
         raise click.ClickException(f"Nothing can listen at {host}:{port}: {error.strerror or error}.") from error
     listens = getattr(server, "effective_listen", None) or [(host, server.effective_port)]  # a name may have several

@@ -515,7 +515,6 @@ class SQLiteLedger(SQLiteFile):
             return f"{id(db)}.{self._inode}.{others}.{db.total_changes}"
 
 
-
 _NEVER = 1 << 40  # an hour, or a day, that does not come
 
 

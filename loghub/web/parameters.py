@@ -34,8 +34,11 @@ class Parameter(NamedTuple):
     says: str
 
 
+_WORD = {"type": "string", "pattern": r"\S", "maxLength": asked.MAX_CHARS}
+
+
 def _name(says: str) -> Parameter:
-    return Parameter({"type": "string", "maxLength": asked.MAX_CHARS}, f"{says}; * stands for anything.")
+    return Parameter(_WORD, f"{says}; * stands for anything.")
 
 
 PARAMETERS = {
@@ -53,7 +56,7 @@ PARAMETERS = {
     ),
     "release": _name("What was deployed"),
     "environment": _name("production, staging ..."),
-    "text": Parameter({"type": "string", "maxLength": asked.MAX_CHARS}, "In message, place or context."),
+    "text": Parameter(_WORD, "In message, place or context."),
     "since": Parameter(
         {"type": "string", "pattern": _MOMENT}, "Not before: ISO 8601, in UTC unless it says otherwise, or 36h, 7d ago."
     ),
@@ -109,6 +112,8 @@ def read(given: MultiDict[str, str], names: Collection[str], now: Callable[[], f
             raise BadFilterError(f"There is no parameter {name[:40]!r}: {_hint(near, names)}")
         if len(values) > 1:
             raise BadFilterError(f"{name}: It is given {len(values)} times: give it once.")
+        if not values[0].strip():
+            raise BadFilterError(f"{name}: It is empty: leave it out, or say what to look for.")
     said = asked.read(given, now)
     if said.troubles:
         name, trouble = next(iter(said.troubles.items()))

@@ -177,7 +177,7 @@ def test_noise(client, handler):
 
 
 def test_ledger_out_of_reach(client, handler, monkeypatch):
-    """A ledger that cannot be used loses nothing: the error is in the journal, and the answer says what is not known."""
+    """A ledger that cannot be used loses nothing, and the answer says what is not known."""
     client.post(URL, json=SEED)
 
     def unreachable(*_):
