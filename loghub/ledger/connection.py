@@ -162,6 +162,16 @@ class SQLiteFile:
         with self._lock, self._explained():
             return self._db.execute(query, values).fetchall()
 
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Keep other threads of this process out meanwhile; LedgerError where one was in it for so long."""
+        if not self._lock.acquire(timeout=seconds):
+            raise LedgerError(f"The ledger {self.path} was busy for {seconds:g} seconds: ask again.")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def close(self) -> None:
         """Let go of the file; the next call opens it again."""
         with self._lock:

@@ -9,6 +9,7 @@ from loghub.ledger.find import ALL, Find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from loghub.event import Event
     from loghub.journal import Fold, Tally
@@ -276,6 +277,13 @@ class Ledger(Protocol):
         """Return `totals`, and ``kept`` events, ``issues`` (groups that have one), and ``destinations``.
 
         Those are by name how many occurrences, of the groups that there are, are ``sent``, ``waiting`` and ``dead``.
+        """
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Keep other threads of this process out meanwhile.
+
+        Raises:
+            LedgerError: One of them was in it for so long.
         """
 
     def totals(self) -> dict[str, int]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES = browser.MAX_BYTES
 
+PATIENCE_SECONDS = 0.02
+"""So long a page waits for the ledger; after that the answer says that it is not known."""
+
 TOO_LARGE = f"A report has at most {MAX_BYTES} bytes: send less context, or a shorter stack."
 NOT_TAKEN = (
     "The error was not counted: no handler of loghub's takes what logger loghub.browser is told; "
@@ -152,8 +155,9 @@ def _issue(mark: str) -> tuple[str | None, str]:
     handlers = list(reach.issue_handlers())
     try:
         for home, handler in handlers:
-            if url := reach.issue_url(home, handler, mark):
-                return url, KNOWN
+            with home.ledger().within(PATIENCE_SECONDS):  # a writer in this process may wait for one in another
+                if url := reach.issue_url(home, handler, mark):
+                    return url, KNOWN
     except LedgerError:
         return None, UNKNOWN
     return None, NOT_YET if handlers else NOWHERE

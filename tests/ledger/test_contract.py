@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loghub.errors import LedgerError
 from loghub.event import iso
 from loghub.journal import Fold, Tally
 from loghub.ledger.find import Find
@@ -368,6 +369,27 @@ def test_figures(ledger):
             SMTP: {"sent": 0, "waiting": 2, "dead": 0},
         },
     }
+
+
+def test_within(ledger):
+    """Who asks for the ledger within a time gets it, or is told that another thread has it."""
+    fold(ledger, tally(1))
+    has_it, may_go = threading.Event(), threading.Event()
+
+    def hold():
+        with ledger.within(1):
+            has_it.set()
+            may_go.wait(20)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert has_it.wait(20)
+    with pytest.raises(LedgerError, match="busy"), ledger.within(0.001):
+        pass
+    may_go.set()
+    other.join()
+    with ledger.within(0.001):
+        assert ledger.group(ONE).count == 1
 
 
 def test_discard(ledger):

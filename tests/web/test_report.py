@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
+import sqlite3
+import threading
 
 import pytest
 from flask import Flask
@@ -186,6 +189,29 @@ def test_ledger_out_of_reach(client, handler, monkeypatch):
     monkeypatch.setattr(type(handler.home.ledger()), "group", unreachable)
     answer = client.post(URL, json=SEED)
     assert (answer.status_code, answer.json["message"]) == (200, report.UNKNOWN)
+
+
+def test_busy_ledger(client, handler):
+    """While another thread is in the ledger, or another process writes, the answer comes all the same."""
+    client.post(URL, json=SEED)
+    handler.home.fold()
+    ledger = handler.home.ledger()
+    has_it, may_go = threading.Event(), threading.Event()
+
+    def hold():
+        with ledger.within(1):
+            has_it.set()
+            may_go.wait(20)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert has_it.wait(20)
+    assert client.post(URL, json=SEED).json["message"] == report.UNKNOWN
+    may_go.set()
+    other.join()
+    with contextlib.closing(sqlite3.connect(ledger.path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert client.post(URL, json=SEED).json["message"] == report.NOT_YET
 
 
 # Anything may come
