@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -103,4 +104,5 @@ def test_storm(server, port, tmp_path):
     assert statuses[400] <= EACH
     assert statuses[200] + statuses[400] == TOTAL
     end(server)
-    assert history.open_home(str(tmp_path), None).ledger().totals()["occurrences"] == statuses[200]
+    with contextlib.closing(history.open_home(str(tmp_path), None).ledger()) as ledger:
+        assert ledger.totals()["occurrences"] == statuses[200]
