@@ -14,8 +14,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loghub import env
 from loghub.web.access import headers
-from loghub.web.routes import blueprint, refused
 from loghub.web.request import wsgi
+from loghub.web.routes import blueprint, refused
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE
 
 if TYPE_CHECKING:
