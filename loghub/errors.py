@@ -9,6 +9,7 @@
       MissingExtraError      ImportError  an optional dependency is not installed
       BadCursorError         ValueError   a list is to go on at a place that there is not
       AmbiguousKeyError      ValueError   the beginning of a fingerprint or an id is that of several
+      ActionError             ValueError   what a person has asked for cannot be done
       DetailFileError                     a file is no detail file, or a damaged one
       ProcedureError                      a recovery procedure did not help, and says why
       LedgerError                         the ledger cannot be used
@@ -47,6 +48,10 @@ class BadCursorError(LoghubError, ValueError):
 
 class AmbiguousKeyError(LoghubError, ValueError):
     """The beginning of a fingerprint or an id is that of several."""
+
+
+class ActionError(LoghubError, ValueError):
+    """What a person has asked for cannot be done."""
 
 
 class DetailFileError(LoghubError):

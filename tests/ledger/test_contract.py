@@ -330,6 +330,7 @@ def test_later(ledger):
             "fingerprint": ONE,
             "waiting": 2,
             "attempts": 3,
+            "since_at": iso(item.since_at),
             "due_at": iso(max(T0 + 9, item.since_at)),
             "state": "waiting",
             "reason": "502",
