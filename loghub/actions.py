@@ -16,6 +16,7 @@ from loghub.errors import ActionError
 from loghub.event import iso
 from loghub.handlers.base import OutboxHandler
 from loghub.handlers.github import GitHubIssueHandler
+from loghub.history import DAY_SECONDS
 from loghub.mailserver.owed import OWED, Owed
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from loghub.delivery import Home
     from loghub.ledger.protocol import Group, Ledger
 
-DAY_SECONDS = 86_400.0
 MOST_DAYS = 36_500.0
 
 

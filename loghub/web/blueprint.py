@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import login, pages
+from loghub.web import error, group, login, outbox, pages
 from loghub.web.site import Site
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from loghub.handlers.base import ReportingHandler
 
-PARTS = (login, pages)
+PARTS = (login, pages, group, error, outbox)
 """Each adds its routes: ``add(blueprint, site, access)``."""
 
 
