@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 
 from loghub.actions import owed_mails
+from loghub.event import epoch
 from loghub.web.shown import moment, name, text
 
 if TYPE_CHECKING:
@@ -21,7 +22,19 @@ MAX_ROWS, MAX_ROWS_ALONE = 25, 500
 
 @dataclass(slots=True)
 class Row:
-    """What a destination is still to be told of one group."""
+    """What a destination is still to be told of one group.
+
+    Attributes:
+        fingerprint: Of the group.
+        title: Its type.
+        message: What it says.
+        waiting: Occurrences.
+        attempts: That have failed in a row.
+        since: When the oldest of what waits arrived.
+        due: Not before then; empty: now.
+        is_dead: Whether it is not tried again by itself.
+        reason: Why it was not delivered.
+    """
 
     fingerprint: str
     title: str
@@ -124,7 +137,7 @@ def _row(site: Site, row: dict[str, Any]) -> Row:
         waiting=row["waiting"],
         attempts=row["attempts"],
         since=moment(row["since_at"]),
-        due=moment(row["due_at"]),
+        due=moment(row["due_at"]) if (epoch(row["due_at"]) or 0.0) > site.now() else "",
         is_dead=row["state"] == "dead",
         reason=text(row["reason"]),
     )

@@ -7,6 +7,7 @@ character is visible, and lists that end. What is left out is said in its place;
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from loghub.history import DAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from loghub.event import Event
 
 MAX_TEXT = 20_000
 MAX_VALUE = 4_000
@@ -130,6 +133,11 @@ class Line:
     left: int = 0
     is_culprit: bool = False
 
+    @property
+    def file(self) -> str:
+        """The last part of its path, without line and column."""
+        return re.sub(r"(?::\d+){0,2}\Z", "", self.place).replace("\\", "/").rpartition("/")[2]
+
 
 @dataclass(slots=True)
 class Run:
@@ -148,7 +156,7 @@ class Run:
     @property
     def modules(self) -> str:
         """What a run that is folded says: where the lines are."""
-        seen = dict.fromkeys((line.module or line.place).partition(".")[0] for line in self.lines)
+        seen = dict.fromkeys(line.module.partition(".")[0] or line.file for line in self.lines)
         names = [one for one in seen if one]
         return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
 
@@ -260,7 +268,7 @@ class Crumb:
     logger: str
     message: str
     kind: str
-    extra: Node | None
+    extra: str
 
 
 @dataclass(slots=True)
@@ -314,8 +322,9 @@ def shown(event: Mapping[str, Any]) -> Shown:
     message = text(event.get("message"), MAX_TEXT)
     known = {*KEYS, "custom_fingerprint"}
     rest = {key: value for key, value in event.items() if key not in known}
+    error = part(event)
     return Shown(
-        error=part(event),
+        error=error,
         message="" if event.get("message") == event.get("error_message") else message,
         traceback=text(event.get("traceback"), 10 * MAX_TEXT).strip("\n"),
         facts=list(_facts(event)),
@@ -327,8 +336,17 @@ def shown(event: Mapping[str, Any]) -> Shown:
         crumbs_left=max(0, len(crumbs) - MAX_ITEMS),
         level=name(event.get("level")),
         at=name(event.get("timestamp"), 40),
-        culprit=name(culprit({key: as_text(event.get(key)) for key in ("module", "function")})),  # type: ignore[arg-type]
+        culprit=_culprit(event, error),
     )
+
+
+def _culprit(event: Mapping[str, Any], error: Part) -> str:
+    """Return where it was: what the event says, else its innermost in-app frame."""
+    place: Event = {"module": name(event.get("module")), "function": name(event.get("function"))}
+    if place["module"] or place["function"]:
+        return name(culprit(place))
+    found = next((line for run in error.runs for line in run.lines if line.is_culprit), None)
+    return " in ".join(filter(None, (found.module or found.place, found.function))) if found else ""
 
 
 def _facts(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -364,7 +382,7 @@ def _request(context: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _crumb(said: object) -> Crumb:
     if not isinstance(said, dict):
-        return Crumb("", "", "", text(said, 1_000), "", None)
+        return Crumb("", "", "", text(said, 1_000), "", "")
     at, extra = name(said.get("timestamp"), 40), said.get("extra")
     return Crumb(
         at=at,
@@ -372,7 +390,7 @@ def _crumb(said: object) -> Crumb:
         logger=name(said.get("logger")),
         message=text(said.get("message"), 1_000),
         kind=name(said.get("error_type")),
-        extra=tree(extra, 50) if extra else None,
+        extra=_flat(extra) if isinstance(extra, dict | list) else text(extra, 1_000),
     )
 
 

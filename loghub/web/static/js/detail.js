@@ -26,12 +26,15 @@
 
   for (const button of document.querySelectorAll("[data-copy]")) {
     const source = document.getElementById(button.dataset.copy);
-    const said = document.querySelector(`[data-copied="${button.dataset.copy}"]`);
+    const said = button.parentElement.querySelector("[data-copied]");
     button.hidden = false;
     button.addEventListener("click", async () => {
       const done = await copy(source.textContent).catch(() => false);
       said.textContent = done ? "Copied." : "Press Ctrl-C: it is selected.";
-      if (!done) { select(source); button.focus(); }
+      if (!done) {
+        source.closest("details").open = true;
+        select(source);
+      }
     });
   }
 
