@@ -29,9 +29,16 @@ MAX_NODES = 2_000
 MAX_DEPTH = 12
 MAX_FRAMES = 100
 """Of one exception: a recursion repeats itself."""
+MAX_LOCALS = 50
 MAX_PARTS = 60
 """Exceptions on a page: causes and members, with theirs."""
 MAX_LEVELS = 8
+MAX_LINES = 400
+"""Lines of all stacks on a page."""
+MAX_CHARS = 300_000
+"""Of one tree, and of all stacks together; what comes then is cut to a line."""
+
+_LEAST = 80
 
 _OPEN = 16
 """Branches with up to so many values are unfolded from the beginning."""
@@ -74,16 +81,23 @@ class Node:
     is_open: bool = True
 
 
+@dataclass(slots=True)
 class _Budget:
-    """How many values may still come."""
+    """How much may still come: values or exceptions, lines of stacks, and characters. Later texts are cut shorter."""
 
-    def __init__(self, nodes: int) -> None:
-        self.nodes = nodes
+    nodes: int
+    lines: int = MAX_LINES
+    chars: int = MAX_CHARS
+
+    def text(self, value: object, limit: int = MAX_VALUE) -> str:
+        said = text(value, max(_LEAST, min(limit, self.chars)))
+        self.chars -= len(said)
+        return said
 
 
-def tree(value: object, nodes: int = MAX_NODES) -> Node:
-    """Return any value as a tree of at most so many nodes."""
-    return _node(value, 0, _Budget(nodes))
+def tree(value: object) -> Node:
+    """Return any value as a tree of at most `MAX_NODES` nodes."""
+    return _node(value, 0, _Budget(MAX_NODES))
 
 
 def _node(value: object, depth: int, budget: _Budget) -> Node:
@@ -93,7 +107,7 @@ def _node(value: object, depth: int, budget: _Budget) -> Node:
     if isinstance(value, int | float):
         return Node("plain", text(value))
     if not isinstance(value, dict | list | tuple):
-        return Node("text", text(value))
+        return Node("text", budget.text(value))
     if depth >= MAX_DEPTH:
         return Node("plain", f"… {len(value)} more values, nested deeper")
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
@@ -199,13 +213,13 @@ def part(said: Mapping[str, Any], relation: str = "", budget: _Budget | None = N
     """Return an exception with its causes and members."""
     budget = budget or _Budget(MAX_PARTS)
     budget.nodes -= 1
-    frames, left = _some([one for one in _list(said.get("frames")) if isinstance(one, dict)])
+    frames, left = _some([one for one in _list(said.get("frames")) if isinstance(one, dict)], budget)
     made = Part(
         relation=relation,
         kind=_class(said),
-        message=text(said.get("error_message"), MAX_TEXT),
-        notes=[text(one) for one in _list(said.get("notes"))[:MAX_ITEMS]],
-        runs=_runs(frames),
+        message=budget.text(said.get("error_message"), MAX_TEXT),
+        notes=[budget.text(one) for one in _list(said.get("notes"))[:MAX_ITEMS]],
+        runs=_runs(frames, budget),
         left=left,
     )
     for key, into in (("causes", made.causes), ("exceptions", made.members)):
@@ -225,14 +239,16 @@ def _class(said: Mapping[str, Any]) -> str:
     return kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
 
 
-def _some(frames: list[Any]) -> tuple[list[Any], int]:
-    if len(frames) <= MAX_FRAMES:
-        return frames, 0
-    return frames[: MAX_FRAMES // 4] + frames[-3 * MAX_FRAMES // 4 :], len(frames) - MAX_FRAMES
+def _some(frames: list[Any], budget: _Budget) -> tuple[list[Any], int]:
+    """Return the outermost and the innermost frames, more of these, and how many were between them."""
+    most = max(4, min(MAX_FRAMES, budget.lines))
+    shown_frames = frames if len(frames) <= most else frames[: most // 4] + frames[most // 4 - most :]
+    budget.lines -= len(shown_frames)
+    return shown_frames, len(frames) - len(shown_frames)
 
 
-def _runs(frames: list[Any]) -> list[Run]:
-    lines = [_line(one) for one in reversed(frames)]
+def _runs(frames: list[Any], budget: _Budget) -> list[Run]:
+    lines = [_line(one, budget) for one in reversed(frames)]
     if mine := next((line for line in lines if line.in_app), None):
         mine.is_culprit = True
     runs = [Run(in_app, list(same), in_app) for in_app, same in groupby(lines, key=lambda line: line.in_app)]
@@ -241,18 +257,19 @@ def _runs(frames: list[Any]) -> list[Run]:
     return runs
 
 
-def _line(frame: Mapping[str, Any]) -> Line:
+def _line(frame: Mapping[str, Any], budget: _Budget) -> Line:
     place = ":".join(filter(None, (name(frame.get(key), 1_000) for key in ("file", "line", "column"))))
     held = frame.get("locals")
     named = held if isinstance(held, dict) else {}
+    most = MAX_LOCALS if budget.chars > 0 else 0
     return Line(
         place=place or "(unknown file)",
         function=name(frame.get("function")),
         module=name(frame.get("module")),
-        code=text(frame.get("code"), 1_000).strip("\n"),
+        code=budget.text(frame.get("code"), 1_000).strip("\n"),
         in_app=bool(frame.get("in_app")),
-        locals=[(name(key), text(value, 1_000)) for key, value in islice(named.items(), 50)],
-        left=max(0, len(named) - 50),
+        locals=[(name(key), budget.text(value, 1_000)) for key, value in islice(named.items(), most)],
+        left=max(0, len(named) - most),
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import logging
 import re
+
+from argon2 import PasswordHasher
 
 from loghub.filters import EventFilter
 from loghub.handlers.breadcrumb import BreadcrumbHandler
@@ -14,7 +17,9 @@ from loghub.handlers.github import GitHubIssueHandler
 from loghub.web import create_app
 from tests import shop
 
-PASSWORD, VIEWER = "a good one", "another one"
+PASSWORDS = {"admin": "a good one", "viewer": "another one"}
+# Cheaper than a real one: who verifies it does as the hash says.
+HASHES = {role: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(one) for role, one in PASSWORDS.items()}
 
 
 class Filled:
@@ -23,21 +28,23 @@ class Filled:
     Args:
         folder: For home and detail files.
         handlers: Further ones, besides one for details and one for breadcrumbs.
-        options: As `create_app`.
+        options: Of the EventFilter.
     """
 
     def __init__(self, folder, handlers=(), **options):
         self.home = str(folder / "home")
         self.details = folder / "errors"
         self.log = logging.Logger("shop.orders")  # noqa: LOG001 - one that no other test sees
-        said = EventFilter(component="shop", release="2.4.0", include_locals=True, environment="staging")
+        said = EventFilter(
+            **{"component": "shop", "release": "2.4.0", "environment": "staging", "include_locals": True, **options}
+        )
         files = JSONDetailHandler(self.details, home=self.home)
         self.handlers = [files, *handlers]
         for one in [BreadcrumbHandler(), *self.handlers]:
             one.addFilter(said)
             self.log.addHandler(one)
         self.app = create_app(
-            self.home, admin_password=PASSWORD, viewer_password=VIEWER, handlers=self.handlers, **options
+            self.home, admin_password=HASHES["admin"], viewer_password=HASHES["viewer"], handlers=self.handlers
         )
 
     def fail(self, act=shop.charged_in_a_chain, message="order %d failed", number=7, **extra):
@@ -49,7 +56,7 @@ class Filled:
 
     def filenames(self):
         """Return the names of the detail files, the oldest first."""
-        return sorted(path.name for path in self.details.iterdir())
+        return [path.name for path in sorted(self.details.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
 
     def put(self, name="error_20260102_030405_Alien_0123abcd.json", **event):
         """Put a detail file there that loghub has not written; return its name."""
@@ -60,8 +67,7 @@ class Filled:
         """Return a browser in which somebody has logged in; None: nobody."""
         client = self.app.test_client()
         if name is not None:
-            password = {"admin": PASSWORD, "viewer": VIEWER}[name]
-            form = {"csrf_token": token_of(client.get("/login")), "name": name, "password": password}
+            form = {"csrf_token": token_of(client.get("/login")), "name": name, "password": PASSWORDS[name]}
             assert client.post("/login", data=form).status_code == 303
         return client
 
@@ -109,6 +115,4 @@ def post(client, path, page=None, **form):
 def shown(page):
     """Return a page's texts, as a reader sees them, in one line."""
     text = re.sub(r"<(script|style).*?</\1>", "", page.get_data(as_text=True), flags=re.DOTALL)
-    import html
-
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
