@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from waitress import server as waitress
+from werkzeug.serving import make_server
 
 from loghub import delivery
 from loghub.ledger.protocol import Outcome
@@ -78,6 +78,11 @@ class Browser:
         """Wait until the page is loaded."""
         self.chromium.ask(LOADED)
 
+    def arrive(self, path):
+        """Open a page on which no script may run, not even one that waits."""
+        self.chromium.call("Page.navigate", url=self.base + path)
+        until(lambda: self.chromium.ask("document.readyState + location.pathname") == f"complete{path}")
+
     def check(self):
         """Check what holds for every page."""
         asked = self.chromium.ask("performance.getEntriesByType('resource').map(one => one.name)")
@@ -95,10 +100,7 @@ class Browser:
         """Click something that leads to another page, and wait for that."""
         self.chromium.ask("globalThis.old = true")
         self.click(selector)
-        deadline = time.monotonic() + 60
-        while self.chromium.ask("globalThis.old ?? (document.readyState != 'complete')"):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: self.chromium.ask("!globalThis.old && document.readyState == 'complete'"))
         self.check()
 
     def click(self, selector):
@@ -162,15 +164,16 @@ def app(tmp_path, monkeypatch):
 @pytest.fixture
 def browser(chromium, app):
     """Return a browser in which an admin has logged in at the application's pages."""
-    server = waitress.create_server(app.app, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = make_server("127.0.0.1", 0, app.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    made = Browser(chromium, server.effective_port)
+    made = Browser(chromium, server.server_port)
     made.log_in()
     yield made
     chromium.call("Page.navigate", url="about:blank")
     chromium.ask(LOADED)
-    server.close()
+    server.shutdown()
+    server.server_close()
     thread.join(10)
 
 
@@ -290,28 +293,21 @@ def test_without_javascript(browser, app):
     """Without JavaScript all can be read and done; buttons that need it are not there."""
     browser.chromium.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        browser.chromium.call("Page.navigate", url=browser.base + error(app, "JSONDecodeError"))
-        browser.settle()
-        assert (
-            browser.ask("[...document.querySelectorAll('[data-copy], [data-fold]')].some(one => one.checkVisibility())")
-            is False
-        )
+        browser.arrive(error(app, "JSONDecodeError"))
+        buttons = "[...document.querySelectorAll('[data-copy], [data-fold]')].map(one => one.checkVisibility())"
+        assert set(browser.ask(buttons)) == {False}
         browser.click(".run.library > summary")
         assert browser.ask("document.querySelector('.run.library').open")
-        browser.chromium.call("Page.navigate", url=browser.base + group(app))
-        browser.settle()
+        browser.arrive(group(app))
         browser.click(button("mute"))
-        assert delivery_of(app) == "muted"
+        until(lambda: "CardError" in [one.error_type for one in app.ledger().groups() if one.status == "muted"])
     finally:
         browser.chromium.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
-def delivery_of(app):
-    """Return the status of the muted group, once the form has arrived."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        found = next(one for one in app.ledger().groups() if one.error_type == "CardError")
-        if found.status != "open":
-            return found.status
+def until(holds):
+    """Wait until something holds; after a minute it fails."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
         time.sleep(0.02)
-    return "open"
