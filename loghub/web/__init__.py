@@ -7,8 +7,6 @@ endpoint (extra ``web``). Names resolve on first use, so that the middleware nee
 from __future__ import annotations
 
 import importlib
-import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 from loghub.errors import MissingExtraError
@@ -41,17 +39,6 @@ def __getattr__(name: str) -> Any:
         raise MissingExtraError(f"loghub.web.{name} needs {error.name}: pip install 'loghub-handlers[web]'.") from error
     globals()[name] = value
     return value
-
-
-class _Package(types.ModuleType):
-    """Keeps the function `blueprint` what it is: importing the module of that name would put this in its place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in __all__ or not isinstance(value, types.ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

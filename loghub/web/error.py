@@ -12,7 +12,7 @@ from loghub.event import culprit, dumps, epoch
 from loghub.github.issue import passage
 from loghub.github.markdown import as_text, cut, visible
 from loghub.ledger.protocol import Group
-from loghub.web.shown import moment, shown
+from loghub.web.whole import moment, shown
 
 if TYPE_CHECKING:
     from loghub.event import Event

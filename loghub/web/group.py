@@ -12,7 +12,7 @@ from loghub.errors import ActionError, AmbiguousKeyError, BadCursorError
 from loghub.ledger.find import Find
 from loghub.recovery.wording import wording
 from loghub.web.error import filename_of, whole
-from loghub.web.shown import bars, moment, name, text
+from loghub.web.whole import bars, moment, name, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 
 from loghub.actions import owed_mails
 from loghub.event import epoch
-from loghub.web.shown import moment, name, text
+from loghub.web.whole import moment, name, text
 
 if TYPE_CHECKING:
     from loghub.web.access import Access

@@ -14,7 +14,7 @@ from loghub.ledger.protocol import Outcome
 from tests import shop
 from tests.browser.chromium import Chromium
 from tests.fakes.github import FakeGitHub
-from tests.web.filled import PASSWORDS, filled, github
+from tests.web.logged import PASSWORDS, filled, github
 from tests.web.test_error_page import NASTY, huge
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 
 import pytest
@@ -188,11 +187,3 @@ def test_no_hash():
     """What begins like a hash and is none is refused at the start."""
     with pytest.raises(OptionValueError, match="argon2"):
         Password("$argon2id$v=19$broken")
-
-
-def test_names():
-    """The names of the package are its functions, whatever was imported before."""
-    importlib.import_module("loghub.web.blueprint")
-    from loghub import web
-
-    assert [getattr(web, name).__name__ for name in web.__all__] == web.__all__

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.web.error import filename_of, whole
-from loghub.web.shown import MAX_FRAMES, moment, shown
+from loghub.web.whole import MAX_FRAMES, moment, shown
 from tests import shop
-from tests.web.filled import filled
-from tests.web.filled import shown as texts
+from tests.web.logged import filled
+from tests.web.logged import shown as texts
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from loghub.ledger.protocol import Outcome, Recovery
 from loghub.web import group as group_page
 from tests import shop
 from tests.fakes.github import FakeGitHub
-from tests.web.filled import filled, github, post
-from tests.web.filled import shown as texts
+from tests.web.logged import filled, github, post
+from tests.web.logged import shown as texts
 
 GITHUB = "github:acme/shop"
 DAY = 86_400.0

@@ -12,8 +12,8 @@ from loghub.mailserver.owed import OWED, Owed, OwedMail
 from loghub.web.outbox import MAX_ROWS
 from tests import shop
 from tests.fakes.github import FakeGitHub
-from tests.web.filled import filled, github, post
-from tests.web.filled import shown as texts
+from tests.web.logged import filled, github, post
+from tests.web.logged import shown as texts
 
 GITHUB = "github:acme/shop"
 
