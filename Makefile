@@ -18,10 +18,17 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# For tests/browser, on Debian; elsewhere install Chromium or Chrome as usual there.
-browser:
+# For tests/browser and tests/web/js, on Debian; elsewhere install Chromium or Chrome, and Node, as usual there.
+browser: .axe/axe.min.js
+	command -v node || { apt-get update -qq && apt-get install -qq -y --no-install-recommends nodejs; }
 	command -v chromium || command -v chromium-browser || command -v google-chrome || \
 	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
+
+# axe-core (MPL-2.0), which looks for what keeps people out; the package is only what carries the file.
+.axe/axe.min.js: $(VENV)/bin/python
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -d .axe axe-playwright-python==0.1.8
+	$(BIN)/python -c 'import glob, zipfile; print(zipfile.ZipFile(*glob.glob(".axe/*.whl")).read("axe_playwright_python/axe.min.js").decode())' > $@.new
+	mv $@.new $@
 
 # See benchmarks/README.md; `make bench BENCH=--markdown` prints tables to paste.
 bench: $(VENV)/.bench

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import loghub
 
 PAGE = pathlib.Path(__file__).with_name("error_reporting_demo.html")
+REPORTER = pathlib.Path(loghub.__file__).parent / "web" / "static" / "js" / "error-reporter.js"
 MAX_BYTES = 64 * 1024
 
 
@@ -46,10 +47,13 @@ def tell():
 
 
 class Site(BaseHTTPRequestHandler):
-    """The page, and the endpoint that it posts to."""
+    """The page, its script, and the endpoint that this posts to."""
 
     def do_GET(self):
-        self.answer(200, "text/html; charset=utf-8", PAGE.read_bytes())
+        if self.path == "/static/js/error-reporter.js":
+            self.answer(200, "text/javascript; charset=utf-8", REPORTER.read_bytes())
+        else:
+            self.answer(200, "text/html; charset=utf-8", PAGE.read_bytes())
 
     def do_POST(self):
         size = self.headers.get("Content-Length", "")

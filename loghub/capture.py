@@ -309,6 +309,8 @@ class Capture:
         if "component" in fields or "fingerprint" in fields:
             extra = text_of(fields.get("component")), repr(fields.get("fingerprint"))
         if exc is None:
+            if told := fields.get("_loghub_told"):  # it alone makes the fingerprint
+                extra = extra, _short(repr([told.get(name) for name in _FOR_FINGERPRINT]))
             return _place_key(record, extra)
         tb = traceback_of(record)
         if sighting.path is None or not sighting.path.leads_to(exc, tb):
@@ -469,6 +471,9 @@ def _is_delivery(record: logging.LogRecord) -> bool:
 
 
 # What tells records apart --------------------------------------------------------------------------------------
+
+
+_FOR_FINGERPRINT = ("error_type", "error_module", "error_message", "frames", "traceback", "causes", "exceptions")
 
 
 def _place_key(record: logging.LogRecord, extra: Any = None) -> tuple[Any, ...]:

@@ -152,7 +152,7 @@ class Describer:
         exc = exception_of(record)
         event |= {
             "timestamp": _time_of(record),
-            "additional_info": _with_request(context_of(record), record, exc),
+            "additional_info": self._context(record, exc),
             "id": uuid.uuid4().hex,
             "args": _args(record.args),
             "environment": self.environment,
@@ -174,9 +174,18 @@ class Describer:
             event["custom_fingerprint"] = asked  # type: ignore[typeddict-unknown-key]
         if record.stack_info:
             event["additional_info"]["stack_info"] = record.stack_info
-        if self.system is not None:
+        if self.system is None:
+            event.pop("system", None)
+        elif "system" not in event:  # else what is told is of another machine
             event["system"] = self.system if self.shares else dict(self.system)
         return event
+
+    @staticmethod
+    def _context(record: logging.LogRecord, exc: BaseException | None) -> dict[str, Any]:
+        """Return the context; the request that brings a browser's report is none of the browser's error."""
+        context = context_of(record)
+        is_brought = record.__dict__.get("_loghub_mechanism") == "browser"
+        return context if is_brought else _with_request(context, record, exc)
 
     def _named(self, *said: Any) -> dict[str, Any]:
         """Return id and name of the process or thread, mostly the same ones as the last time."""

@@ -8,8 +8,10 @@
       UnsetVariableError     ValueError   ext://loghub.env.NAME, and NAME is not set
       MissingExtraError      ImportError  an optional dependency is not installed
       BadCursorError         ValueError   a list is to go on at a place that there is not
+      BadFilterError         ValueError   what is looked for is written in a way that means nothing
       AmbiguousKeyError      ValueError   the beginning of a fingerprint or an id is that of several
       ActionError             ValueError   what a person has asked for cannot be done
+      BadReportError         ValueError   what a browser posted is no report
       DetailFileError                     a file is no detail file, or a damaged one
       ProcedureError                      a recovery procedure did not help, and says why
       LedgerError                         the ledger cannot be used
@@ -46,12 +48,20 @@ class BadCursorError(LoghubError, ValueError):
     """A list is to go on at a place that is none of it."""
 
 
+class BadFilterError(LoghubError, ValueError):
+    """What is looked for is written in a way that means nothing."""
+
+
 class AmbiguousKeyError(LoghubError, ValueError):
     """The beginning of a fingerprint or an id is that of several."""
 
 
 class ActionError(LoghubError, ValueError):
     """What a person has asked for cannot be done."""
+
+
+class BadReportError(LoghubError, ValueError):
+    """What a browser, or a stranger, posted is no report; the message may be shown to whoever posted it."""
 
 
 class DetailFileError(LoghubError):

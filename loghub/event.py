@@ -28,7 +28,8 @@ causes              nearest first, see `ErrorPart`
 exceptions          members of an ExceptionGroup, see `ErrorPart`
 notes               what ``add_note`` added
 breadcrumbs         the records before it
-system              python, platform, architecture, docker, ...; none where ``include_system_info`` is false
+system              python, platform, architecture, docker, ...; of a browser's error ``user_agent`` and ``viewport``;
+                    none where ``include_system_info`` is false
 custom_fingerprint  what the application asked for, only where it did (`loghub.fingerprint.custom`)
 ==================  ==================================================================================
 

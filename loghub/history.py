@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loghub import delivery, forecast, trend
 from loghub.event import Event, iso
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 SHOWN_DAYS = 14
 """So many days of counts are shown beside a group."""
+
+MOST_DAYS = 400
+"""So many days are counted for good."""
+
+SPIKE_DAYS = 31
 
 DAY_SECONDS = 86_400.0
 
@@ -114,12 +120,91 @@ def prospect(
 ) -> tuple[Outlook, Forecast | NoForecast]:
     """Return what all that is looked for does together, whatever the times in `find`, and what the next day brings."""
     at = now()
+    hours, since = _known(ledger, find, at)
+    return _outlook(hours, since.seen, at), forecast.next_day(hours, since.known, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of UTC.
+
+    Attributes:
+        at: When it begins, epoch seconds.
+        count: Occurrences.
+        spike: Whether in some hour of it there were more of them than usual at that time.
+    """
+
+    at: float
+    count: int
+    spike: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What all that is looked for did day by day, and what it does now.
+
+    Attributes:
+        days: Without a gap, the oldest first.
+        outlook: As `prospect` has it.
+        ahead: As `prospect` has it.
+    """
+
+    days: list[Day]
+    outlook: Outlook
+    ahead: Forecast | NoForecast
+
+
+def course(ledger: Ledger, find: Find = ALL, now: Callable[[], float] = time.time) -> Course:
+    """Return the days that `find` spans, but `SHOWN_DAYS` at least and `MOST_DAYS` at most, the newest ones.
+
+    Whether there was a spike is said of the last `SPIKE_DAYS` days.
+    """
+    at = now()
+    hours, since = _known(ledger, find, at)
+    last = _day(at if find.until is None else min(max(find.until - 1, 0.0), at))
+    first = min(last - SHOWN_DAYS + 1, last if find.since is None else _day(find.since))
+    first = max(first, last - MOST_DAYS + 1, 0)
+    if first > _day(at) - forecast.DAYS:  # the hours are there already
+        end = math.inf if find.until is None else math.ceil(find.until / 3600)
+        counts = Counter[int]()
+        for hour, count in hours.items():
+            counts[hour // 24] += count if hour < end else 0
+    else:
+        counts = Counter(ledger.days(replace(find, since=first * DAY_SECONDS)))
+    spikes = {day for day in range(max(first, _day(at) - SPIKE_DAYS + 1), last + 1) if _spiked(hours, day, since, at)}
+    return Course(
+        [Day(day * DAY_SECONDS, counts[day], day in spikes) for day in range(first, last + 1)],
+        _outlook(hours, since.seen, at),
+        forecast.next_day(hours, since.known, at),
+    )
+
+
+def _day(at: float) -> int:
+    return int(at // DAY_SECONDS)
+
+
+def _spiked(hours: dict[int, int], day: int, since: _Since, now: float) -> bool:
+    ends = range(24 * day + 1, min(24 * day + 24, int(now // 3600) + 1) + 1)
+    return any(
+        trend.spike(hours, since.known, min(end * 3600.0 - 1, now)) is not None
+        for end in ends
+        if hours.get(end - 1, 0) >= trend.SPIKE_LEAST
+    )
+
+
+class _Since(NamedTuple):
+    seen: float
+    known: float
+
+
+def _known(ledger: Ledger, find: Find, at: float) -> tuple[dict[int, int], _Since]:
+    """Return the hours of what is looked for, whatever the times in `find`, and since when it is seen and known."""
     find = replace(find, since=at - forecast.DAYS * DAY_SECONDS, until=None)
     hours = ledger.hours(find)
     first_seen_at = min(ledger.first_seen_at(find), at)
     # What was seen first before the hours that are known tells nothing of them.
     known_since = max(first_seen_at, min(hours, default=int(at // 3600)) * 3600)
-    return _outlook(hours, first_seen_at, at), forecast.next_day(hours, known_since, at)
+    return hours, _Since(first_seen_at, known_since)
 
 
 def _outlook(hours: dict[int, int], first_seen_at: float, now: float) -> Outlook:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from loghub import history
@@ -88,3 +90,60 @@ def test_next_day(ledger):
     assert isinstance(ahead, Forecast)
     assert ahead.low <= 240 <= ahead.high
     assert isinstance(prospect(ledger, error_type="X")[1], NoForecast)
+
+
+def days_of(ledger, now=NOW, **find):
+    """Return the days of the course: how many days ago, occurrences, whether there was a spike."""
+    found = history.course(ledger, Find(**find), lambda: now).days
+    assert all(later.at - earlier.at == 86400 for earlier, later in itertools.pairwise(found))
+    return {int(now // 86400 - one.at // 86400): (one.count, one.spike) for one in found}
+
+
+def test_course_without_gaps(ledger):
+    """The days of the last two weeks are all there, those without an error as well."""
+    fill(ledger, "one", {0: 2, 30: 5})
+    found = days_of(ledger)
+    assert sorted(found) == list(range(14))
+    assert [found[ago][0] for ago in range(3)] == [2, 5, 0]
+    assert history.course(ledger, now=lambda: NOW).outlook == history.prospect(ledger, now=lambda: NOW)[0]
+
+
+@pytest.mark.parametrize("days", [20, 83, 84, 200])
+def test_course_is_what_the_ledger_counts(ledger, days):
+    """By whichever way they are read, the days are those of the ledger."""
+    fill(ledger, "one", dict.fromkeys(range(0, 24 * 80, 7), 3))
+    fill(ledger, "other", dict.fromkeys(range(0, 24 * 80, 5), 1), release="2.0")
+    for find in ({}, {"error_type": "one"}, {"release": "2.0"}, {"until": NOW - 5.5 * 86400}):
+        since = NOW - days * 86400
+        found = days_of(ledger, since=since, **find)
+        counted = ledger.days(Find(since=since // 86400 * 86400, **find))
+        assert {ago: count for ago, (count, _) in found.items() if count} == {
+            int(NOW // 86400) - day: count for day, count in counted.items()
+        }
+
+
+def test_course_is_bounded(ledger):
+    """However far apart the times are that are asked for, there are no more days than are counted for good."""
+    fill(ledger, "one", {0: 1})
+    for find in ({"since": 0.0}, {"since": 0.0, "until": 1e11}, {"since": 1e11}, {"until": 0.0}, {"until": 0.5}):
+        assert 1 <= len(days_of(ledger, **find)) <= history.MOST_DAYS
+
+
+def test_course_tells_spikes(ledger):
+    """A day on which there were many more than usual stands out; a day like any other does not."""
+    usual = dict.fromkeys(range(24 * 40), 3)
+    fill(ledger, "one", usual | dict.fromkeys(range(5 * 24 + 2, 5 * 24 + 4), 400))
+    found = days_of(ledger, since=NOW - 20 * 86400)
+    assert [ago for ago, (_, spike) in found.items() if spike] == [(HOUR // 24) - ((HOUR - 5 * 24 - 3) // 24)]
+
+
+def test_course_is_not_wiser_afterwards(ledger):
+    """Whether a day is told to have a spike does not change with what comes after it."""
+    usual = dict.fromkeys(range(24 * 40), 3)
+    fill(ledger, "one", usual | {50: 400})
+    then = days_of(ledger, now=NOW - 40 * 3600)
+    fill(ledger, "later", dict.fromkeys(range(30), 5000))
+    shift = int(NOW // 86400) - int((NOW - 40 * 3600) // 86400)
+    assert [ago + shift for ago, (_, spike) in then.items() if spike] == [
+        ago for ago, (_, spike) in days_of(ledger).items() if spike and ago > 1
+    ]

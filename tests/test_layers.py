@@ -28,7 +28,7 @@ LAYERS = [
     ["complaint"],
     ["capture"],
     ["ledger.protocol", "ledger.find", "journal"],
-    ["ledger"],
+    ["ledger", "asked"],
     ["logfiles"],
     ["delivery"],
     ["filters", "hooks"],
@@ -40,7 +40,7 @@ LAYERS = [
     ["github", "mail", "procedures", "history", "recovery", "notice"],
     ["handlers"],
     ["actions"],
-    ["structlog", "seeds", "section", "supervise", "demo", "reindex"],
+    ["structlog", "seeds", "section", "supervise", "demo", "reindex", "browser"],
     ["cli", "web"],
 ]
 

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from loghub import history
+from loghub.asked import ago
 from loghub.capture import Capture
-from loghub.cli.filters import ago
 from loghub.cli.table import table
 from loghub.cli.where import Where, close_at_end, where
 from loghub.event import dumps, epoch, iso

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loghub import breadcrumbs, history
+from loghub.asked import SORTS, STATUSES
 from loghub.cli.filters import DAYS, LIMIT, filtered
 from loghub.cli.table import bar, columns, table
 from loghub.cli.where import Where, where
 from loghub.event import dumps, iso
 from loghub.forecast import Forecast
-from loghub.ledger.find import ALL, ORDERS, Find
+from loghub.ledger.find import ALL, Find
 from loghub.recovery.wording import wording
 from loghub.trend import sparkline
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from loghub.ledger.find import Page
     from loghub.ledger.protocol import Group, Ledger
 
-_ORDERS = dict(zip(("last", "first", "count"), ORDERS, strict=True))
 _RECOVERIES = 5  # are shown of a group
 _CRUMB_CHARS = 500
 _WIDE = 120  # columns of a terminal
@@ -103,8 +103,8 @@ def stats(place: Where, *, days: float, find: Find, with_trend: bool, as_json: b
 
 @click.command(short_help="The bugs: one line each.")
 @click.option("-n", "--limit", default=50, show_default=True, type=LIMIT, help="How many.")
-@click.option("--sort", "order", type=click.Choice(list(_ORDERS)), default="last", show_default=True, help="By what.")
-@click.option("--status", type=click.Choice(["open", "resolved", "muted"]), help="Only these.")
+@click.option("--sort", "order", type=click.Choice(list(SORTS)), default="last", show_default=True, help="By what.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--after", default="", metavar="VALUE~FINGERPRINT", help="Those behind this one, the last of a page.")
 @filtered
 @_TREND
@@ -131,7 +131,7 @@ def groups(
     """
     find = replace(find, status=status)
     ledger = place.open().ledger()
-    found = ledger.groups(limit, find, after, _ORDERS[order])
+    found = ledger.groups(limit, find, after, SORTS[order])
     outlooks = history.outlooks(ledger, found) if with_trend or not as_json else {}
     if as_json:
         rows = [history.group_row(one) for one in found]

@@ -130,8 +130,10 @@ def _text(value: object) -> str:
 
 
 def _can_be_file(file: str) -> bool:
-    """Tell whether it can be a file of a repository: no ``<string>``, no other system's path, no archive's member."""
-    foreign = file.startswith("<") or not file or not file.isprintable() or (os.sep == "/" and "\\" in file)
+    """Tell whether it can be a file of a repository: no ``<string>``, URL, other system's path, archive's member."""
+    foreign = (
+        not file or file.startswith("<") or "://" in file or not file.isprintable() or (os.sep == "/" and "\\" in file)
+    )
     return not foreign and not any(part.lower().endswith(ARCHIVES) for part in file.split(os.sep)[:-1])
 
 

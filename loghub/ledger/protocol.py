@@ -278,6 +278,9 @@ class Ledger(Protocol):
     def totals(self) -> dict[str, int]:
         """Return ``groups``, ``occurrences``, ``dropped``, ``torn`` and ``forgotten`` (groups that had to go)."""
 
+    def mark(self) -> str:
+        """Return a mark that is another one whenever something was changed, by whomever; of this process alone."""
+
     def close(self) -> None:
         """Let go of files and connections; the next call opens them again."""
 

@@ -391,7 +391,7 @@ class SQLiteLedger(SQLiteFile):
     def days(self, find: Find = ALL) -> dict[int, int]:
         """Return occurrences by day (days since the epoch, UTC)."""
         (condition, values), counted, counts = self._counted(find)
-        groups = f"JOIN groups g ON g.id = c.group_id WHERE {condition}" if condition else ""
+        groups = f"WHERE c.group_id {_among(condition)}" if condition else ""
         return dict(
             self._rows(
                 f"SELECT c.day, sum(c.count) FROM ({counted}) c {groups} GROUP BY c.day ORDER BY c.day",  # noqa: S608
@@ -403,10 +403,10 @@ class SQLiteLedger(SQLiteFile):
         """Return occurrences by hour (hours since the epoch), as far back as hours are kept."""
         (condition, values), (deployed, released) = conditions.for_counts(find, time.time())
         first, end = _hours_between(find)
-        groups = f"JOIN groups g ON g.id = h.group_id WHERE {condition} AND" if condition else "WHERE"
+        groups = f"h.group_id {_among(condition)} AND" if condition else ""
         return dict(
             self._rows(
-                f"SELECT h.hour, sum(h.count) FROM hours h {groups} h.hour >= ? AND h.hour < ?"  # noqa: S608
+                f"SELECT h.hour, sum(h.count) FROM hours h WHERE {groups} h.hour >= ? AND h.hour < ?"  # noqa: S608
                 f" {_deployed(deployed)} GROUP BY h.hour ORDER BY h.hour",
                 (*values, first, end, *released),
             )
@@ -510,6 +510,13 @@ class SQLiteLedger(SQLiteFile):
             "forgotten": int(said.get("forgotten", 0)),
         }
 
+    def mark(self) -> str:
+        """Return a mark that is another one whenever something was changed, by whomever; of this process alone."""
+        with self._lock, self._explained():
+            db = self._db
+            others = db.execute("PRAGMA data_version").fetchone()[0]
+            return f"{id(db)}.{self._inode}.{others}.{db.total_changes}"
+
 
 _NEVER = 1 << 40  # an hour, or a day, that does not come
 
@@ -518,6 +525,11 @@ def _hours_between(find: Find) -> tuple[int, int]:
     """Return the first hour that counts, and the first that no longer does."""
     first = 0 if find.since is None else int(find.since // 3600)
     return first, _NEVER if find.until is None else int(-(-find.until // 3600))
+
+
+def _among(groups: str) -> str:
+    """Say that a group is one of some; a join looks up the group of each hour, a hundred times as slow."""
+    return f"IN (SELECT g.id FROM groups g WHERE {groups})"  # noqa: S608 - literals
 
 
 def _deployed(condition: str) -> str:

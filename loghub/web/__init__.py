@@ -13,12 +13,12 @@ from loghub.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from loghub.web.app import create_app
-    from loghub.web.blueprint import blueprint
     from loghub.web.request import asgi, wsgi
+    from loghub.web.routes import blueprint
 
 _HOME_OF = {
     "asgi": "loghub.web.request",
-    "blueprint": "loghub.web.blueprint",
+    "blueprint": "loghub.web.routes",
     "create_app": "loghub.web.app",
     "wsgi": "loghub.web.request",
 }

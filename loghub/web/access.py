@@ -218,7 +218,9 @@ def headers(response: Response) -> Response:
     """Add what keeps a page from running or showing what it should not."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    if not response.cache_control.max_age:
+    if request.endpoint == "loghub.static":  # the same for everybody: it is kept, and asked after
+        response.headers["Cache-Control"] = "no-cache"
+    elif not response.cache_control.max_age:
         response.headers["Cache-Control"] = "no-store"
     return response
 

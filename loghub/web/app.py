@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask, abort, request
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loghub import env
-from loghub.web.blueprint import blueprint
+from loghub.web.access import headers
+from loghub.web.routes import blueprint, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,6 +88,8 @@ def create_app(
         now=now,
     )
     app.register_blueprint(made, url_prefix=url_prefix)
+    app.register_error_handler(HTTPException, refused)  # of addresses that lead nowhere, too
+    app.after_request(headers)
     if proxies:
         wsgi: Any = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)
         app.wsgi_app = wsgi  # type: ignore[method-assign]

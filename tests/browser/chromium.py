@@ -16,6 +16,9 @@ class Chromium:
     It speaks the DevTools protocol (https://chromedevtools.github.io/devtools-protocol) by file descriptors 3 and 4.
     """
 
+    allowed = ""
+    """Where requests may go to: how their addresses begin."""
+
     NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
     @classmethod
@@ -70,21 +73,41 @@ class Chromium:
         while True:
             said = self._read()
             if said.get("method") == "Fetch.requestPaused":
-                self.requests.append(said["params"]["request"]["url"])
-                self.number += 1
-                denied = {"requestId": said["params"]["requestId"], "errorReason": "AccessDenied"}
-                self._send(self.number, "Fetch.failRequest", denied)
+                self._answer(said["params"]["request"]["url"], said["params"]["requestId"])
             elif said.get("id") == number:
                 assert "error" not in said, said["error"]
                 return said["result"]
 
-    def show(self, page, width, *, dark=False, height=800):
-        """Lay out an HTML text on a screen of so many CSS pixels."""
+    def _answer(self, url, request):
+        """Let a request of the page go where it may, and note and deny any other."""
+        self.number += 1
+        if self.allowed and url.startswith(self.allowed):
+            self._send(self.number, "Fetch.continueRequest", {"requestId": request})
+        else:
+            self.requests.append(url)
+            self._send(self.number, "Fetch.failRequest", {"requestId": request, "errorReason": "AccessDenied"})
+
+    def screen(self, width, *, dark=False, height=800):
+        """Have a screen of so many CSS pixels."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def go(self, url):
+        """Open a page, and wait until all that it asks for is there and drawn."""
+        assert "errorText" not in self.call("Page.navigate", url=url)
+        self.settle()
+
+    def settle(self):
+        """Wait until the page that is shown, or that comes now, is there and drawn."""
+        self.ask("new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', done))")
+        self.ask("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+
+    def show(self, page, width, *, dark=False, height=800):
+        """Lay out an HTML text on a screen of so many CSS pixels."""
+        self.screen(width, dark=dark, height=height)
         self.call("Page.setDocumentContent", frameId=self.frame, html=page)
         # Two frames drawn: everything that the page asks for was asked for.
         drawn = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"

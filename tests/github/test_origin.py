@@ -522,7 +522,8 @@ def test_of_another_host(repository):
 @pytest.mark.parametrize(
     "file",
     ["C:\\app\\shop\\cart.py", "/app/shop.pyz/shop/cart.py", "/app/x.egg/shop/cart.py", "<string>",
-     "<frozen shop.cart>", "", "shop/cart.py\n", "\udcff/shop/cart.py", "/x\0/shop/cart.py"],
+     "<frozen shop.cart>", "", "shop/cart.py\n", "\udcff/shop/cart.py", "/x\0/shop/cart.py",
+     "https://x/site-packages/shop/cart.py", "https://x/../../shop/cart.py"],
 )  # fmt: skip
 def test_left_out(file, repository):
     """Paths of other systems, members of archives and what is no file have no origin."""

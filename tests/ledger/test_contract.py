@@ -745,3 +745,14 @@ def test_outbox_of_one(ledger):
     fold(ledger, tally(2, github=2))
     assert ledger.outbox(ONE) == ledger.outbox()
     assert ledger.outbox(TWO) == []
+
+
+def test_mark(make):
+    """The mark is the same until something is changed."""
+    ledger = make()
+    before = ledger.mark()
+    assert ledger.totals()["groups"] == 0
+    assert ledger.mark() == before
+    fold(ledger, tally())
+    after = ledger.mark()
+    assert after != before

@@ -17,6 +17,7 @@ from loghub.ledger import connection, schema
 from loghub.ledger.connection import CorruptLedgerError
 from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
+from tests.ledger import rows
 
 ONE = "v1:1111111111111111"
 
@@ -553,3 +554,17 @@ def test_descriptors_closed_under_us(tmp_path):
     os._exit(0)
     """
     processes.run(script, tmp_path)
+
+
+def test_mark_of_what_others_change(tmp_path):
+    """The mark changes with what another process writes into the file, and not with what it reads."""
+    one, other = (SQLiteLedger(str(tmp_path / "ledger.db")) for _ in range(2))
+    rows.fold(one, rows.tally())
+    marks = [one.mark()]
+    assert other.groups()
+    marks.append(one.mark())
+    other.mute(rows.ONE, rows.T0)
+    marks.append(one.mark())
+    assert marks[0] == marks[1] != marks[2]
+    one.close()
+    other.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from flask import Flask
@@ -187,3 +189,10 @@ def test_no_hash():
     """What begins like a hash and is none is refused at the start."""
     with pytest.raises(OptionValueError, match="argon2"):
         Password("$argon2id$v=19$broken")
+
+
+def test_names_stay_what_they_are():
+    """Whichever name of the package is asked for first, `blueprint` is the function."""
+    code = "import loghub.web as web; print(web.create_app.__name__, web.blueprint.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "create_app blueprint\n"

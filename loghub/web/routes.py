@@ -70,7 +70,7 @@ def blueprint(
         part.add(made, site, access)
     made.before_request(access.check_forged)
     made.after_request(rules.headers)
-    made.errorhandler(HTTPException)(_refused)
+    made.errorhandler(HTTPException)(refused)
     made.errorhandler(LedgerError)(_no_ledger)
 
     @made.context_processor
@@ -90,7 +90,8 @@ def blueprint(
     return made
 
 
-def _refused(error: HTTPException) -> Any:
+def refused(error: HTTPException) -> Any:
+    """Answer with why a request was refused, as a page or as JSON."""
     if error.response is not None or (error.code or 500) < 400:
         return error
     return _said(error.code or 500, error.name, error.description or "")
