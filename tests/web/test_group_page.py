@@ -104,7 +104,7 @@ def test_recoveries(app):
     failed = Recovery(1_790_000_000.0, "shop.repair.reopen", "failed", 12.0, "no answer <b>", "web-2")
     app.ledger().note_recovery(app.fingerprint(), failed)
     said = texts(app.client("viewer").get(path_of(app)))
-    assert "failed 2026-09-21 14:13:20 failed in shop.repair.reopen after 12 s: no answer <b> on web-2" in said
+    assert "failed 2026-09-21 14:13:20 UTC failed in shop.repair.reopen after 12 s: no answer <b> on web-2" in said
 
 
 def test_pages_of_errors(app, monkeypatch):
