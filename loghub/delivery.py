@@ -347,6 +347,10 @@ class Home:
         if _thread is None or _thread.idle:
             stir()
 
+    def look(self) -> None:
+        """Have the thread look at the ledger: somebody has entrusted something to a destination."""
+        self._was_written()
+
     def _open_journal(self) -> journal.Journal:
         with self._lock:
             if self._journal is None:

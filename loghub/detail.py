@@ -43,6 +43,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("line", "column"), (int, type(None))),
     "args": (list, dict),
 }
+_DIGITS = (8, 64)  # of the id, in a file's name: the second where another file has the first
 _HIDDEN = re.compile(r"\.error_.*\.tmp")
 _ABANDONED_SECONDS = 3600.0  # a file under its hidden name is finished in no time, unless its writer was killed
 
@@ -55,6 +56,18 @@ def detail_files(directory: str) -> list[tuple[str, float, int]]:
 def detail_name(event: Event, created: float) -> str:
     """Return ``error_YYYYmmdd_HHMMSS_Type_<id8>.json`` (UTC)."""
     return _name(event, created, 8)
+
+
+def is_name_of(filename: str, event: Event) -> bool:
+    """Return whether a detail file with the event has this name, which also says when the event was."""
+    at = epoch(event.get("timestamp"))
+    return at is not None and filename in {_name(event, at, digits) for digits in _DIGITS}
+
+
+def time_of(filename: str) -> float | None:
+    """Return the second in a detail file's name; None where there is no such time."""
+    digits = re.sub(r"\D", "", os.path.basename(filename))[:14]
+    return epoch(f"{digits[:8]}T{digits[8:]}Z") if len(digits) == 14 else None
 
 
 def write_detail(directory: str, event: Event, created: float, text: str | None = None) -> str:
@@ -90,7 +103,7 @@ def write_detail(directory: str, event: Event, created: float, text: str | None 
 def _publish(hidden: str, directory: str, event: Event, created: float) -> str:
     """Give the file its name, unless another has it: then with more of the id."""
     path = ""
-    for digits in (8, 64):
+    for digits in _DIGITS:
         path = os.path.join(directory, _name(event, created, digits))
         if _gave_name(hidden, path) or _holds(path, event):
             break
@@ -188,7 +201,7 @@ def _completed(said: dict[str, Any], path: str, data: bytes) -> Event:
     event: Event = scrubber().event(shaped)
     at = epoch(event.get("timestamp"))
     if at is None or at < 0:
-        event["timestamp"] = iso(_time_in(path) or os.stat(path).st_mtime)
+        event["timestamp"] = iso(time_of(path) or os.stat(path).st_mtime)
     event["id"] = event.get("id") or hashlib.blake2b(data, digest_size=16).hexdigest()
     event["fingerprint"] = event.get("fingerprint") or fingerprint.of_event(event)
     return event
@@ -204,12 +217,6 @@ def _fits(name: str, value: Any) -> bool:
     if not isinstance(value, list) or name in ("args", "notes"):
         return True
     return all(isinstance(one, dict) and all(_fits(*pair) for pair in one.items()) for one in value)
-
-
-def _time_in(path: str) -> float | None:
-    """Return the time in a detail file's name."""
-    digits = re.sub(r"\D", "", os.path.basename(path))[:14]
-    return epoch(f"{digits[:8]}T{digits[8:]}Z") if len(digits) == 14 else None
 
 
 def _remove(path: str) -> None:

@@ -10,6 +10,7 @@
       BadCursorError         ValueError   a list is to go on at a place that there is not
       BadFilterError         ValueError   what is looked for is written in a way that means nothing
       AmbiguousKeyError      ValueError   the beginning of a fingerprint or an id is that of several
+      ActionError             ValueError   what a person has asked for cannot be done
       BadReportError         ValueError   what a browser posted is no report
       DetailFileError                     a file is no detail file, or a damaged one
       ProcedureError                      a recovery procedure did not help, and says why
@@ -53,6 +54,10 @@ class BadFilterError(LoghubError, ValueError):
 
 class AmbiguousKeyError(LoghubError, ValueError):
     """The beginning of a fingerprint or an id is that of several."""
+
+
+class ActionError(LoghubError, ValueError):
+    """What a person has asked for cannot be done."""
 
 
 class BadReportError(LoghubError, ValueError):

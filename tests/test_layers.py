@@ -39,6 +39,7 @@ LAYERS = [
     ["mailserver"],
     ["github", "mail", "procedures", "history", "recovery", "notice"],
     ["handlers"],
+    ["actions"],
     ["structlog", "seeds", "section", "supervise", "demo", "reindex", "browser"],
     ["cli", "web"],
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import click
 
+from loghub import actions
 from loghub.cli.where import Where, find_group, where
-from loghub.event import iso
 
 
 @click.command(short_help="Tell nobody of a bug, for good or for some days.")
@@ -27,9 +26,7 @@ def mute(place: Where, fingerprint: str, days: float | None) -> None:
       loghub mute 0123 --days 7
     """
     group, ledger = find_group(place, fingerprint)
-    until = math.inf if days is None else time.time() + days * 86_400
-    ledger.mute(group.fingerprint, until)
-    click.echo(f"{group.fingerprint} is muted {'until it is unmuted' if days is None else f'until {iso(until)}'}.")
+    click.echo(actions.mute(ledger, group, days, time.time()))
 
 
 @click.command(short_help="Tell of a muted bug again.")
@@ -43,5 +40,4 @@ def unmute(place: Where, fingerprint: str) -> None:
       loghub unmute v1:0123456789abcdef
     """
     group, ledger = find_group(place, fingerprint)
-    ledger.mute(group.fingerprint, 0.0)
-    click.echo(f"{group.fingerprint} is not muted.")
+    click.echo(actions.unmute(ledger, group))

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loghub.actions import owed_mails
 from loghub.cli.table import table
 from loghub.cli.where import Where, homes_of, where
-from loghub.event import dumps, iso
+from loghub.event import dumps
 from loghub.lives import watch
 from loghub.lives.death import FOLDER
-from loghub.mailserver.owed import OWED, Owed
 
 if TYPE_CHECKING:
     from logging import LogRecord
 
     from loghub.delivery import Home
     from loghub.handlers.base import ReportingHandler
-    from loghub.ledger.protocol import Ledger
 
 SOON_SECONDS = 10.0
 
@@ -127,16 +126,6 @@ def report_deaths(home: Home, handlers: list[ReportingHandler], deadline: float)
     folder = os.path.join(home.path or "", FOLDER)
     while home.path is not None and time.monotonic() < deadline and watch.report(folder, "", handle):
         pass
-
-
-def owed_mails(ledger: Ledger) -> list[str]:
-    """Return a line for each mail that some of its recipients have not got yet."""
-    return [
-        f"{destination}: {', '.join(mail.recipients)} was put off, and is offered the mail of"
-        f" {iso(mail.since)} again at {iso(mail.due_at)}"
-        for destination, memory in ledger.memories(OWED).items()
-        for mail in Owed(memory, time.time()).mails
-    ]
 
 
 def drain_home(home: Home, deadline: float) -> list[dict[str, Any]]:

@@ -138,14 +138,24 @@ def body(
         commit_url: The address of that commit.
         include_system_info: Whether to show the event's ``system``.
     """
+    kept = [block(state), _links(permalinks), _suspect(suspect, commit_url)]
+    return _composed(event, group, kept, include_system_info=include_system_info)
+
+
+def passage(event: Event, group: Group) -> str:
+    """Return one occurrence as a new issue shows it, to be pasted into any text: without the block, which is loghub's.
+
+    Args:
+        event: The occurrence; any key may be missing.
+        group: The bug.
+    """
+    return _composed(event, group, [], include_system_info=True)
+
+
+def _composed(event: Event, group: Group, kept: Sequence[str], *, include_system_info: bool) -> str:
+    """Return the sections in their order, cut to what fits; `kept` stands before the traceback and is never cut."""
     system = event.get("system") if include_system_info else None
-    before = [
-        _head(event, group, state),
-        f"### Error Message\n{_message(event, group)}",
-        block(state),
-        _links(permalinks),
-        _suspect(suspect, commit_url),
-    ]
+    before = [_head(event, group), f"### Error Message\n{_message(event, group)}", *kept]
     after = [
         _as_json("Additional Context", _context(event), _CONTEXT_LIMIT),
         _crumbs(event),
@@ -155,14 +165,14 @@ def body(
     return "\n\n".join(part for part in (*before, _traceback(event, room), *after) if part)
 
 
-def _head(event: Event, group: Group, state: State) -> str:
+def _head(event: Event, group: Group) -> str:
     at = epoch(event.get("timestamp"))
     lines = [
         HEADING,
         "",
         f"**Error Type:** {code(event.get('error_type') or group.error_type)}",
         f"**Component:** {code(event.get('component') or group.component)}",
-        f"**Timestamp:** {as_iso(state.last_seen_at if at is None else at)}",
+        f"**Timestamp:** {as_iso(group.last_seen_at if at is None else at)}",
     ]
     place = culprit(event) if event.get("module") or event.get("function") else group.culprit
     if place:

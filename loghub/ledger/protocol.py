@@ -225,6 +225,9 @@ class Ledger(Protocol):
             AmbiguousKeyError: It is the beginning of several.
         """
 
+    def beside(self, key: str) -> tuple[Event | None, Event | None]:
+        """Return the kept events of the same group right after and right before the one with the id `key`."""
+
     def groups(
         self, limit: int | None = None, find: Find = ALL, after: str = "", order: str = "last_seen_at"
     ) -> Page[Group]:
@@ -264,8 +267,8 @@ class Ledger(Protocol):
     def hours_of(self, fingerprints: Sequence[str], since: float) -> dict[str, dict[int, int]]:
         """Return occurrences of each of some groups by hour, since a time."""
 
-    def outbox(self) -> list[dict[str, Any]]:
-        """Return what waits or is dead, by destination and group (SPEC's keys)."""
+    def outbox(self, fingerprint: str | None = None) -> list[dict[str, Any]]:
+        """Return what waits or is dead, by destination and group (SPEC's keys), of all groups or of one."""
 
     def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
         """Make dead and delayed deliveries due now, and end their destinations' rest; return how many."""

@@ -299,6 +299,16 @@ class SQLiteLedger(SQLiteFile):
         row = self._row_of("SELECT id, data FROM events", 0, "id", key)
         return _event(row[1]) if row else None
 
+    def beside(self, key: str) -> tuple[Event | None, Event | None]:
+        """Return the kept events of the same group right after and right before the one with the id `key`."""
+        query = (
+            "SELECT e.data FROM events e JOIN events o ON o.group_id = e.group_id AND o.id = ?"
+            " WHERE (e.at, e.number) {} (o.at, o.number) ORDER BY e.at {order}, e.number {order} LIMIT 1"
+        )
+        newer = self._rows(query.format(">", order="ASC"), (storable(key),))
+        older = self._rows(query.format("<", order="DESC"), (storable(key),))
+        return (_event(newer[0][0]) if newer else None), (_event(older[0][0]) if older else None)
+
     def _row_of(self, select: str, at: int, column: str, *keys: str) -> Any:
         """Return the row whose key, at a place in it, is or else begins with the first of `keys` that there is."""
         texts = [storable(key) for key in keys if key]
@@ -437,12 +447,14 @@ class SQLiteLedger(SQLiteFile):
         values = [first, before, *released, from_day, to_day, *released, after, end, *released]
         return groups, counted, values
 
-    def outbox(self) -> list[dict[str, Any]]:
-        """Return what waits or is dead, by destination and group (SPEC's keys)."""
+    def outbox(self, fingerprint: str | None = None) -> list[dict[str, Any]]:
+        """Return what waits or is dead, by destination and group (SPEC's keys), of all groups or of one."""
+        one = "" if fingerprint is None else "AND g.fingerprint = ?"
         rows = self._rows(
-            "SELECT o.destination, g.fingerprint, o.total - o.told, o.attempts, max(o.due_at, o.since_at), o.dead,"
-            " o.reason FROM outbox o JOIN groups g ON g.id = o.group_id WHERE o.total > o.told"
-            " ORDER BY o.destination, o.since_at"
+            "SELECT o.destination, g.fingerprint, o.total - o.told, o.attempts, o.since_at,"  # noqa: S608 - literals
+            " max(o.due_at, o.since_at), o.dead, o.reason FROM outbox o JOIN groups g ON g.id = o.group_id"
+            f" WHERE o.total > o.told {one} ORDER BY o.destination, o.since_at",
+            () if fingerprint is None else (storable(fingerprint),),
         )
         return [
             {
@@ -450,11 +462,12 @@ class SQLiteLedger(SQLiteFile):
                 "fingerprint": fingerprint,
                 "waiting": waiting,
                 "attempts": attempts,
+                "since_at": events.iso(since_at),
                 "due_at": events.iso(due_at),
                 "state": "dead" if dead else "waiting",
                 "reason": reason or None,
             }
-            for destination, fingerprint, waiting, attempts, due_at, dead, reason in rows
+            for destination, fingerprint, waiting, attempts, since_at, due_at, dead, reason in rows
         ]
 
     def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:

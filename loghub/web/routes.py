@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import api, login, metrics, pages, report, script
+from loghub.web import api, error, group, login, metrics, outbox, pages, report, script
 from loghub.web.site import Site
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from loghub.handlers.base import ReportingHandler
 
-PARTS = (login, pages, report, script, api, metrics)
+PARTS = (login, pages, group, error, outbox, report, script, api, metrics)
 """Each adds its routes: ``add(blueprint, site, access)``."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -9,19 +10,23 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from loghub import delivery, detail
-from loghub.errors import DetailFileError
+from loghub.errors import AmbiguousKeyError, DetailFileError
 from loghub.handlers.base import ReportingHandler, home_option, ledger_option
 from loghub.handlers.detailfile import JSONDetailHandler
+from loghub.ledger.find import Find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from loghub.delivery import Home
     from loghub.event import Event
-    from loghub.ledger.protocol import Ledger
+    from loghub.ledger.protocol import Group, Ledger
 
 FRESH_SECONDS = 1.0
 """So often, at most, a page takes in what this process and dead ones have written."""
+
+_ROWS, _PAGES = 200, 25
+"""So many events of one second are looked through for a name without the beginning of an id."""
 
 _ID = re.compile(r"_([0-9a-f]{8,32})\.json\Z")
 
@@ -89,18 +94,38 @@ class Site:
         """
         if detail.PATTERN.fullmatch(filename) is None:
             return None
-        found = _ID.search(filename)
-        event = self.ledger().event(found[1]) if found else None
-        if event is not None:
-            return event
-        for folder in self.folders():
-            path = os.path.join(folder, filename)
-            try:
-                return detail.read_detail(path)
-            except DetailFileError:
-                continue
+        return self._kept(filename) or self._filed(filename)
+
+    def _kept(self, filename: str) -> Event | None:
+        """Find it in the ledger: by the id in the name, else, where that is no beginning of an id, by the time."""
+        ledger, found = self.ledger(), _ID.search(filename)
+        with contextlib.suppress(AmbiguousKeyError):
+            event = ledger.event(found[1]) if found else None
+            if event is not None and detail.is_name_of(filename, event):
+                return event
+        at, after = detail.time_of(filename), ""
+        for _ in range(_PAGES if at is not None else 0):
+            page = ledger.events(_ROWS, Find(since=at, until=(at or 0.0) + 1), after)
+            if named := next((one for one in page if detail.is_name_of(filename, one)), None):
+                return named
+            if not (after := page.after):
+                break
         return None
 
+    def _filed(self, filename: str) -> Event | None:
+        for folder in self.folders():
+            with contextlib.suppress(DetailFileError):
+                return detail.read_detail(os.path.join(folder, filename))
+        return None
+
+    def group(self, fingerprint: object) -> Group | None:
+        """Return the group that has exactly this fingerprint."""
+        try:
+            found = self.ledger().group(str(fingerprint or ""))
+        except AmbiguousKeyError:
+            return None
+        return found if found is not None and found.fingerprint == fingerprint else None
+
     def folders(self) -> list[str]:
-        """Return where detail files are."""
-        return [one.directory for one in self.handlers() if isinstance(one, JSONDetailHandler)]
+        """Return where detail files are, each folder once."""
+        return list(dict.fromkeys(one.directory for one in self.handlers() if isinstance(one, JSONDetailHandler)))

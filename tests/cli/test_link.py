@@ -161,7 +161,7 @@ def test_link_of_a_muted_bug(home, fake):
     """A muted bug is told to nobody, so its link is not said to be done; unmuted, it is linked."""
     whole = rows(home)["KeyError"]["fingerprint"]
     run("mute", whole, "--home", home)
-    assert refused(home, fake) == f"Error: {whole} is muted, so nothing is told of it: loghub unmute it first.\n"
+    assert refused(home, fake) == f"Error: {whole} is muted, so nothing is told of it: unmute it first.\n"
     run("unmute", whole, "--home", home)
     run("link", whole, 1, "--home", home, **told(fake))
     assert state(fake).count == 3

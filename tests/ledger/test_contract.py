@@ -331,6 +331,7 @@ def test_later(ledger):
             "fingerprint": ONE,
             "waiting": 2,
             "attempts": 3,
+            "since_at": iso(item.since_at),
             "due_at": iso(max(T0 + 9, item.since_at)),
             "state": "waiting",
             "reason": "502",
@@ -766,6 +767,23 @@ def test_hold_does_not_wait_for_long(ledger):
     thread.join()
     assert ledger.hold(1)
     ledger.resume()
+
+
+def test_beside(ledger):
+    """An event has the one after it and the one before it in its group; at either end there is none."""
+    for number in range(3):
+        fold(ledger, tally(1, github=1, kept=[event(key=str(number), at=T0 + number)]))
+    ids = [one["id"] for one in ledger.events(9)][::-1]
+    found = [tuple(one and one["id"] for one in ledger.beside(key)) for key in ids]
+    assert found == [(ids[1], None), (ids[2], ids[0]), (None, ids[1])]
+    assert ledger.beside("nothing") == (None, None)
+
+
+def test_outbox_of_one(ledger):
+    """Of one group alone the outbox can be asked, too."""
+    fold(ledger, tally(2, github=2))
+    assert ledger.outbox(ONE) == ledger.outbox()
+    assert ledger.outbox(TWO) == []
 
 
 def test_mark(make):
