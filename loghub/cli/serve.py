@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import ipaddress
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ import click
 from loghub import delivery, env
 from loghub.cli.where import Where, homes_of, where
 from loghub.errors import MissingExtraError
+from loghub.web.addresses import is_loopback
 
 _FILE = "web.password"
 _COUNT = click.IntRange(1)
@@ -68,7 +68,7 @@ def serve(
         from loghub.web import create_app
     except ImportError as error:
         raise MissingExtraError("loghub serve needs waitress: pip install 'loghub-handlers[web]'.") from error
-    if no_login and not _is_loopback(host):
+    if no_login and not is_loopback(host):
         raise click.UsageError(f"--no-login is for this machine alone, and {host} can be reached by others.")
     delivery.by_hand = False
     handlers = place.handlers()
@@ -106,13 +106,6 @@ def serve(
     with contextlib.suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # waitress ends as at Ctrl-C, and what waits is delivered
     server.run()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _shown(host: str) -> str:

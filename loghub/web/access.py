@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hmac
-import ipaddress
 import secrets
 import weakref
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from flask_wtf.csrf import generate_csrf, validate_csrf  # type: ignore[import-u
 from wtforms.validators import ValidationError
 
 from loghub.errors import OptionValueError
+from loghub.web.addresses import network
 from loghub.web.visitors import Visitors
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Access:
         def checked(*args: Any, **named: Any) -> Any:
             who = self.role()
             if who is None:
-                if request.path.startswith(url_for("loghub.index") + "api/") or request.method not in _SAFE:
+                if wants_json() or request.method not in _SAFE:
                     abort(401)
                 return redirect(url_for("loghub.login", next=request.full_path.rstrip("?")))
             if role == ADMIN and who != ADMIN:
@@ -209,15 +209,11 @@ def _fits(stored: str, password: str) -> bool:
         return False
 
 
-def network(address: str) -> str:
-    """Return what is one visitor: an address, of IPv6 the network of 64 bits that one visitor has to himself."""
-    try:
-        read = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "?"
-    if isinstance(read, ipaddress.IPv6Address) and read.ipv4_mapped is None:
-        return str(ipaddress.ip_network((read, 64), strict=False))
-    return str(getattr(read, "ipv4_mapped", None) or read)
+def wants_json() -> bool:
+    """Return whether a program asks, not a person with a browser."""
+    path = request.script_root + request.path
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return path.startswith(url_for("loghub.index") + "api/") or best == "application/json"
 
 
 def is_local(target: str) -> bool:

@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loghub import env
 from loghub.web.access import headers
+from loghub.web.addresses import is_loopback
 from loghub.web.request import wsgi
 from loghub.web.routes import blueprint, refused
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = (64 << 10) + 1
 """Of a form; and of a report, with the byte by which it is seen to be too large."""
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -65,7 +64,7 @@ def create_app(
         secret_key: Signs sessions; env LOGHUB_SECRET_KEY. None: a new one, so that sessions end with the process, and
             several processes need one that is given.
         handlers: As for `blueprint`.
-        no_login: As for `blueprint`; answers only where the address that was asked for is one of `LOOPBACK`.
+        no_login: As for `blueprint`; answers only where it was asked for by a name of this machine (`is_loopback`).
         https: Browsers send the session's cookie over TLS only, also where a proxy in front does not say that it
             speaks TLS.
         proxies: Of so many proxies in front ``X-Forwarded-*`` is believed.
@@ -117,5 +116,5 @@ def create_app(
 
 
 def _is_for_this_machine() -> None:
-    if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
+    if not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
         abort(400, "Without a login this is shown only under this machine's own names: ask for localhost.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
+
+from loghub.web.addresses import network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class Budget:
             if spent and now - spent[-1] < WINDOW_SECONDS:
                 break
             del self._of[first]
-        name = _network(address)
+        name = network(address)
         return name if name in self._of or len(self._of) < MOST_ADDRESSES else _OTHERS
 
 
@@ -74,14 +75,3 @@ def _wait(spent: deque[float], now: float) -> float:
     if len(spent) < (spent.maxlen or 0):
         return 0.0
     return max(0.0, spent[0] + WINDOW_SECONDS - now)
-
-
-def _network(address: str) -> str:
-    """Return who an address stands for: who has one of IPv6 has 2 to the power of 64 of them."""
-    try:
-        read = ip_address(address.partition("%")[0])
-    except ValueError:  # a socket's path, a proxy's "unknown"
-        return address[:64]
-    if isinstance(read, IPv6Address):
-        read = read.ipv4_mapped or read
-    return str(ip_network((read, 64), strict=False)) if isinstance(read, IPv6Address) else str(read)

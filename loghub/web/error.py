@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template
 
-from loghub.detail import detail_name
 from loghub.event import culprit, dumps, epoch
 from loghub.github.issue import passage
 from loghub.github.markdown import as_text, cut, visible
 from loghub.ledger.protocol import Group
-from loghub.web.whole import moment, shown
+from loghub.web import shown
+from loghub.web.whole import whole
 
 if TYPE_CHECKING:
     from loghub.event import Event
@@ -39,10 +39,9 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         newer, older = site.ledger().beside(str(event.get("id") or ""))
         return render_template(
             "loghub/error.html",
-            **whole(event, site.group(event.get("fingerprint"))),
-            moment=moment,
-            newer=newer and filename_of(newer),
-            older=older and filename_of(older),
+            **in_full(event, site.group(event.get("fingerprint"))),
+            newer=newer and shown.filename(newer),
+            older=older and shown.filename(older),
         )
 
     @blueprint.get("/errors/<filename>/json")
@@ -58,20 +57,15 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         return _file(text + "\n", "text/markdown", filename.removesuffix(".json") + ".md")
 
 
-def whole(event: Event, group: Group | None) -> dict[str, Any]:
+def in_full(event: Event, group: Group | None) -> dict[str, Any]:
     """Return what the templates need to show an event in full."""
     return {
-        "event": shown(event),
-        "filename": filename_of(event),
+        "event": whole(event),
+        "filename": shown.filename(event),
         "group": group,
         "json": _json(event),
         "markdown": markdown(event, group),
     }
-
-
-def filename_of(event: Event) -> str:
-    """Return the name of an event's page: that of its detail file, whether there is one or not."""
-    return detail_name(event, max(epoch(event.get("timestamp")) or 0.0, 0.0))
 
 
 def markdown(event: Event, group: Group | None) -> str:

@@ -11,11 +11,11 @@ from loghub import actions, history
 from loghub.errors import ActionError, AmbiguousKeyError, BadCursorError
 from loghub.ledger.find import Find
 from loghub.recovery.wording import wording
-from loghub.web.error import filename_of, whole
-from loghub.web.whole import bars, moment, name, text
+from loghub.web.error import in_full
+from loghub.web.shown import bars, day, filename, moment, name, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from loghub.handlers.github import GitHubIssueHandler
     from loghub.ledger.protocol import Group
@@ -76,22 +76,26 @@ def _page(site: Site, group: Group, after: str) -> dict[str, Any]:
     return {
         "group": group,
         "outlook": outlook,
-        "bars": bars(outlook.daily, now),
+        "days": _days(outlook.daily, now),
         "seen": _seen(group),
         "components": _components(group, samples),
         "recoveries": [(moment(one.at), name(one.server), text(wording(one)), one.outcome) for one in group.recoveries],
         "waiting": [(row, text(row["reason"] or "")) for row in ledger.outbox(group.fingerprint)],
         "destinations": actions.destinations(site.home, site.handlers()),
         "can_track": bool(_trackers(site)),
-        "samples": [(filename_of(one), one) for one in samples],
+        "samples": [(filename(one), one) for one in samples],
         "paged": bool(after),
         "after": samples.after,
         "is_muted": group.muted_until > now,
         "infinite": math.inf,
-        "moment": moment,
-        "text": text,
-        "name": name,
-    } | (whole(newest[0], group) if newest else {"event": None})
+    } | (in_full(newest[0], group) if newest else {"event": None})
+
+
+def _days(daily: Sequence[int], now: float) -> list[dict[str, Any]]:
+    """Return each of some days, the last of which is today, and its bar: 10 wide with what is around it, 100 high."""
+    times = [max(now - ago * history.DAY_SECONDS, 0.0) for ago in reversed(range(len(daily)))]
+    drawn = bars(daily, 10 * len(daily), 100)
+    return [{"day": day(at), "count": count, **bar} for at, count, bar in zip(times, daily, drawn, strict=True)]
 
 
 def _seen(group: Group) -> list[tuple[str, list[tuple[str, str, str]]]]:

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 
 from loghub.actions import owed_mails
 from loghub.event import epoch
-from loghub.web.whole import moment, name, text
+from loghub.web.shown import moment, name, text
 
 if TYPE_CHECKING:
     from loghub.web.access import Access
@@ -79,7 +79,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         only = request.args.get("destination") or None
         found = _destinations(site, only)
         owed = [text(line) for line in owed_mails(site.ledger())]
-        return render_template("loghub/outbox.html", destinations=found, owed=owed, only=only, name=name)
+        return render_template("loghub/outbox.html", destinations=found, owed=owed, only=only)
 
     @blueprint.post("/outbox")
     @access.change

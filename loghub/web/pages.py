@@ -13,7 +13,6 @@ from loghub import asked, history
 from loghub.errors import BadCursorError
 from loghub.event import culprit
 from loghub.forecast import Forecast
-from loghub.web import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,7 +81,6 @@ def _links(given: Mapping[str, str], question: Asked) -> dict[str, Any]:
         "asked": question,
         "given": given,
         "to": to,
-        "shown": shown,
         "periods": PERIODS,
         "live_url": url_for("loghub.errors_live", **dict[str, Any](given)),
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, url_for
 from werkzeug.exceptions import HTTPException
 
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import api, error, group, login, metrics, outbox, pages, report, script
+from loghub.web import api, error, group, login, metrics, outbox, pages, report, script, shown
 from loghub.web.site import Site
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
@@ -93,7 +93,7 @@ def blueprint(
             "has_login": access.has_login,
             "csrf_token": access.token,
             "now": site.now(),
-            "known_endpoints": current_app.view_functions,
+            "shown": shown,
         }
 
     @made.get("/")
@@ -117,11 +117,6 @@ def _no_ledger(error: LedgerError) -> Any:
 
 
 def _said(code: int, name: str, reason: str) -> Any:
-    if _wants_json():
+    if rules.wants_json():
         return {"error": name, "message": reason}, code
     return render_template("loghub/refused.html", code=code, name=name, reason=reason), code
-
-
-def _wants_json() -> bool:
-    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
-    return "/api/" in request.path or best == "application/json"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loghub.detail import detail_name
-from loghub.event import Event, epoch, escaped, iso
+from loghub.event import FIRST_SECOND, LAST_SECOND, Event, epoch, iso
+from loghub.github.markdown import as_text, cut, one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MAX_CHARS = 300
-"""So much of a text of others stands in a list; its own page has all of it."""
+MAX_TEXT = 20_000
+MAX_VALUE = 4_000
+MAX_NAME = 300
+"""So much of a text of others is shown; in a list a line of it. The JSON has all of it."""
 
 BADGES = {
     "spike": "bad", "new": "warn", "rising": "warn", "falling": "good", "gone": "good",
@@ -37,10 +40,23 @@ def full(count: float) -> str:
     return f"{count:,.0f}"
 
 
-def text(value: object, most: int = MAX_CHARS) -> str:
-    """Return a text of others for a list: on one line, without control characters, and not endless."""
-    said = " ".join(str("" if value is None else value)[: 4 * most].split())
-    return escaped(said if len(said) <= most else f"{said[:most]}…")
+def text(value: object, limit: int = MAX_VALUE) -> str:
+    """Return any value as a text of at most `limit` characters in which each is visible."""
+    said = _said(value)
+    # Escapes make it longer; the end is kept as well, where the reason often stands.
+    return cut(visible(said if len(said) <= 2 * limit else cut(said, 2 * limit, 0.8)), limit, 0.8)
+
+
+def name(value: object, limit: int = MAX_NAME) -> str:
+    """Return any value as one line in which each character is visible."""
+    return one_line(_said(value), limit)
+
+
+def _said(value: object) -> str:
+    try:
+        return as_text(value)
+    except Exception as error:  # an int of more digits than Python prints, a __str__ that fails
+        return f"({type(value).__name__} that cannot be shown: {type(error).__name__})"
 
 
 def timestamp(at: float) -> str:
@@ -52,6 +68,12 @@ def minute(at: object) -> str:
     """Return a time for people, in UTC: epoch seconds, or a timestamp as events have it."""
     stamp = iso(at) if isinstance(at, float | int) else str(at or "")
     return f"{stamp[:10]} {stamp[11:16]} UTC" if epoch(stamp) is not None else "unknown"
+
+
+def moment(at: object) -> str:
+    """Return a time to the second, in UTC: ``2026-11-28 03:10:07``; what is none, as it is."""
+    known = at if isinstance(at, int | float) and FIRST_SECOND <= at <= LAST_SECOND else epoch(at)
+    return name(at, 40) if known is None else iso(known)[:19].replace("T", " ")
 
 
 def day(at: float) -> str:
@@ -70,10 +92,9 @@ def issue(url: str) -> str:
     return f"#{name}" if name.isdecimal() and len(name) < 12 else "issue"
 
 
-def filename(event: Event) -> str | None:
-    """Return the name of an event's detail file; None where its time cannot be read."""
-    at = epoch(event.get("timestamp"))
-    return None if at is None else detail_name(event, at)
+def filename(event: Event) -> str:
+    """Return the name of an event's page: that of its detail file, whether there is one or not."""
+    return detail_name(event, max(epoch(event.get("timestamp")) or 0.0, 0.0))
 
 
 def top(counts: Mapping[str, int], most: int) -> tuple[list[tuple[str, int]], int, int]:

@@ -14,7 +14,7 @@ from loghub.ledger.protocol import Outcome
 from tests import shop
 from tests.browser.chromium import Chromium
 from tests.fakes.github import FakeGitHub
-from tests.web.logged import PASSWORDS, filled, github
+from tests.web.logged import PASSWORDS, github, logged
 from tests.web.test_error_page import NASTY, huge
 
 pytestmark = pytest.mark.slow
@@ -149,7 +149,7 @@ def app(tmp_path, monkeypatch):
     """Return an application with two bugs, of which one is a dead letter; nothing is delivered by itself."""
     monkeypatch.setattr(delivery, "stir", lambda **_: None)
     monkeypatch.setattr(delivery, "pause", lambda seconds: None)
-    with FakeGitHub("acme/shop") as fake, filled(tmp_path, [github(fake, tmp_path)]) as made:
+    with FakeGitHub("acme/shop") as fake, logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.log.warning("trying the card again")
         made.fail(customer={"name": "Ada", "tags": ["vip"]})
         made.fail(shop.charged_in_a_group)

@@ -22,7 +22,7 @@ PASSWORDS = {"admin": "a good one", "viewer": "another one"}
 HASHES = {role: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(one) for role, one in PASSWORDS.items()}
 
 
-class Filled:
+class Logged:
     """An application with handlers, the errors that it has logged, and pages over them.
 
     Args:
@@ -84,9 +84,9 @@ class Filled:
 
 
 @contextlib.contextmanager
-def filled(folder, handlers=(), **options):
-    """Yield a `Filled`; its handlers are closed at the end."""
-    made = Filled(folder, handlers, **options)
+def logged(folder, handlers=(), **options):
+    """Yield a `Logged`; its handlers are closed at the end."""
+    made = Logged(folder, handlers, **options)
     try:
         yield made
     finally:
@@ -112,7 +112,7 @@ def post(client, path, page=None, **form):
     return client.post(path, data=form, follow_redirects=True)
 
 
-def shown(page):
+def texts(page):
     """Return a page's texts, as a reader sees them, in one line."""
     text = re.sub(r"<(script|style).*?</\1>", "", page.get_data(as_text=True), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())

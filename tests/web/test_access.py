@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 
@@ -11,12 +10,9 @@ from flask import Flask
 
 from loghub.errors import OptionValueError
 from loghub.web import blueprint, create_app
-from loghub.web.access import Password, network
-
-
-def token_of(page):
-    """Return the token in a page's form."""
-    return re.search(rb'name="csrf_token" value="([^"]+)"', page.data)[1].decode()
+from loghub.web.access import Password
+from loghub.web.addresses import is_loopback, network
+from tests.web.logged import token_of
 
 
 @pytest.fixture
@@ -166,6 +162,32 @@ def test_cookie_over_tls(app):
 def test_network(given, one):
     """A visitor is an address, or a network of IPv6."""
     assert network(given) == one
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("localhost", True), ("127.0.0.1", True), ("127.8.9.10", True), ("::1", True), ("::ffff:127.0.0.1", True),
+        ("localhost.example", False), ("0.0.0.0", False), ("::", False), ("192.0.2.7", False), ("", False),
+    ],
+)  # fmt: skip
+def test_loopback(tmp_path, host, own):
+    """Without a login the pages answer to names of this machine only, whichever of its own addresses it is."""
+    assert is_loopback(host) is own
+    client = create_app(str(tmp_path), no_login=True).test_client()
+    name = f"[{host}]" if ":" in host else host or "shop.example"
+    assert client.get("/errors", headers={"Host": f"{name}:5000"}).status_code == (200 if own else 400)
+
+
+@pytest.mark.parametrize("prefix", ["", "/ops"])
+def test_programs_are_not_sent_to_the_login(app, prefix):
+    """What asks for JSON, below a prefix of the server or not, gets 401 and JSON, and a browser the login."""
+    client = app.test_client()
+    for path, accept in (("/api/groups", "*/*"), ("/errors", "application/json")):
+        answer = client.get(path, headers={"Accept": accept}, environ_overrides={"SCRIPT_NAME": prefix})
+        assert (answer.status_code, answer.json["error"]) == (401, "Unauthorized")
+    sent = client.get("/errors", headers={"Accept": "text/html,*/*"}, environ_overrides={"SCRIPT_NAME": prefix})
+    assert (sent.status_code, sent.location) == (302, f"{prefix}/login?next=/errors")
 
 
 @pytest.mark.parametrize(

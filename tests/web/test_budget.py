@@ -48,8 +48,8 @@ def test_any_minute(each, total, requests):
 def test_total():
     """What all together may spend is not each one's, and a refusal costs the address nothing."""
     budget = Budget(2, 3, Clock())
-    assert [budget.spend(one) for one in ("a", "a", "b")] == [0.0] * 3
-    assert budget.spend("b") == WINDOW_SECONDS
+    assert [budget.spend(one) for one in ("192.0.2.1", "192.0.2.1", "192.0.2.2")] == [0.0] * 3
+    assert budget.spend("192.0.2.2") == WINDOW_SECONDS
 
 
 def test_ipv6():

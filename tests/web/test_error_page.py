@@ -13,17 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loghub.handlers.detailfile import JSONDetailHandler
-from loghub.web.error import filename_of, whole
-from loghub.web.whole import MAX_FRAMES, moment, shown
+from loghub.web.error import in_full
+from loghub.web.shown import filename
+from loghub.web.stack import MAX_FRAMES
+from loghub.web.whole import whole
 from tests import shop
-from tests.web.logged import filled
-from tests.web.logged import shown as texts
+from tests.web.logged import logged, texts
 
 
 @pytest.fixture
 def app(tmp_path):
     """Return an application that can log errors, and its pages."""
-    with filled(tmp_path) as made:
+    with logged(tmp_path) as made:
         yield made
 
 
@@ -99,7 +100,7 @@ def test_neighbours(app):
     for number in range(3):
         app.fail(number=number)
     app.fail(shop.charged_in_a_group)  # of another group
-    names = [filename_of(event) for event in app.ledger().events(9) if event["error_type"] == "CardError"]
+    names = [filename(event) for event in app.ledger().events(9) if event["error_type"] == "CardError"]
     client = app.client("viewer")
     links = [re.findall(r'rel="(\w+)" href="/errors/([^"]+)"', client.get(f"/errors/{name}").text) for name in names]
     newest, middle, oldest = names
@@ -143,7 +144,7 @@ def test_without_detail_file(app):
 def test_several_folders(tmp_path):
     """Files of all handlers are found; the first folder that has the name counts."""
     other = JSONDetailHandler(tmp_path / "other", home=str(tmp_path / "home"))
-    with filled(tmp_path, [other]) as app:
+    with logged(tmp_path, [other]) as app:
         name = "error_20260102_030405_Alien_0123abcd.json"
         (tmp_path / "other" / name).write_text('{"error_type": "Alien", "error_message": "second"}')
         assert "second" in texts(page(app, name))
@@ -156,10 +157,10 @@ IDS = {"CardError": "abcdef01" + "0" * 24, "ExceptionGroup": "abcdef01" + "1" * 
 
 def test_ids_that_begin_alike(tmp_path):
     """Errors whose ids begin alike each have their own page; so has one whose id is no number."""
-    with filled(tmp_path, before_send=lambda event: {**event, "id": IDS[event["error_type"]]}) as app:
+    with logged(tmp_path, before_send=lambda event: {**event, "id": IDS[event["error_type"]]}) as app:
         for act in (shop.charged_in_a_chain, shop.charged_in_a_group, lambda: {}["key"]):
             app.fail(act)
-        names = {event["error_type"]: filename_of(event) for event in app.ledger().events(9)}
+        names = {event["error_type"]: filename(event) for event in app.ledger().events(9)}
         for kind, name in names.items():
             (app.details / name).unlink()
             assert f"id {IDS[kind]}" in texts(page(app, name))
@@ -310,11 +311,11 @@ def is_harmless(html):
 @pytest.fixture(scope="module")
 def renderer(tmp_path_factory):
     """Return a function that renders the page of any event."""
-    with filled(tmp_path_factory.mktemp("app")) as made:
+    with logged(tmp_path_factory.mktemp("app")) as made:
 
         def render(event):
             with made.app.test_request_context("/"):
-                return render_template("loghub/error.html", **whole(event, None), moment=moment, newer=None, older=None)
+                return render_template("loghub/error.html", **in_full(event, None), newer=None, older=None)
 
         yield render
 
@@ -393,6 +394,6 @@ def test_huge_file(app):
 def test_recursion_is_cut():
     """Of a stack that is too long both ends are kept, the inner one more of it."""
     frames = [{"file": "a.py", "line": number, "in_app": True} for number in range(1, 1001)]
-    found = shown({"error_type": "RecursionError", "frames": frames})
+    found = whole({"error_type": "RecursionError", "frames": frames})
     lines = [line.place for line in found.error.runs[0].lines]
     assert (lines[0], lines[-1], len(lines), found.error.left) == ("a.py:1000", "a.py:1", MAX_FRAMES, 900)

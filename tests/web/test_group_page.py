@@ -13,8 +13,7 @@ from loghub.ledger.protocol import Outcome, Recovery
 from loghub.web import group as group_page
 from tests import shop
 from tests.fakes.github import FakeGitHub
-from tests.web.logged import filled, github, post
-from tests.web.logged import shown as texts
+from tests.web.logged import github, logged, post, texts
 
 GITHUB = "github:acme/shop"
 DAY = 86_400.0
@@ -23,7 +22,7 @@ DAY = 86_400.0
 @pytest.fixture
 def app(tmp_path):
     """Return an application with one bug, and no destination."""
-    with filled(tmp_path) as made:
+    with logged(tmp_path) as made:
         made.fail()
         yield made
 
@@ -43,7 +42,7 @@ def fake(monkeypatch):
 def tracked(tmp_path, fake, monkeypatch):
     """Return an application with one bug, which is a dead letter for GitHub: nobody opens an issue by himself."""
     monkeypatch.setattr(delivery, "stir", lambda **_: None)
-    with filled(tmp_path, [github(fake, tmp_path)]) as made:
+    with logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.fail()
         (item,) = made.ledger().waiting(GITHUB, time.time())
         dead = Outcome(item.group.fingerprint, "dead", item.total, "GitHub answered 422", attempts=1)
@@ -203,7 +202,7 @@ def test_github_is_away(tmp_path, monkeypatch):
     monkeypatch.setattr(group_page, "PATIENCE_SECONDS", 0.05)
     with FakeGitHub("acme/shop") as fake:
         handler = github(fake, tmp_path)
-    with filled(tmp_path, [handler]) as app:
+    with logged(tmp_path, [handler]) as app:
         app.fail()
         said = act(app, "open")
         assert "The issue will be opened in acme/shop as soon as GitHub is told: " in said

@@ -12,8 +12,7 @@ from loghub.mailserver.owed import OWED, Owed, OwedMail
 from loghub.web.outbox import MAX_ROWS
 from tests import shop
 from tests.fakes.github import FakeGitHub
-from tests.web.logged import filled, github, post
-from tests.web.logged import shown as texts
+from tests.web.logged import github, logged, post, texts
 
 GITHUB = "github:acme/shop"
 
@@ -22,7 +21,7 @@ GITHUB = "github:acme/shop"
 def app(tmp_path, monkeypatch):
     """Return an application with two bugs: one is a dead letter for GitHub, of the other it is told later."""
     monkeypatch.setattr(delivery, "stir", lambda **_: None)
-    with FakeGitHub("acme/shop") as fake, filled(tmp_path, [github(fake, tmp_path)]) as made:
+    with FakeGitHub("acme/shop") as fake, logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.fail()
         made.fail(shop.charged_in_a_group)
         settle(made, "CardError", "dead", "GitHub answered 422: <b>labels</b>")
@@ -64,7 +63,7 @@ def test_outbox(app):
 
 def test_nothing_waits(tmp_path):
     """An empty outbox says so."""
-    with filled(tmp_path) as app:
+    with logged(tmp_path) as app:
         app.fail()
         assert "Nothing waits." in texts(app.client("viewer").get("/outbox"))
         assert "Nothing waits for it." in texts(app.client("viewer").get("/outbox?destination=smtp:nowhere"))
