@@ -23,12 +23,15 @@ from loghub.event import dumps
 from loghub.github.client import GitHubClient
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.handlers.smtp import BatchingSMTPHandler
+from loghub.seeds import error_reporter
+from loghub.web import create_app
 from tests.channels import Told
 from tests.clock import Clock
 from tests.configurations import everything
 from tests.fakes.github import FakeGitHub
 from tests.fakes.hooks import FakeHooks
 from tests.fakes.smtp import FakeSMTP
+from tests.secrets import pages
 from tests.secrets.kinds import EACH, KINDS, PLANTED, drawn, left_in, plant
 
 REPO = "acme/shop"
@@ -109,6 +112,7 @@ def sinks(tmp_path_factory):
     patch.setattr(delivery, "stir", lambda **_: None)
     patch.setattr(filters, "find_release", lambda *_: None)
     patch.setattr(filters, "_shared", None)
+    patch.setattr(error_reporter, "_default", error_reporter.ErrorReporter())
     patch.setattr(notice, "MOST_BUGS", 1000)
     spoken = Spoken()
     own = logging.getLogger("loghub")
@@ -142,6 +146,12 @@ def sinks(tmp_path_factory):
                 charge(number, kind)
             tell(number, kind)
         logging.getLogger("shop").info("the token %s is fine", OWN)
+        app = create_app(
+            str(folder / "home"), no_login=True, metrics_token=pages.TOKEN, reports_per_minute=10_000,
+            all_reports_per_minute=10_000,
+        )  # fmt: skip
+        client = app.test_client()
+        out["REST answers"] = pages.told(client, KINDS)
         out["journal"] = contents(folder / "home")
         out["recent breadcrumbs"] = {"": dumps(breadcrumbs.recent(breadcrumbs.MAX_RECENT))}
         quick = next(one for one in logging.getLogger().handlers if isinstance(one, GitHubIssueHandler))
@@ -168,6 +178,7 @@ def sinks(tmp_path_factory):
             + repr(mail.message.items()).encode()
             for number, mail in enumerate(smtp.mails)
         }
+        out |= pages.asked(client, quick.home.ledger())
         patch.chdir(folder)
         (folder / "logging.json").write_text(json.dumps(config))
         out["command line"] = {" ".join(verb): ask(folder, *verb) for verb in verbs(folder)}
@@ -213,11 +224,12 @@ def left(output):
 
 SINKS = [
     *("journal", "ledger", "detail file", "log file", "issue", "mail", "notice", "procedure", "command line"),
-    *("recent breadcrumbs", "loghub's own log"),
+    *("pages", "JSON of an error", "Markdown of an error", "JSON for programs"),
+    *("recent breadcrumbs", "loghub's own log", "REST answers", "health and metrics"),
 ]
 
 
-UNLIKE_OTHERS = ("recent breadcrumbs", "loghub's own log")  # one holds the last of them only, one no errors
+UNLIKE_OTHERS = SINKS[-4:]  # one holds the last of them only, the others no errors
 
 
 @pytest.mark.parametrize("sink", SINKS)
@@ -226,6 +238,7 @@ def test_no_secret_comes_out(sinks, sink):
     raw = joined(sinks[sink])
     assert left(raw) == []
     assert OWN.encode() not in raw
+    assert pages.TOKEN.encode() not in raw
 
 
 @pytest.mark.parametrize("sink", [sink for sink in SINKS if sink not in UNLIKE_OTHERS])
@@ -237,6 +250,8 @@ def test_every_sink_was_reached(sinks, sink):
     )
     assert "Filtered" in raw
     assert [number for number in range(len(KINDS)) if f"Bug{number}" not in raw] == []
+    if sink != "procedure":  # there is none for what pages report
+        assert [number for number in range(len(KINDS)) if f"Page{number}" not in raw] == []
 
 
 @pytest.mark.parametrize("sink", ["journal", "ledger", "detail file", "issue", "procedure", "command line"])
