@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loghub.browser.texts import clean, line_of
 from loghub.errors import BadReportError
 from loghub.event import LAST_SECOND, epoch
+from loghub.scrub.own import clean as scrubbed
 from loghub.scrub.size import MAX_MESSAGE_CHARS, cut
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def read(body: bytes) -> Report:
     ``url``, ``user_agent``, ``release``, ``key`` (texts), ``viewport`` (a text, or ``width`` and ``height``),
     ``timestamp`` (ISO 8601, or milliseconds as of ``Date.now()``), ``repeats`` (a whole number) and ``causes`` (a list
     of ``error_type``, ``error_message``, ``stack``). null stands for what is not there; what else there is, is not
-    looked at. Texts that are too long are cut, and say so; control characters and lone surrogates are escaped.
+    looked at. Texts that are too long are cut, and say so; control characters and lone surrogates are escaped,
+    and secrets are hidden, but for ``key`` and for ``url``, of which nothing secret is shown.
 
     Raises:
         BadReportError: It is no such report; the message says in one sentence what is wrong.
@@ -203,12 +205,15 @@ def _text(said: Mapping[str, Any], name: str, where: str = "") -> str:
         return ""
     if not isinstance(value, str):
         raise BadReportError(f"{where}{name} must be a text, not {_kind(value)}.")
+    if name not in _AS_SENT:  # before it is cut, or taken apart into lines: a piece of a secret looks like none
+        value = scrubbed(value)
     if name in _MANY_LINES:
         return cut(clean(value), _CHARS[name], 0.9)
     return cut(line_of(value[: 8 * _CHARS[name]]).strip(), _CHARS[name], 0.9)
 
 
 _MANY_LINES = ("error_message", "stack")
+_AS_SENT = ("key", "url")
 
 
 def _component(text: str) -> str:
