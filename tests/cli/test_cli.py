@@ -123,7 +123,8 @@ def test_outbox(home):
         ("github:acme/shop", 9, "waiting"),
         ("github:acme/shop", 3, "waiting"),
     }
-    assert list(rows[0]) == ["destination", "fingerprint", "waiting", "attempts", "due_at", "state", "reason"]
+    keys = ["destination", "fingerprint", "waiting", "attempts", "since_at", "due_at", "state", "reason"]
+    assert list(rows[0]) == keys
     assert "github:acme/shop" in run("outbox", "--home", home)
     assert "2 due now" in run("outbox", "retry", "--home", home)
     assert "0 given up" in run("outbox", "discard", "--home", home)
