@@ -14,7 +14,6 @@ import secrets
 import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -27,6 +26,8 @@ from loghub.web.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from flask.blueprints import BlueprintSetupState
 
     from loghub.web.site import Site
 
@@ -120,9 +121,10 @@ class Access:
         def checked(*args: Any, **named: Any) -> Any:
             who = self.role()
             if who is None:
-                if request.path.startswith(url_for("loghub.index") + "api/") or request.method not in _SAFE:
+                path = request.script_root + request.full_path.rstrip("?")  # below a mount, as `url_for` has it
+                if path.startswith(url_for("loghub.index") + "api/") or request.method not in _SAFE:
                     abort(401)
-                return redirect(url_for("loghub.login", next=request.full_path.rstrip("?")))
+                return redirect(url_for("loghub.login", next=path))
             if role == ADMIN and who != ADMIN:
                 abort(403)
             return view(*args, **named)
@@ -199,6 +201,21 @@ def cookieless(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
+def leave_forms_to_us(state: BlueprintSetupState) -> None:
+    """Tell Flask-WTF of a host application that forms of ours bring our own token, and some requests none.
+
+    Its protection knows one token for all forms, and refuses what brings another. It may be set up after us.
+    """
+    app, ours = state.app, state.blueprint
+
+    def leave() -> None:
+        if (protection := app.extensions.get("csrf")) is not None:
+            protection.exempt(ours)
+
+    app.before_request(leave)
+    leave()
+
+
 _cookieless: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
@@ -222,9 +239,7 @@ def network(address: str) -> str:
 
 def is_local(target: str) -> bool:
     """Return whether a path leads to this very site, so that one may be sent there after the login."""
-    parts = urlsplit(target)
-    own = not parts.scheme and not parts.netloc and target.startswith("/")
-    return own and not target.startswith(("//", "/\\")) and not any(ord(one) < 32 for one in target)
+    return target.startswith("/") and not target.startswith(("//", "/\\")) and not any(ord(one) < 32 for one in target)
 
 
 def headers(response: Response) -> Response:

@@ -117,5 +117,14 @@ def create_app(
 
 
 def _is_for_this_machine() -> None:
-    if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
+    # A page whose name leads here can also send what proxies say of the name: the one before them counts as well.
+    before = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST")
+    if not all(_is_loopback(host) for host in (request.host, before or request.host)):
         abort(400, "Without a login this is shown only under this machine's own names: ask for localhost.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return urlsplit(f"//{host}").hostname in LOOPBACK
+    except ValueError:  # half of an IPv6 address
+        return False

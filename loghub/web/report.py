@@ -22,7 +22,6 @@ from loghub.web.visitors import RefusedVisitError
 
 if TYPE_CHECKING:
     from flask import Blueprint
-    from flask.blueprints import BlueprintSetupState
 
     from loghub.web.access import Access
     from loghub.web.site import Site
@@ -72,13 +71,6 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
             return _answer(403, f"A page of {origin[:100]!r} may not test here: use the own page, or curl.")
         report = browser.Report("TestError", "A test of the error reporter: nothing is wrong.", "loghub-test")
         return _told(report, request.host_url)
-
-    @blueprint.record
-    def leave_to_us(state: BlueprintSetupState) -> None:
-        """Tell Flask-WTF of a host application that no form's token comes with these: no cookie counts."""
-        if (protection := state.app.extensions.get("csrf")) is not None:
-            protection.exempt(report_error)
-            protection.exempt(error_reporter_test)
 
 
 def _preflight(visitors: Visitors) -> Response:

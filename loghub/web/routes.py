@@ -81,6 +81,7 @@ def blueprint(
     )
     for part in PARTS:
         part.add(made, site, access)
+    made.record(rules.leave_forms_to_us)
     made.before_request(access.check_forged)
     made.after_request(rules.headers)
     made.errorhandler(HTTPException)(refused)

@@ -8,6 +8,9 @@ import sys
 
 import pytest
 from flask import Flask
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
 
 from loghub.errors import OptionValueError
 from loghub.web import blueprint, create_app
@@ -196,3 +199,48 @@ def test_names_stay_what_they_are():
     code = "import loghub.web as web; print(web.create_app.__name__, web.blueprint.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "create_app blueprint\n"
+
+
+@pytest.mark.parametrize("target", ["//[", "http://[", "//[evil]/"])
+def test_broken_target(app, target):
+    """What is no address at all is no failure of ours, but not gone to either."""
+    page = app.test_client().get("/login", query_string={"next": target})
+    assert page.status_code == 200
+    assert b'name="next" value="/errors"' in page.data
+
+
+def test_mounted(app):
+    """Below a mount of the server's the login leads back below it, and a program is told 401, not sent to a page."""
+    client = Client(DispatcherMiddleware(Flask("host"), {"/ops": app.wsgi_app}))
+    assert client.get("/ops/errors?type=K").location == "/ops/login?next=/ops/errors?type%3DK"
+    assert client.get("/ops/api/errors").status_code == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example:5000", "[", "localhost@evil.example"])
+def test_rebinding_behind_proxy(tmp_path, host):
+    """A page whose name leads to this machine cannot hide that by what a proxy would say."""
+    client = create_app(str(tmp_path), no_login=True, proxies=1).test_client()
+    said = {"Host": host, "X-Forwarded-Host": "localhost"}
+    assert client.get("/errors", headers=said).status_code == 400
+    assert client.get("/errors", headers={"Host": "localhost", "X-Forwarded-Host": host}).status_code == 400
+    assert client.get("/errors", headers=said | {"Host": "127.0.0.1:5000"}).status_code == 200
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_protected_host(tmp_path, is_late):
+    """Forms work in an application that has Flask-WTF protect all of its own; without our token they do not."""
+    host = Flask("host")
+    host.secret_key = "a key"
+    if not is_late:
+        CSRFProtect(host)
+    host.register_blueprint(blueprint(str(tmp_path), admin_password="a good one"), url_prefix="/ops")
+    if is_late:
+        CSRFProtect(host)
+    host.post("/own")(lambda: "changed")
+    client = host.test_client()
+    form = {"csrf_token": token_of(client.get("/ops/login")), "name": "admin", "password": "a good one"}
+    assert client.post("/ops/login", data=form).location == "/ops/errors"
+    page = client.get("/ops/errors")
+    assert client.post("/ops/outbox", data={"action": "retry"}).status_code == 400
+    assert client.post("/ops/outbox", data={"action": "retry", "csrf_token": token_of(page)}).status_code == 303
+    assert client.post("/own").status_code == 400
