@@ -39,6 +39,9 @@ ATTEMPTS, NAME_ATTEMPTS, ALL_ATTEMPTS, ATTEMPTS_SECONDS = 5, 30, 100, 300.0
 
 MAX_PASSWORD_CHARS = 1024
 
+MAX_BODY_BYTES = (64 << 10) + 1
+"""Of a form; and of a report, with the byte by which it is seen to be too large."""
+
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _KEY, _CSRF = "loghub", "loghub_csrf"
 
@@ -186,7 +189,8 @@ class Access:
         return str(generate_csrf(token_key=_CSRF))
 
     def check_forged(self) -> None:
-        """Refuse a request that changes something and does not come from a form of ours."""
+        """Refuse a request that changes something and does not come from a form of ours; read no more than such has."""
+        request.max_content_length = min(request.max_content_length or MAX_BODY_BYTES, MAX_BODY_BYTES)
         if request.method in _SAFE or current_app.view_functions.get(request.endpoint or "") in _cookieless:
             return
         try:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from loghub.handlers.base import ReportingHandler
 
-MAX_BODY_BYTES = (64 << 10) + 1
-"""Of a form; and of a report, with the byte by which it is seen to be too large."""
-
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -88,7 +85,6 @@ def create_app(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     if no_login:  # a page elsewhere may have its own name lead to this machine (DNS rebinding)
         app.before_request(_is_for_this_machine)

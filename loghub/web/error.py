@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         newer, older = site.ledger().beside(str(event.get("id") or ""))
         return render_template(
             "loghub/error.html",
-            **whole(event, site.group(event.get("fingerprint"))),
+            **whole(event, site.group(event.get("fingerprint")), filename),
             moment=moment,
             newer=newer and filename_of(newer),
             older=older and filename_of(older),
@@ -58,11 +58,17 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         return _file(text + "\n", "text/markdown", filename.removesuffix(".json") + ".md")
 
 
-def whole(event: Event, group: Group | None) -> dict[str, Any]:
-    """Return what the templates need to show an event in full."""
+def whole(event: Event, group: Group | None, filename: str | None = None) -> dict[str, Any]:
+    """Return what the templates need to show an event in full.
+
+    Args:
+        event: The event.
+        group: Its group, if the ledger has it.
+        filename: Under which it was found, if it was: a file of somebody else's may have a name of its own.
+    """
     return {
         "event": shown(event),
-        "filename": filename_of(event),
+        "filename": filename or filename_of(event),
         "group": group,
         "json": _json(event),
         "markdown": markdown(event, group),

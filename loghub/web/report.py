@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from loghub import browser, fingerprint, sighting
@@ -60,7 +60,11 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
 
     @blueprint.get("/api/error-reporter/status")
     def error_reporter_status() -> Any:
-        return get_error_reporter().status(site.figures()["issues"])
+        try:
+            return get_error_reporter().status(site.figures()["issues"])
+        except (OptionValueError, LedgerError) as error:  # it may quote what was set, and anybody may ask
+            current_app.logger.warning("The status cannot be told: %s", error)
+            return {"error": "Service Unavailable", "message": "The status cannot be told now: the log says why."}, 503
 
     @blueprint.post("/api/error-reporter/test")
     @cookieless

@@ -85,7 +85,12 @@ def blueprint(
     made.before_request(access.check_forged)
     made.after_request(rules.headers)
     made.errorhandler(HTTPException)(refused)
-    made.errorhandler(LedgerError)(_no_ledger)
+
+    @made.errorhandler(LedgerError)
+    def no_ledger(error: LedgerError) -> Any:
+        current_app.logger.error("The ledger cannot be used: %s", error)
+        why = str(error) if access.role() else "The log says why."  # where it lies is nothing for everybody
+        return _said(503, "The ledger cannot be used now", why)
 
     @made.context_processor
     def known_to_templates() -> dict[str, Any]:
@@ -110,11 +115,6 @@ def refused(error: HTTPException) -> Any:
         return error
     kept = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After", "WWW-Authenticate"}}
     return *_said(error.code or 500, error.name, error.description or ""), kept
-
-
-def _no_ledger(error: LedgerError) -> Any:
-    current_app.logger.error("The ledger cannot be read: %s", error)
-    return _said(503, "The ledger cannot be read now", str(error))
 
 
 def _said(code: int, name: str, reason: str) -> Any:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
@@ -244,3 +244,24 @@ def test_protected_host(tmp_path, is_late):
     assert client.post("/ops/outbox", data={"action": "retry"}).status_code == 400
     assert client.post("/ops/outbox", data={"action": "retry", "csrf_token": token_of(page)}).status_code == 303
     assert client.post("/own").status_code == 400
+
+
+def test_headers_only(app):
+    """Who asks for the headers of the login page tries no password, and may log in afterwards."""
+    client = app.test_client()
+    assert [client.head("/login").status_code for _ in range(6)] == [200] * 6
+    assert log_in(client).status_code == 303
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_large_form(tmp_path, kind):
+    """In an application that limits nothing, a form of ours is read no further than one of ours can be long."""
+    host = Flask("host")
+    host.secret_key = "a key"
+    host.register_blueprint(blueprint(str(tmp_path), admin_password="a good one"))
+    host.post("/own")(lambda: str(len(request.get_data())))
+    client = host.test_client()
+    head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    body = head + b"a" * (1 << 20) + b"\r\n--x--\r\n"
+    assert client.post("/login", data=body, content_type=kind).status_code == 413
+    assert client.post("/own", data=body, content_type=kind).text == str(len(body))
