@@ -11,7 +11,6 @@ import functools
 import hmac
 import ipaddress
 import secrets
-import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +99,7 @@ class Access:
     login_required: Callable[[Any], Any] | None = None
     admin_required: Callable[[Any], Any] | None = None
     visitors: Visitors = field(default_factory=Visitors)
+    _ended: dict[str, float] = field(default_factory=dict, init=False)  # sessions, and when
 
     @property
     def has_login(self) -> bool:
@@ -113,12 +113,11 @@ class Access:
     def change(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a view that changes something."""
         view = self._guarded(view, self.admin_required, ADMIN)
-        return self.login_required(view) if self.login_required is not None else view
+        return _decorated(self.login_required, view) if self.login_required is not None else view
 
     def _guarded(self, view: Callable[..., Any], theirs: Callable[[Any], Any] | None, role: str) -> Callable[..., Any]:
         if theirs is not None:
-            guarded: Callable[..., Any] = theirs(view)
-            return guarded
+            return _decorated(theirs, view)
 
         @functools.wraps(view)
         def checked(*args: Any, **named: Any) -> Any:
@@ -146,7 +145,7 @@ class Access:
         fresh = 0 <= self.site.now() - held.get("at", 0) < SESSION_SECONDS
         # Whoever changes a password ends the sessions that were begun with the old one.
         same = hmac.compare_digest(str(held.get("of")), self._mark(held["role"]))
-        return str(held["role"]) if fresh and same else None
+        return str(held["role"]) if fresh and same and held.get("id") not in self._ended else None
 
     def log_in(self, name: str, password: str, address: str) -> float | None:
         """Begin a session.
@@ -172,15 +171,19 @@ class Access:
         for budget in budgets:
             ledger.refund(budget)
         session.pop(_CSRF, None)
-        session[_KEY] = {"role": name, "at": now, "of": self._mark(name)}
+        session[_KEY] = {"role": name, "at": now, "of": self._mark(name), "id": secrets.token_hex(8)}
         return None
 
     def _mark(self, role: str) -> str:
         return self.passwords[role].mark(current_app.secret_key)
 
     def log_out(self) -> None:
-        """End the session."""
-        session.pop(_KEY, None)
+        """End the session, also for who has a copy of its cookie (in this process: nothing else knows of it)."""
+        ended, now = session.pop(_KEY, None), self.site.now()
+        if isinstance(ended, dict) and "id" in ended:
+            self._ended = {one: at for one, at in self._ended.items() if now - at < SESSION_SECONDS} | {
+                ended["id"]: now
+            }
 
     # Forged requests ------------------------------------------------------------------------------------------
 
@@ -191,7 +194,7 @@ class Access:
     def check_forged(self) -> None:
         """Refuse a request that changes something and does not come from a form of ours; read no more than such has."""
         request.max_content_length = min(request.max_content_length or MAX_BODY_BYTES, MAX_BODY_BYTES)
-        if request.method in _SAFE or current_app.view_functions.get(request.endpoint or "") in _cookieless:
+        if request.method in _SAFE or (request.endpoint or "").rpartition(".")[2] in _cookieless:
             return
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRF-Token"), token_key=_CSRF)
@@ -199,9 +202,15 @@ class Access:
             abort(400, "The form is too old, or not of this page: reload the page and try again.")
 
 
+def _decorated(theirs: Callable[[Any], Any], view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a view behind a decorator of the host's, by its own name: Flask goes by that, and not all hand it on."""
+    guarded: Callable[..., Any] = theirs(view)
+    return guarded if guarded is view else functools.update_wrapper(guarded, view)
+
+
 def cookieless(view: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a view that needs no token against forged requests: it does nothing for a cookie, or asks for the origin."""
-    _cookieless.add(view)
+    _cookieless.add(view.__name__)  # the application may put something of its own in front of it
     return view
 
 
@@ -220,7 +229,7 @@ def leave_forms_to_us(state: BlueprintSetupState) -> None:
     leave()
 
 
-_cookieless: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+_cookieless: set[str] = set()
 
 
 def _fits(stored: str, password: str) -> bool:

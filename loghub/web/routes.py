@@ -17,6 +17,8 @@ from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visi
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from flask.blueprints import BlueprintSetupState
+
     from loghub.handlers.base import ReportingHandler
 
 PARTS = (login, pages, group, error, outbox, report, script, api, metrics)
@@ -62,7 +64,7 @@ def blueprint(
 
     Raises:
         OptionValueError: Nobody is kept out, and that was not said aloud; only one of the two decorators is given; or
-            a value is malformed.
+            a value is malformed. Also where it is registered in another blueprint, or under another name.
     """
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
@@ -81,6 +83,7 @@ def blueprint(
     )
     for part in PARTS:
         part.add(made, site, access)
+    made.record(_check_name)
     made.record(rules.leave_forms_to_us)
     made.before_request(access.check_forged)
     made.after_request(rules.headers)
@@ -107,6 +110,14 @@ def blueprint(
         return redirect(url_for("loghub.errors"))
 
     return made
+
+
+def _check_name(state: BlueprintSetupState) -> None:
+    if state.name_prefix or state.name != state.blueprint.name:
+        raise OptionValueError(
+            "loghub.web: the pages find each other by the blueprint's name: register it in the application itself, "
+            "not in another blueprint, and without a name."
+        )
 
 
 def refused(error: HTTPException) -> Any:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from flask import Flask, request
+from flask import Blueprint, Flask, request
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
@@ -265,3 +265,54 @@ def test_large_form(tmp_path, kind):
     body = head + b"a" * (1 << 20) + b"\r\n--x--\r\n"
     assert client.post("/login", data=body, content_type=kind).status_code == 413
     assert client.post("/own", data=body, content_type=kind).text == str(len(body))
+
+
+def test_logged_out(app):
+    """Whoever has kept a cookie has nothing of it after the logout; other sessions go on."""
+    one, other, thief = app.test_client(), app.test_client(), app.test_client()
+    for client in (one, other):
+        log_in(client)
+    thief.set_cookie("loghub_session", one.get_cookie("loghub_session").value)
+    assert thief.get("/errors").status_code == 200
+    assert one.post("/logout", data={"csrf_token": token_of(one.get("/errors"))}).status_code == 303
+    assert [client.get("/errors").status_code for client in (one, thief, other)] == [302, 302, 200]
+
+
+def host_of(home, **options):
+    """Return an application of somebody else's with the pages in it."""
+    host = Flask("host")
+    host.secret_key = "a key"
+    host.register_blueprint(blueprint(str(home), **options))
+    return host
+
+
+def plain(view):
+    """Decorate a view as those do who know no functools.wraps."""
+
+    def checked(**named):
+        return view(**named)
+
+    return checked
+
+
+def test_plain_decorators(tmp_path):
+    """Decorators that hand on no name, and views that the application has wrapped, serve as well."""
+    host = host_of(tmp_path, login_required=plain, admin_required=plain)
+    for name, view in [*host.view_functions.items()]:
+        host.view_functions[name] = plain(view)
+    client = host.test_client()
+    assert client.get("/errors").status_code == 200
+    assert client.get("/outbox").status_code == 200
+    assert client.post("/api/report-error", json={"error_info": {"error_message": "lost"}}).status_code == 200
+    assert client.post("/outbox", data={"action": "retry"}).status_code == 400
+
+
+def test_renamed(tmp_path):
+    """A blueprint whose pages would not find each other is refused when it is registered."""
+    made = blueprint(str(tmp_path), admin_password="a good one")
+    host, parent = Flask("host"), Blueprint("parent", __name__)
+    with pytest.raises(OptionValueError, match="without a name"):
+        host.register_blueprint(made, name="other")
+    parent.register_blueprint(made)
+    with pytest.raises(OptionValueError, match="not in another blueprint"):
+        host.register_blueprint(parent)
