@@ -21,6 +21,8 @@ _FILE = "web.password"
 _COUNT = click.IntRange(1)
 _MOST_BODY_BYTES = 1 << 20  # waitress keeps a body before anybody looks at it; pages take less
 
+_MOST_CONNECTIONS, _IDLE_SECONDS = 500, 30  # whoever opens some and says nothing keeps nobody else out for long
+
 
 @click.command(short_help="Show errors on a page; take what browsers report.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
@@ -96,6 +98,9 @@ def serve(
             ident=None,
             clear_untrusted_proxy_headers=False,
             max_request_body_size=_MOST_BODY_BYTES,
+            connection_limit=_MOST_CONNECTIONS,
+            channel_timeout=_IDLE_SECONDS,
+            asyncore_use_poll=True,  # select knows fewer of them
         )
     except OSError as error:
         raise click.ClickException(f"Nothing can listen at {host}:{port}: {error.strerror or error}.") from error

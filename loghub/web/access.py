@@ -10,10 +10,8 @@ from __future__ import annotations
 import functools
 import hmac
 import secrets
-import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -28,6 +26,8 @@ from loghub.web.visitors import Visitors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from flask.blueprints import BlueprintSetupState
+
     from loghub.web.site import Site
 
 VIEWER, ADMIN = "viewer", "admin"
@@ -37,6 +37,9 @@ ATTEMPTS, NAME_ATTEMPTS, ALL_ATTEMPTS, ATTEMPTS_SECONDS = 5, 30, 100, 300.0
 """So many logins may fail from one address, for one name, and in all, in any such time."""
 
 MAX_PASSWORD_CHARS = 1024
+
+MAX_BODY_BYTES = (64 << 10) + 1
+"""Of a form; and of a report, with the byte by which it is seen to be too large."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _KEY, _CSRF = "loghub", "loghub_csrf"
@@ -96,6 +99,7 @@ class Access:
     login_required: Callable[[Any], Any] | None = None
     admin_required: Callable[[Any], Any] | None = None
     visitors: Visitors = field(default_factory=Visitors)
+    _ended: dict[str, float] = field(default_factory=dict, init=False)  # sessions, and when
 
     @property
     def has_login(self) -> bool:
@@ -109,20 +113,20 @@ class Access:
     def change(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a view that changes something."""
         view = self._guarded(view, self.admin_required, ADMIN)
-        return self.login_required(view) if self.login_required is not None else view
+        return _decorated(self.login_required, view) if self.login_required is not None else view
 
     def _guarded(self, view: Callable[..., Any], theirs: Callable[[Any], Any] | None, role: str) -> Callable[..., Any]:
         if theirs is not None:
-            guarded: Callable[..., Any] = theirs(view)
-            return guarded
+            return _decorated(theirs, view)
 
         @functools.wraps(view)
         def checked(*args: Any, **named: Any) -> Any:
             who = self.role()
             if who is None:
+                path = request.script_root + request.full_path.rstrip("?")  # below a mount, as `url_for` has it
                 if wants_json() or request.method not in _SAFE:
                     abort(401)
-                return redirect(url_for("loghub.login", next=request.full_path.rstrip("?")))
+                return redirect(url_for("loghub.login", next=path))
             if role == ADMIN and who != ADMIN:
                 abort(403)
             return view(*args, **named)
@@ -141,7 +145,7 @@ class Access:
         fresh = 0 <= self.site.now() - held.get("at", 0) < SESSION_SECONDS
         # Whoever changes a password ends the sessions that were begun with the old one.
         same = hmac.compare_digest(str(held.get("of")), self._mark(held["role"]))
-        return str(held["role"]) if fresh and same else None
+        return str(held["role"]) if fresh and same and held.get("id") not in self._ended else None
 
     def log_in(self, name: str, password: str, address: str) -> float | None:
         """Begin a session.
@@ -167,15 +171,19 @@ class Access:
         for budget in budgets:
             ledger.refund(budget)
         session.pop(_CSRF, None)
-        session[_KEY] = {"role": name, "at": now, "of": self._mark(name)}
+        session[_KEY] = {"role": name, "at": now, "of": self._mark(name), "id": secrets.token_hex(8)}
         return None
 
     def _mark(self, role: str) -> str:
         return self.passwords[role].mark(current_app.secret_key)
 
     def log_out(self) -> None:
-        """End the session."""
-        session.pop(_KEY, None)
+        """End the session, also for who has a copy of its cookie (in this process: nothing else knows of it)."""
+        ended, now = session.pop(_KEY, None), self.site.now()
+        if isinstance(ended, dict) and "id" in ended:
+            self._ended = {one: at for one, at in self._ended.items() if now - at < SESSION_SECONDS} | {
+                ended["id"]: now
+            }
 
     # Forged requests ------------------------------------------------------------------------------------------
 
@@ -184,8 +192,9 @@ class Access:
         return str(generate_csrf(token_key=_CSRF))
 
     def check_forged(self) -> None:
-        """Refuse a request that changes something and does not come from a form of ours."""
-        if request.method in _SAFE or current_app.view_functions.get(request.endpoint or "") in _cookieless:
+        """Refuse a request that changes something and does not come from a form of ours; read no more than such has."""
+        request.max_content_length = min(request.max_content_length or MAX_BODY_BYTES, MAX_BODY_BYTES)
+        if request.method in _SAFE or (request.endpoint or "").rpartition(".")[2] in _cookieless:
             return
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRF-Token"), token_key=_CSRF)
@@ -193,13 +202,34 @@ class Access:
             abort(400, "The form is too old, or not of this page: reload the page and try again.")
 
 
+def _decorated(theirs: Callable[[Any], Any], view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a view behind a decorator of the host's, by its own name: Flask goes by that, and not all hand it on."""
+    guarded: Callable[..., Any] = theirs(view)
+    return guarded if guarded is view else functools.update_wrapper(guarded, view)
+
+
 def cookieless(view: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a view that needs no token against forged requests: it does nothing for a cookie, or asks for the origin."""
-    _cookieless.add(view)
+    _cookieless.add(view.__name__)  # the application may put something of its own in front of it
     return view
 
 
-_cookieless: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+def leave_forms_to_us(state: BlueprintSetupState) -> None:
+    """Tell Flask-WTF of a host application that forms of ours bring our own token, and some requests none.
+
+    Its protection knows one token for all forms, and refuses what brings another. It may be set up after us.
+    """
+    app, ours = state.app, state.blueprint
+
+    def leave() -> None:
+        if (protection := app.extensions.get("csrf")) is not None:
+            protection.exempt(ours)
+
+    app.before_request(leave)
+    leave()
+
+
+_cookieless: set[str] = set()
 
 
 def _fits(stored: str, password: str) -> bool:
@@ -218,9 +248,7 @@ def wants_json() -> bool:
 
 def is_local(target: str) -> bool:
     """Return whether a path leads to this very site, so that one may be sent there after the login."""
-    parts = urlsplit(target)
-    own = not parts.scheme and not parts.netloc and target.startswith("/")
-    return own and not target.startswith(("//", "/\\")) and not any(ord(one) < 32 for one in target)
+    return target.startswith("/") and not target.startswith(("//", "/\\")) and not any(ord(one) < 32 for one in target)
 
 
 def headers(response: Response) -> Response:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from loghub.handlers.base import ReportingHandler
 
-MAX_BODY_BYTES = (64 << 10) + 1
-"""Of a form; and of a report, with the byte by which it is seen to be too large."""
-
 
 class _Sessions(SecureCookieSessionInterface):
     """Keeps the cookie to TLS wherever the request came by it."""
@@ -87,7 +84,6 @@ def create_app(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     if no_login:  # a page elsewhere may have its own name lead to this machine (DNS rebinding)
         app.before_request(_is_for_this_machine)
@@ -116,5 +112,14 @@ def create_app(
 
 
 def _is_for_this_machine() -> None:
-    if not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+    # A page whose name leads here can also send what proxies say of the name: the one before them counts as well.
+    before = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST")
+    if not all(_is_loopback(host) for host in (request.host, before or request.host)):
         abort(400, "Without a login this is shown only under this machine's own names: ask for localhost.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:  # half of an IPv6 address
+        return False

@@ -22,6 +22,7 @@ MOST_ADDRESSES = 4096
 """So many addresses are told apart in a minute; those beyond share what is one address's."""
 
 _OTHERS = "others"
+_NOTHING: deque[float] = deque(maxlen=1)
 
 
 class Budget:
@@ -45,13 +46,10 @@ class Budget:
         with self._lock:
             now = self._now()
             name = self._name(address, now)
-            spent = self._of.get(name)
-            if spent is None:
-                spent = self._of[name] = deque(maxlen=self.each)
-            self._of.move_to_end(name)
-            wait = max(_wait(spent, now), _wait(self._total, now))
-            if not wait:
-                spent.append(now)
+            wait = max(_wait(self._of.get(name, _NOTHING), now), _wait(self._total, now))
+            if not wait:  # who is refused takes no place among those that are told apart
+                self._of.setdefault(name, deque(maxlen=self.each)).append(now)
+                self._of.move_to_end(name)
                 self._total.append(now)
             return wait
 
@@ -62,8 +60,7 @@ class Budget:
     def _name(self, address: str, now: float) -> str:
         while self._of:
             first = next(iter(self._of))
-            spent = self._of[first]
-            if spent and now - spent[-1] < WINDOW_SECONDS:
+            if now - self._of[first][-1] < WINDOW_SECONDS:
                 break
             del self._of[first]
         name = network(address)

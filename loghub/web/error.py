@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         newer, older = site.ledger().beside(str(event.get("id") or ""))
         return render_template(
             "loghub/error.html",
-            **in_full(event, site.group(event.get("fingerprint"))),
+            **in_full(event, site.group(event.get("fingerprint")), filename),
             newer=newer and shown.filename(newer),
             older=older and shown.filename(older),
         )
@@ -57,11 +57,17 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         return _file(text + "\n", "text/markdown", filename.removesuffix(".json") + ".md")
 
 
-def in_full(event: Event, group: Group | None) -> dict[str, Any]:
-    """Return what the templates need to show an event in full."""
+def in_full(event: Event, group: Group | None, filename: str | None = None) -> dict[str, Any]:
+    """Return what the templates need to show an event in full.
+
+    Args:
+        event: The event.
+        group: Its group, if the ledger has it.
+        filename: Under which it was found, if it was: a file of somebody else's may have a name of its own.
+    """
     return {
         "event": whole(event),
-        "filename": shown.filename(event),
+        "filename": filename or shown.filename(event),
         "group": group,
         "json": _json(event),
         "markdown": markdown(event, group),

@@ -23,7 +23,7 @@ def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
             abort(404)
         target = request.values.get("next", "")
         target = target if is_local(target) else url_for("loghub.errors")
-        if request.method == "GET":
+        if request.method != "POST":  # also what only asks for headers tries no password
             return redirect(target) if access.role() else _page(target)
         name = request.form.get("name", "")
         wait = access.log_in(name, request.form.get("password", ""), request.remote_addr or "")

@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from loghub import browser, fingerprint, sighting
@@ -22,7 +22,6 @@ from loghub.web.visitors import RefusedVisitError
 
 if TYPE_CHECKING:
     from flask import Blueprint
-    from flask.blueprints import BlueprintSetupState
 
     from loghub.web.access import Access
     from loghub.web.site import Site
@@ -61,7 +60,11 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
 
     @blueprint.get("/api/error-reporter/status")
     def error_reporter_status() -> Any:
-        return get_error_reporter().status(site.figures()["issues"])
+        try:
+            return get_error_reporter().status(site.figures()["issues"])
+        except (OptionValueError, LedgerError) as error:  # it may quote what was set, and anybody may ask
+            current_app.logger.warning("The status cannot be told: %s", error)
+            return {"error": "Service Unavailable", "message": "The status cannot be told now: the log says why."}, 503
 
     @blueprint.post("/api/error-reporter/test")
     @cookieless
@@ -72,13 +75,6 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
             return _answer(403, f"A page of {origin[:100]!r} may not test here: use the own page, or curl.")
         report = browser.Report("TestError", "A test of the error reporter: nothing is wrong.", "loghub-test")
         return _told(report, request.host_url)
-
-    @blueprint.record
-    def leave_to_us(state: BlueprintSetupState) -> None:
-        """Tell Flask-WTF of a host application that no form's token comes with these: no cookie counts."""
-        if (protection := state.app.extensions.get("csrf")) is not None:
-            protection.exempt(report_error)
-            protection.exempt(error_reporter_test)
 
 
 def _preflight(visitors: Visitors) -> Response:

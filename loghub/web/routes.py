@@ -17,6 +17,8 @@ from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visi
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from flask.blueprints import BlueprintSetupState
+
     from loghub.handlers.base import ReportingHandler
 
 PARTS = (login, pages, group, error, outbox, report, script, api, metrics)
@@ -62,7 +64,7 @@ def blueprint(
 
     Raises:
         OptionValueError: Nobody is kept out, and that was not said aloud; only one of the two decorators is given; or
-            a value is malformed.
+            a value is malformed. Also where it is registered in another blueprint, or under another name.
     """
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
@@ -81,10 +83,17 @@ def blueprint(
     )
     for part in PARTS:
         part.add(made, site, access)
+    made.record(_check_name)
+    made.record(rules.leave_forms_to_us)
     made.before_request(access.check_forged)
     made.after_request(rules.headers)
     made.errorhandler(HTTPException)(refused)
-    made.errorhandler(LedgerError)(_no_ledger)
+
+    @made.errorhandler(LedgerError)
+    def no_ledger(error: LedgerError) -> Any:
+        current_app.logger.error("The ledger cannot be used: %s", error)
+        why = str(error) if access.role() else "The log says why."  # where it lies is nothing for everybody
+        return _said(503, "The ledger cannot be used now", why)
 
     @made.context_processor
     def known_to_templates() -> dict[str, Any]:
@@ -103,17 +112,20 @@ def blueprint(
     return made
 
 
+def _check_name(state: BlueprintSetupState) -> None:
+    if state.name_prefix or state.name != state.blueprint.name:
+        raise OptionValueError(
+            "loghub.web: the pages find each other by the blueprint's name: register it in the application itself, "
+            "not in another blueprint, and without a name."
+        )
+
+
 def refused(error: HTTPException) -> Any:
     """Answer with why a request was refused, as a page or as JSON."""
     if error.response is not None or (error.code or 500) < 400:
         return error
     kept = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After", "WWW-Authenticate"}}
     return *_said(error.code or 500, error.name, error.description or ""), kept
-
-
-def _no_ledger(error: LedgerError) -> Any:
-    current_app.logger.error("The ledger cannot be read: %s", error)
-    return _said(503, "The ledger cannot be read now", str(error))
 
 
 def _said(code: int, name: str, reason: str) -> Any:

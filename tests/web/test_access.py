@@ -6,7 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask, request
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
 
 from loghub.errors import OptionValueError
 from loghub.web import blueprint, create_app
@@ -218,3 +221,120 @@ def test_names_stay_what_they_are():
     code = "import loghub.web as web; print(web.create_app.__name__, web.blueprint.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "create_app blueprint\n"
+
+
+@pytest.mark.parametrize("target", ["//[", "http://[", "//[evil]/"])
+def test_broken_target(app, target):
+    """What is no address at all is no failure of ours, but not gone to either."""
+    page = app.test_client().get("/login", query_string={"next": target})
+    assert page.status_code == 200
+    assert b'name="next" value="/errors"' in page.data
+
+
+def test_mounted(app):
+    """Below a mount of the server's the login leads back below it, and a program is told 401, not sent to a page."""
+    client = Client(DispatcherMiddleware(Flask("host"), {"/ops": app.wsgi_app}))
+    assert client.get("/ops/errors?type=K").location == "/ops/login?next=/ops/errors?type%3DK"
+    assert client.get("/ops/api/errors").status_code == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example:5000", "[", "localhost@evil.example"])
+def test_rebinding_behind_proxy(tmp_path, host):
+    """A page whose name leads to this machine cannot hide that by what a proxy would say."""
+    client = create_app(str(tmp_path), no_login=True, proxies=1).test_client()
+    said = {"Host": host, "X-Forwarded-Host": "localhost"}
+    assert client.get("/errors", headers=said).status_code == 400
+    assert client.get("/errors", headers={"Host": "localhost", "X-Forwarded-Host": host}).status_code == 400
+    assert client.get("/errors", headers=said | {"Host": "127.0.0.1:5000"}).status_code == 200
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_protected_host(tmp_path, is_late):
+    """Forms work in an application that has Flask-WTF protect all of its own; without our token they do not."""
+    host = Flask("host")
+    host.secret_key = "a key"
+    if not is_late:
+        CSRFProtect(host)
+    host.register_blueprint(blueprint(str(tmp_path), admin_password="a good one"), url_prefix="/ops")
+    if is_late:
+        CSRFProtect(host)
+    host.post("/own")(lambda: "changed")
+    client = host.test_client()
+    form = {"csrf_token": token_of(client.get("/ops/login")), "name": "admin", "password": "a good one"}
+    assert client.post("/ops/login", data=form).location == "/ops/errors"
+    page = client.get("/ops/errors")
+    assert client.post("/ops/outbox", data={"action": "retry"}).status_code == 400
+    assert client.post("/ops/outbox", data={"action": "retry", "csrf_token": token_of(page)}).status_code == 303
+    assert client.post("/own").status_code == 400
+
+
+def test_headers_only(app):
+    """Who asks for the headers of the login page tries no password, and may log in afterwards."""
+    client = app.test_client()
+    assert [client.head("/login").status_code for _ in range(6)] == [200] * 6
+    assert log_in(client).status_code == 303
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_large_form(tmp_path, kind):
+    """In an application that limits nothing, a form of ours is read no further than one of ours can be long."""
+    host = Flask("host")
+    host.secret_key = "a key"
+    host.register_blueprint(blueprint(str(tmp_path), admin_password="a good one"))
+    host.post("/own")(lambda: str(len(request.get_data())))
+    client = host.test_client()
+    head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    body = head + b"a" * (1 << 20) + b"\r\n--x--\r\n"
+    assert client.post("/login", data=body, content_type=kind).status_code == 413
+    assert client.post("/own", data=body, content_type=kind).text == str(len(body))
+
+
+def test_logged_out(app):
+    """Whoever has kept a cookie has nothing of it after the logout; other sessions go on."""
+    one, other, thief = app.test_client(), app.test_client(), app.test_client()
+    for client in (one, other):
+        log_in(client)
+    thief.set_cookie("loghub_session", one.get_cookie("loghub_session").value)
+    assert thief.get("/errors").status_code == 200
+    assert one.post("/logout", data={"csrf_token": token_of(one.get("/errors"))}).status_code == 303
+    assert [client.get("/errors").status_code for client in (one, thief, other)] == [302, 302, 200]
+
+
+def host_of(home, **options):
+    """Return an application of somebody else's with the pages in it."""
+    host = Flask("host")
+    host.secret_key = "a key"
+    host.register_blueprint(blueprint(str(home), **options))
+    return host
+
+
+def plain(view):
+    """Decorate a view as those do who know no functools.wraps."""
+
+    def checked(**named):
+        return view(**named)
+
+    return checked
+
+
+def test_plain_decorators(tmp_path):
+    """Decorators that hand on no name, and views that the application has wrapped, serve as well."""
+    host = host_of(tmp_path, login_required=plain, admin_required=plain)
+    for name, view in [*host.view_functions.items()]:
+        host.view_functions[name] = plain(view)
+    client = host.test_client()
+    assert client.get("/errors").status_code == 200
+    assert client.get("/outbox").status_code == 200
+    assert client.post("/api/report-error", json={"error_info": {"error_message": "lost"}}).status_code == 200
+    assert client.post("/outbox", data={"action": "retry"}).status_code == 400
+
+
+def test_renamed(tmp_path):
+    """A blueprint whose pages would not find each other is refused when it is registered."""
+    made = blueprint(str(tmp_path), admin_password="a good one")
+    host, parent = Flask("host"), Blueprint("parent", __name__)
+    with pytest.raises(OptionValueError, match="without a name"):
+        host.register_blueprint(made, name="other")
+    parent.register_blueprint(made)
+    with pytest.raises(OptionValueError, match="not in another blueprint"):
+        host.register_blueprint(parent)

@@ -52,6 +52,15 @@ def test_total():
     assert budget.spend("192.0.2.2") == WINDOW_SECONDS
 
 
+def test_refused_are_forgotten():
+    """Who is refused because all together have spent theirs takes no place from who comes when there is room again."""
+    clock = Clock()
+    budget = Budget(2, 1, clock)
+    assert budget.spend("a") == 0.0
+    assert all(budget.spend(f"10.0.{one >> 8}.{one & 255}") for one in range(2 * MOST_ADDRESSES))
+    assert len(budget) == 1
+
+
 def test_ipv6():
     """Who has a network of IPv6 addresses is one address; who comes by IPv4 over IPv6 is the same as without."""
     budget = Budget(1, 100, Clock())

@@ -155,6 +155,16 @@ def test_several_folders(tmp_path):
 IDS = {"CardError": "abcdef01" + "0" * 24, "ExceptionGroup": "abcdef01" + "1" * 24, "KeyError": "batch-7/of 9"}
 
 
+def test_file_of_others(app):
+    """A file whose name somebody else chose is saved from its page under that name."""
+    name = "error_20261128_100000_KeyError.json"
+    (app.details / name).write_text('{"error_type": "KeyError", "error_message": "order"}')
+    client = app.client()
+    saved = re.findall(r'href="([^"]+)" download', client.get(f"/errors/{name}").text)
+    assert saved == [f"/errors/{name}/markdown", f"/errors/{name}/json"]
+    assert [client.get(one).status_code for one in saved] == [200, 200]
+
+
 def test_ids_that_begin_alike(tmp_path):
     """Errors whose ids begin alike each have their own page; so has one whose id is no number."""
     with logged(tmp_path, before_send=lambda event: {**event, "id": IDS[event["error_type"]]}) as app:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import json
 import re
+import sqlite3
 import time
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
@@ -479,3 +482,19 @@ def test_hostile_errors(seen, said, info):
     # Only a level that is known is shown.
     harmless = seen(dict.fromkeys(FIELDS, "harmless") | {"level": said["level"]}, "harmless")
     assert found.shape() == harmless.shape()
+
+
+@pytest.mark.parametrize(
+    "odd", [{"timestamp": 1e308}, {"timestamp": None}, {"level": ["ERROR"]}, {"level": {}}, {"id": "\ud800"}], ids=repr
+)
+def test_odd_events(tmp_path, odd):
+    """An event that `before_send` or another program has changed is listed all the same."""
+    now = time.time()
+    filled.fold(tmp_path, (filled.event_of(1, now - 60), 1, now - 60))
+    with filled.pages(tmp_path) as app, contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
+        data = json.dumps(filled.event_of(1, now - 60) | odd)
+        with ledger:
+            ledger.execute("UPDATE events SET data = ?", [data])
+        page = app.test_client().get("/errors")
+        assert page.status_code == 200
+        assert "order 1 lost" in page.text.partition('id="recent"')[2]

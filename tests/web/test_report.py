@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import loghub
 from loghub import delivery, filters
-from loghub.errors import OptionValueError
+from loghub.errors import LedgerError, OptionValueError
 from loghub.filters import EventFilter
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.ledger.protocol import Outcome
@@ -420,6 +420,24 @@ def test_status(client, handler):
     answer = client.get("/api/error-reporter/status")
     assert answer.json == {"enabled": True, "github_repo": REPO, "has_token": True, "reported_errors_count": 0}
     assert "t" not in answer.json.values()
+
+
+@pytest.mark.parametrize("spoilt", ["variable", "ledger"])
+def test_status_unknown(make, monkeypatch, tmp_path, spoilt, handler):
+    """A status that cannot be told is no failure of ours; where the ledger lies and what was set is not told."""
+    client = make().test_client()
+    if spoilt == "variable":
+        monkeypatch.setenv("ERROR_REPORTING_ENABLED", "hunter2")
+    else:
+
+        def fail():
+            raise LedgerError(f"The ledger {tmp_path}/ledger.db is damaged.")
+
+        monkeypatch.setattr(handler.home.ledger(), "figures", fail)
+    answer = client.get("/api/error-reporter/status")
+    assert answer.status_code == 503
+    assert "hunter2" not in answer.text
+    assert str(tmp_path) not in answer.text
 
 
 def test_test(client, handler):

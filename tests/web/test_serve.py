@@ -59,7 +59,7 @@ def refused(folder, *words, **more):
 def get(url):
     """Return status, and address in the end."""
     try:
-        with urllib.request.urlopen(url) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, answer.url
     except urllib.error.HTTPError as error:
         with error:
@@ -96,6 +96,17 @@ def test_password(tmp_path):
         assert get(url + "errors") == (200, url + "login?next=/errors")
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+
+
+@pytest.mark.slow
+def test_silent_clients(tmp_path):
+    """Who opens many connections and says nothing keeps nobody else out."""
+    with serving(tmp_path, "--no-login") as (_, url), contextlib.ExitStack() as opened:
+        port = int(url.rstrip("/").rpartition(":")[2])
+        for _ in range(200):
+            one = opened.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            one.sendall(b"POST /api/report-error HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        assert get(url + "healthz") == (200, url + "healthz")
 
 
 @pytest.mark.slow
