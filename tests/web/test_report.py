@@ -244,7 +244,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-NAMES = "error_type error_message source_component stack context key url causes timestamp viewport repeats release"
+NAMES = (
+    "error_type error_message source_component stack context key url causes timestamp viewport count dropped release"
+)
 INFO = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES.split(), JSON))
 REPORTS = st.fixed_dictionaries({"error_info": INFO | JSON})
 BODIES = st.binary() | (JSON | REPORTS).map(lambda one: json.dumps(one).encode())
