@@ -94,9 +94,10 @@ def read(body: bytes) -> Report:
     ``context`` (an object), of which one of the first two, or the stack, must be there. Optional, in it or beside it:
     ``url``, ``user_agent``, ``release``, ``key`` (texts), ``viewport`` (a text, or ``width`` and ``height``),
     ``timestamp`` (ISO 8601, or milliseconds as of ``Date.now()``), ``count`` and ``dropped`` (whole numbers; what is
-    too much is cut) and ``causes`` (a list of ``error_type``, ``error_message``, ``stack``). null stands for what is
-    not there; what else there is, is not looked at. Texts that are too long are cut, and say so; control characters and
-    lone surrogates are escaped.
+    too much is cut) and ``causes`` (a list of ``error_type``, ``error_message``, ``stack``). Texts ``url``,
+    ``user_agent`` and ``viewport`` may stand in the context, too. null stands for what is not there; what else there
+    is, is not looked at. Texts that are too long are cut, and say so; control characters and lone surrogates are
+    escaped.
 
     Raises:
         BadReportError: It is no such report; the message says in one sentence what is wrong.
@@ -111,13 +112,17 @@ def read(body: bytes) -> Report:
         )
     beside = {name: said[name] for name in _BESIDE if name in said}
     info = beside | {name: value for name, value in info.items() if value is not None}
+    context = _context(info.get("context"))
+    for name in _OF_THE_BROWSER:
+        if info.get(name) is None and isinstance(context.get(name), str):
+            info[name] = context.pop(name)
     texts = {name: _text(info, name) for name in _CHARS if name != "viewport"}
     if not (texts["error_type"] or texts["error_message"] or texts["stack"]):
         raise BadReportError("error_info says nothing: give it error_type, error_message or stack.")
     return Report(
         **texts | {"source_component": _component(texts["source_component"])},
         viewport=_viewport(info.get("viewport")),
-        context=_context(info.get("context")),
+        context=context,
         causes=_causes(info.get("causes")),
         timestamp=_time(info.get("timestamp")),
         count=_whole_number(info, "count", 1, MAX_TIMES),
@@ -125,6 +130,7 @@ def read(body: bytes) -> Report:
     )
 
 
+_OF_THE_BROWSER = ("url", "user_agent", "viewport")
 _BESIDE = ("url", "user_agent", "viewport", "release", "timestamp", "count", "dropped", "causes", "key")
 
 

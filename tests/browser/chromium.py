@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 
 class Chromium:
@@ -106,7 +107,11 @@ class Chromium:
 
     def go(self, url):
         """Open a page, and wait until all that it asks for is there and drawn."""
+        self.ask("window.left = true")
         assert "errorText" not in self.call("Page.navigate", url=url)
+        deadline = time.monotonic() + 20
+        while self.ask("window.left"):  # the old page may answer for a moment
+            assert time.monotonic() < deadline, url
         self.settle()
 
     def settle(self):

@@ -42,6 +42,17 @@ def test_everything_that_may_be_told():
         assert {name: getattr(report, name) for name in expected} == expected
 
 
+def test_the_browser_in_the_context():
+    """Pages tell of the browser in the context, too; what stands beside it counts first, and what is no text stays."""
+    told = {"url": "https://a/", "user_agent": "UA", "viewport": "360x640"}
+    report = of(context=told | {"step": 1})
+    assert (report.url, report.user_agent, report.viewport) == ("https://a/", "UA", "360x640")
+    assert report.context == {"step": 1}
+    report = of(context=told | {"viewport": [1]}, user_agent="other")
+    assert (report.url, report.user_agent, report.viewport) == ("https://a/", "other", "")
+    assert report.context == {"user_agent": "UA", "viewport": [1]}
+
+
 def test_null_is_what_is_not_there():
     """A page need not leave out what it does not know."""
     names = (
