@@ -37,6 +37,9 @@ def test_error_reporting_demo(tmp_path, github, chromium):
         while not shown or "kept" in shown:  # nobody waits for GitHub: a report is answered by what is known
             assert time.monotonic() < deadline
             shown = clicked(chromium, page)
+            while len(github.issues("acme/shop")) < len(shown):
+                assert time.monotonic() < deadline
+                chromium.ask("new Promise(done => setTimeout(done, 20))")
         chromium.go(page + "loghub/errors")
         listed = chromium.ask("[...document.querySelectorAll('.groups .type')].map(one => one.innerText)")
     issues = sorted(github.issues("acme/shop"), key=lambda issue: shown.index(issue["html_url"]))
