@@ -7,16 +7,13 @@ The issues' URLs are printed. Without a token nothing is sent: the errors are ke
 """
 
 import argparse
-import json
+import logging
 import pathlib
 import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import loghub
 
 PAGE = pathlib.Path(__file__).with_name("error_reporting_demo.html")
-REPORTER = pathlib.Path(loghub.__file__).parent / "web" / "static" / "js" / "error-reporter.js"
-MAX_BYTES = 64 * 1024
 
 
 def divide(one, other):
@@ -46,53 +43,20 @@ def tell():
         print("logged:", details["error_type"], "in", f"{details['module']}.{details['function']}")
 
 
-class Site(BaseHTTPRequestHandler):
-    """The page, its script, and the endpoint that this posts to."""
-
-    def do_GET(self):
-        if self.path == "/static/js/error-reporter.js":
-            self.answer(200, "text/javascript; charset=utf-8", REPORTER.read_bytes())
-        else:
-            self.answer(200, "text/html; charset=utf-8", PAGE.read_bytes())
-
-    def do_POST(self):
-        size = self.headers.get("Content-Length", "")
-        if not size.isdigit() or int(size) > MAX_BYTES:
-            self.say(413, success=False, message=f"Content-Length must be there, and at most {MAX_BYTES}.")
-            return
-        try:
-            told = json.loads(self.rfile.read(int(size)))["error_info"]
-            error = {
-                "error_type": told["error_type"],
-                "error_message": told["error_message"],
-                "traceback_str": told.get("stack"),
-                "source_component": told.get("source_component", "browser"),
-                "context": told.get("context"),
-            }
-        except (ValueError, KeyError, TypeError, AttributeError):
-            self.say(400, success=False, message="The body must be JSON: error_info with error_type, error_message.")
-            return
-        url = loghub.report_error(**error)
-        self.say(200, success=True, issue_url=url, message="Error reported" if url else "Error kept")
-
-    def say(self, status, **answer):
-        self.answer(status, "application/json", json.dumps(answer).encode())
-
-    def answer(self, status, kind, body):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *said):
-        """Print no line for each request."""
-
-
 def serve(port):
-    with ThreadingHTTPServer(("127.0.0.1", port), Site) as server:
-        print(f"http://127.0.0.1:{server.server_port}/", flush=True)
-        server.serve_forever()
+    """Serve the page, and below /loghub what takes its errors and shows them."""
+    from waitress import create_server
+    from werkzeug import Request, Response
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+    from loghub.web import create_app
+
+    logging.getLogger().addHandler(loghub.GitHubIssueHandler())
+    page = Request.application(lambda _: Response(PAGE.read_bytes(), mimetype="text/html"))
+    site = DispatcherMiddleware(page, {"/loghub": create_app(no_login=True)})
+    server = create_server(site, host="127.0.0.1", port=port)
+    print(f"http://127.0.0.1:{server.effective_port}/", flush=True)
+    server.run()
 
 
 if __name__ == "__main__":

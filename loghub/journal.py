@@ -17,6 +17,7 @@ One line is one of::
     t 1770000000                    what follows happened at this second
     d 3 github:owner/repo           the occurrence before is for this destination too, as are all repeats
     s 3 smtp:host                   the same, but not the repeats (the handler chooses record by record)
+    3*17, d 3*17 github:owner/repo  the same of a record that stands for 17 occurrences
     x 17                            17 occurrences could not be written and are not counted
 """
 
@@ -75,6 +76,12 @@ AHEAD_SECONDS = 3600.0
 
 TORN = b"!\n"
 """Ends a line that was written only in part; a line that ends so is not read."""
+
+TIMES = "_loghub_times"
+"""A record's attribute: for how many occurrences it stands, where that is not one."""
+
+MAX_TIMES = 1000
+"""A record stands for no more: who says how many may be a stranger."""
 
 KEEP_PER_GROUP = 20
 """Occurrences of one group that a process keeps in full in one hour; the others are counted."""
@@ -221,21 +228,22 @@ class Journal:
             if self._fd < 0:
                 self._open_again()
             if self.size - self.folded > MAX_BYTES:
-                self._drop(sighting, counted=counted)
+                self._drop(record, sighting, counted=counted)
                 return
             entry = self._entries.get(kind)
+            n = times_of(record)
             if entry is None or (not counted and self._may_keep(kind.fingerprint, at)):
                 event = event or _whole(sighting, record)
-                self._note_in_full(record, sighting, event, destination, 0 if counted else 1, selective=selective)
+                self._note_in_full(record, sighting, event, destination, 0 if counted else n, selective=selective)
                 return
             if not counted:
                 sighting.marks |= entry.marks
                 entry.quiet_from = at // 3600 * 3600
                 entry.quiet_until = entry.quiet_from + 3600
-                if not self._append_at(at, entry.line):
+                if not self._append_at(at, entry.line if n == 1 else b"%d*%d\n" % (entry.no, n), n):
                     return
             if destination is not None and mark_of(self.token, destination) not in sighting.marks:
-                self._route(entry, sighting, destination, selective=selective)
+                self._route(entry, sighting, destination, n, selective=selective)
 
     def _note_in_full(
         self,
@@ -253,7 +261,7 @@ class Journal:
         keep = n > 0 and self._may_keep(kind.fingerprint, at)
         if keep:
             sighting.kept = self._keep_number(kind.fingerprint, at)
-        told = [] if destination is None or selective else [destination]
+        told = [] if destination is None or selective or not n else [destination]
         marks = frozenset((self.token, *(mark_of(self.token, name) for name in told)))
         if n:
             sighting.marks |= marks
@@ -269,13 +277,13 @@ class Journal:
         entry.marks = marks
         sighting.marks |= marks
         self._remember(kind, entry)
-        if selective and destination is not None:
-            self._route(entry, sighting, destination, selective=True)
+        if destination is not None and not told:
+            self._route(entry, sighting, destination, times_of(record), selective=selective)
 
-    def _drop(self, sighting: Sighting, *, counted: bool) -> None:
+    def _drop(self, record: logging.LogRecord, sighting: Sighting, *, counted: bool) -> None:
         if not counted:
             sighting.marks |= {self.token}
-            self.dropped += 1
+            self.dropped += times_of(record)
 
     def _number(self) -> _Entry:
         self._last_no += 1
@@ -287,9 +295,9 @@ class Journal:
             self._entries.pop(next(iter(self._entries)))
         self._entries[kind] = entry
 
-    def _route(self, entry: _Entry, sighting: Sighting, destination: str, *, selective: bool) -> None:
-        word = b"s" if selective else b"d"
-        if self._append(b"%s %d %s\n" % (word, entry.no, destination.encode()), 0):
+    def _route(self, entry: _Entry, sighting: Sighting, destination: str, n: int, *, selective: bool) -> None:
+        word, which = b"s" if selective else b"d", b"%d" % entry.no if n == 1 else b"%d*%d" % (entry.no, n)
+        if self._append(b"%s %s %s\n" % (word, which, destination.encode()), 0):
             mark = {mark_of(self.token, destination)}
             sighting.marks |= mark
             if not selective:
@@ -308,12 +316,12 @@ class Journal:
         self._kept[fingerprint] = (hour, kept + 1)
         return kept
 
-    def _append_at(self, at: float, line: bytes) -> bool:
-        """Append a line of one occurrence, with its second before it where that is another one."""
+    def _append_at(self, at: float, line: bytes, n: int) -> bool:
+        """Append a line of `n` occurrences, with their second before it where that is another one."""
         second = int(at)
         if second == self._second:
-            return self._append(line, 1)
-        if not self._append(b"t %d\n%s" % (second, line), 1):
+            return self._append(line, n)
+        if not self._append(b"t %d\n%s" % (second, line), n):
             return False
         self._second = second
         return True
@@ -416,6 +424,12 @@ class Journal:
         self._spill.clear()
         self._spilled, self._torn = 0, False
         self.forget_kinds()
+
+
+def times_of(record: logging.LogRecord) -> int:
+    """Return for how many occurrences a record stands."""
+    said = record.__dict__.get(TIMES)
+    return min(max(said, 1), MAX_TIMES) if isinstance(said, int) else 1
 
 
 def when(created: float) -> float:
@@ -653,9 +667,12 @@ class Reader:
             if known is None:
                 fold.torn += n
                 continue
-            tally = self._add(fold, known, n, self._at)
-            for destination in known.route:
-                tally.routed[destination] += n
+            self._repeat(fold, known, n)
+
+    def _repeat(self, fold: Fold, known: _Known, n: int) -> None:
+        tally = self._add(fold, known, n, self._at)
+        for destination in known.route:
+            tally.routed[destination] += n
 
     def _take(self, line: bytes, fold: Fold) -> None:
         if line.endswith(TORN[:1]):
@@ -664,13 +681,17 @@ class Reader:
         if mark == b"t ":
             self._at = _within(float(line[2:]), LAST_SECOND)
         elif mark in (b"d ", b"s "):
-            _, no, name = line.split(b" ", 2)
+            _, which, name = line.split(b" ", 2)
+            no, n = _read_times(which)
             known, destination = self._known[no], name.decode()
-            self._tally(fold, known).routed[destination] += 1
+            self._tally(fold, known).routed[destination] += n
             if mark == b"d ":
                 known.route.add(destination)
         elif mark == b"x ":
             fold.dropped += int(_within(float(line[2:]), 1e12))
+        elif line[:1].isdigit():
+            no, n = _read_times(line)
+            self._repeat(fold, self._known[no], n)
         else:
             said = json.loads(line)
             if "journal" not in said:
@@ -687,7 +708,7 @@ class Reader:
             str(event.get("environment") or ""),
             str(event.get("server") or ""),
         )
-        n, at = int(_within(said["n"], 1)), _within(said["at"], LAST_SECOND)
+        n, at = int(_within(said["n"], MAX_TIMES)), _within(said["at"], LAST_SECOND)
         self._known[b"%d" % said["no"]] = known
         self._at = at
         tally = self._add(fold, known, n, at)
@@ -697,7 +718,7 @@ class Reader:
             tally.texts[id(event)] = text
             tally.levels[id(event)] = known.level
         for destination in known.route:
-            tally.routed[destination] += 1
+            tally.routed[destination] += n or 1
 
     def _tally(self, fold: Fold, known: _Known) -> Tally:
         tally = fold.groups.get(known.fingerprint)
@@ -717,6 +738,12 @@ class Reader:
             tally.servers[known.server] += n
             tally.releases[known.release] += n
         return tally
+
+
+def _read_times(which: bytes) -> tuple[bytes, int]:
+    """Read ``3`` or ``3*17``: the number of a kind, and how many occurrences are meant."""
+    no, star, n = which.partition(b"*")
+    return no, int(_within(float(n), MAX_TIMES)) if star else 1
 
 
 def _within(value: float, most: float) -> float:

@@ -145,7 +145,15 @@ def context_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 _APART = ("_loghub_apart", "_loghub_place")
-_OURS = ("_loghub_event", "_loghub_trail", "_loghub_mechanism", "_loghub_program", "_loghub_told", *_APART)
+_OURS = (
+    "_loghub_event",
+    "_loghub_times",
+    "_loghub_trail",
+    "_loghub_mechanism",
+    "_loghub_program",
+    "_loghub_told",
+    *_APART,
+)
 _NOT_CONTEXT = RECORD_FIELDS | {*SPECIAL, *_OURS}
 
 

@@ -1,5 +1,6 @@
 """Each example as a person runs it, with the real packages; what is to be seen afterwards is seen."""
 
+import base64
 import contextlib
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -199,6 +201,36 @@ def test_web(tmp_path, name, command, ready):
     assert event["function"] == "pay"
     request = event["additional_info"]["request"]
     assert (request["method"], request["path"]) == ("GET", "/pay/0")
+
+
+@pytest.mark.slow
+def test_flask_admin(tmp_path, monkeypatch):
+    """An application's own login and roles hold for the pages: nobody sees them, support looks, admin changes."""
+    port = free_port()
+    site = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("ADMIN_PASSWORD", "a good one")
+    monkeypatch.setenv("SUPPORT_PASSWORD", "another one")
+    with running(
+        ["-m", "flask", "--app", EXAMPLES / "flask_admin.py", "run", "--port", str(port)], tmp_path, "Running"
+    ):
+        assert status(f"{site}/pay/0") == 500
+        assert [status(f"{site}/ops{path}") for path in ("/errors", "/outbox", "/api/groups")] == [401, 401, 401]
+        changed = {}
+        for name, password in (("support", "another one"), ("admin", "a good one")):
+            known = base64.b64encode(f"{name}:{password}".encode()).decode()
+            person = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            person.addheaders = [("Authorization", f"Basic {known}")]
+            listed = person.open(f"{site}/ops/errors", timeout=20).read().decode()
+            assert "ZeroDivisionError" in listed
+            group = site + re.search(r'href="(/ops/groups/[^"]+)"', listed)[1]
+            token = re.search(r'name="csrf_token" value="([^"]+)"', person.open(group, timeout=20).read().decode())[1]
+            form = urllib.parse.urlencode({"csrf_token": token, "action": "mute"}).encode()
+            try:
+                changed[name] = "is muted" in person.open(group, form, timeout=20).read().decode()
+            except urllib.error.HTTPError as refused:
+                changed[name] = refused.code
+                refused.close()
+        assert changed == {"support": 403, "admin": True}
 
 
 @pytest.mark.slow

@@ -139,6 +139,42 @@ def test_second_is_written_when_it_changes(make):
     assert folded(one).counts == {(what.fingerprint, HOUR): 3, (what.fingerprint, HOUR + 1): 2}
 
 
+def several(times):
+    """Return a record that stands for several occurrences."""
+    made = record()
+    made.__dict__[journal.TIMES] = times
+    return made
+
+
+def test_a_record_of_several(make):
+    """A record may stand for several occurrences: for the journal, and for each destination, now and as a repeat."""
+    written, what = make(), kind()
+    for times in (1, 17, 10**6, -3, "x"):
+        one, sighting = several(times), seen(what)
+        for destination in ("github:a/b", "smtp:c", None):
+            written.note(one, sighting, destination, selective=False)
+    total = folded(written)
+    assert sum(total.counts.values()) == 1 + 17 + 1000 + 1 + 1
+    assert sorted(total.routed.values()) == [1020, 1020]
+
+
+@pytest.mark.parametrize("selective", [False, True])
+@pytest.mark.parametrize("forget", [False, True])
+def test_several_in_brief(make, selective, forget):
+    """So does a repeat that a number stands for, one that a handler chose, and one whose kind was forgotten."""
+    written, what = make(), kind()
+    written.keep = 1
+    note(written, what, "github:a/b", selective=selective)
+    one, sighting = several(40), seen(what)
+    written.note(one, sighting, "github:a/b", selective=selective)
+    if forget:
+        written.forget_kinds()
+    written.note(one, sighting, "smtp:c", selective=selective)
+    total = folded(written)
+    assert (sum(total.counts.values()), total.torn) == (41, 0)
+    assert sorted(total.routed.values()) == [40, 41]
+
+
 def test_counted_by_the_record(make):
     """One record that five handlers note is one occurrence for each destination."""
     one = make()
@@ -571,6 +607,12 @@ GARBAGE = [
     b'{"no": 3}',
     b'{"no": "3", "n": 1, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
     b'{"no": 3, "n": 1, "to": 5, "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
+    b"1*1001",
+    b"1*-1",
+    b"1*nan",
+    b"1*",
+    b"7*2",
+    b"d 1*x github:a/b",
     b'{"no": 3, "n": -1, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
     b'{"no": 3, "n": 1e30, "to": [], "at": 1, "level": 40, "event": {"fingerprint": "v1:1"}}',
     b'{"no": 3, "n": 1, "to": [], "at": NaN, "level": 40, "event": {"fingerprint": "v1:1"}}',

@@ -10,6 +10,7 @@ from loghub import request
 from loghub.browser import stack as stacks
 from loghub.browser.report import Report, read
 from loghub.browser.texts import line_of
+from loghub.journal import TIMES
 from loghub.plain import CONTEXT
 from loghub.scrub.own import clean as scrubbed
 from loghub.scrub.size import cut
@@ -83,6 +84,8 @@ def record_of(
     log.disabled = False  # dictConfig disables loggers that it does not name, unless told otherwise
     record = log.makeRecord(log.name, logging.ERROR, PLACE, 0, scrubbed(error.head), (), None, "", extra)
     at = said.timestamp if said.timestamp is not None and now - LATE_SECONDS <= said.timestamp <= now else now
+    if said.count > 1:
+        record.__dict__[TIMES] = said.count
     record.created, record.msecs = at, int(at % 1 * 1000) + 0.0
     record.exc_text = scrubbed("\n".join(below)) or None  # every line is indented: none can pass for one of a log
     return record
@@ -126,8 +129,8 @@ def _context(said: Report) -> dict[str, Any]:
         context["url"] = shown_url(said.url)
     elif isinstance(url := context.get("url"), str):
         context["url"] = shown_url(url)
-    if said.repeats:
-        context["repeats"] = said.repeats
+    if said.dropped:
+        context["dropped_by_page"] = said.dropped
     return context
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loghub.browser.texts import clean, line_of
 from loghub.errors import BadReportError
 from loghub.event import LAST_SECOND, epoch
+from loghub.journal import MAX_TIMES
 from loghub.scrub.own import clean as scrubbed
 from loghub.scrub.size import MAX_MESSAGE_CHARS, cut
 
@@ -22,7 +23,7 @@ MAX_BYTES = 64 * 1024
 
 MAX_DEPTH = 16
 MAX_CAUSES = 10
-MAX_REPEATS = 1_000_000
+MAX_DROPPED = 1_000_000
 _MAX_DIGITS = 40
 _MAX_KEYS = 2_000
 _MAX_SHOWN = 40
@@ -66,7 +67,8 @@ class Report:
         viewport: ``width x height``.
         release: What the page says that it is; empty: nothing.
         timestamp: When the browser says that it happened, epoch seconds; None: it does not.
-        repeats: How often the same error came again in the page without being sent.
+        count: For how many occurrences of the error it stands, 1 to `MAX_TIMES`.
+        dropped: How many occurrences, of whatever error, the page could not tell since its last report.
         key: What the page identifies itself with; it is for the endpoint, and never part of an event.
     """
 
@@ -81,7 +83,8 @@ class Report:
     viewport: str = ""
     release: str = ""
     timestamp: float | None = None
-    repeats: int = 0
+    count: int = 1
+    dropped: int = 0
     key: str = ""
 
 
@@ -91,10 +94,11 @@ def read(body: bytes) -> Report:
     It is an object with ``error_info``: ``error_type``, ``error_message``, ``source_component``, ``stack`` (texts) and
     ``context`` (an object), of which one of the first two, or the stack, must be there. Optional, in it or beside it:
     ``url``, ``user_agent``, ``release``, ``key`` (texts), ``viewport`` (a text, or ``width`` and ``height``),
-    ``timestamp`` (ISO 8601, or milliseconds as of ``Date.now()``), ``repeats`` (a whole number) and ``causes`` (a list
-    of ``error_type``, ``error_message``, ``stack``). null stands for what is not there; what else there is, is not
-    looked at. Texts that are too long are cut, and say so; control characters and lone surrogates are escaped,
-    and secrets are hidden, but for ``key`` and for ``url``, of which nothing secret is shown.
+    ``timestamp`` (ISO 8601, or milliseconds as of ``Date.now()``), ``count`` and ``dropped`` (whole numbers; what is
+    too much is cut) and ``causes`` (a list of ``error_type``, ``error_message``, ``stack``). Texts ``url``,
+    ``user_agent`` and ``viewport`` may stand in the context, too. null stands for what is not there; what else there
+    is, is not looked at. Texts that are too long are cut, and say so; control characters and lone surrogates are
+    escaped, and secrets are hidden, but for ``key`` and for ``url``, of which nothing secret is shown.
 
     Raises:
         BadReportError: It is no such report; the message says in one sentence what is wrong.
@@ -109,20 +113,26 @@ def read(body: bytes) -> Report:
         )
     beside = {name: said[name] for name in _BESIDE if name in said}
     info = beside | {name: value for name, value in info.items() if value is not None}
+    context = _context(info.get("context"))
+    for name in _OF_THE_BROWSER:
+        if info.get(name) is None and isinstance(context.get(name), str):
+            info[name] = context.pop(name)
     texts = {name: _text(info, name) for name in _CHARS if name != "viewport"}
     if not (texts["error_type"] or texts["error_message"] or texts["stack"]):
         raise BadReportError("error_info says nothing: give it error_type, error_message or stack.")
     return Report(
         **texts | {"source_component": _component(texts["source_component"])},
         viewport=_viewport(info.get("viewport")),
-        context=_context(info.get("context")),
+        context=context,
         causes=_causes(info.get("causes")),
         timestamp=_time(info.get("timestamp")),
-        repeats=_repeats(info.get("repeats")),
+        count=_whole_number(info, "count", 1, MAX_TIMES),
+        dropped=_whole_number(info, "dropped", 0, MAX_DROPPED),
     )
 
 
-_BESIDE = ("url", "user_agent", "viewport", "release", "timestamp", "repeats", "causes", "key")
+_OF_THE_BROWSER = ("url", "user_agent", "viewport")
+_BESIDE = ("url", "user_agent", "viewport", "release", "timestamp", "count", "dropped", "causes", "key")
 
 
 # JSON -----------------------------------------------------------------------------------------------------------
@@ -268,12 +278,13 @@ def _time(value: object) -> float | None:
     return float(at)
 
 
-def _repeats(value: Any) -> int:
+def _whole_number(said: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    value: Any = said.get(name)
     if value is None:
-        return 0
-    if not _is_number(value) or value != int(value) or value < 0:
-        raise BadReportError("repeats must be a whole number, 0 or more.")
-    return int(min(value, MAX_REPEATS))
+        return least
+    if not _is_number(value) or value != int(value) or value < least:
+        raise BadReportError(f"{name} must be a whole number, {least} or more.")
+    return int(min(value, most))
 
 
 def _is_number(value: object) -> bool:

@@ -38,6 +38,10 @@ _MOST_CONNECTIONS, _IDLE_SECONDS = 500, 30  # whoever opens some and says nothin
 )
 @click.option("--reports-per-minute", default=60, show_default=True, type=_COUNT, help="Of pages, by address.")
 @click.option("--all-reports-per-minute", default=1200, show_default=True, type=_COUNT, help="Of all addresses.")
+@click.option(
+    "--source-maps", multiple=True, metavar="PREFIX=FOLDER",
+    help="Scripts whose URL begins so have their source maps there; again for more.",
+)  # fmt: skip
 @where
 def serve(
     place: Where,
@@ -51,10 +55,12 @@ def serve(
     origins: tuple[str, ...],
     reports_per_minute: int,
     all_reports_per_minute: int,
+    source_maps: tuple[str, ...],
 ) -> None:
     """Show errors, groups and what waits on a page, and take what browsers report.
 
     Pages of origins in LOGHUB_ALLOWED_ORIGINS, or of --allow-origin, may report, and those of the own host.
+    Source maps are those of --source-maps, or of LOGHUB_SOURCE_MAPS ("prefix=folder, ...").
 
     The password of admin is LOGHUB_ADMIN_PASSWORD; else it is asked for once, and its hash is kept in the home.
 
@@ -76,6 +82,9 @@ def serve(
     handlers = place.handlers()
     for handler in handlers:
         logging.getLogger().addHandler(handler)
+    own = logging.StreamHandler()
+    own.addFilter(lambda record: record.name == delivery.log.name)  # not what browsers report
+    delivery.log.addHandler(own)
     home = homes_of(handlers)[0]
     app = create_app(
         home.path,
@@ -89,6 +98,7 @@ def serve(
         allowed_origins=origins or None,
         reports_per_minute=reports_per_minute,
         all_reports_per_minute=all_reports_per_minute,
+        source_maps={prefix: folder for prefix, _, folder in (one.partition("=") for one in source_maps)},
     )
     try:
         server: Any = waitress.create_server(

@@ -20,7 +20,8 @@ from loghub.web.routes import blueprint, refused
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
     from loghub.handlers.base import ReportingHandler
 
@@ -50,6 +51,7 @@ def create_app(
     reports_per_minute: int = REPORTS_PER_MINUTE,
     all_reports_per_minute: int = ALL_REPORTS_PER_MINUTE,
     metrics_token: str | None = None,
+    source_maps: Mapping[str, str | os.PathLike[str]] | str | None = None,
 ) -> Flask:
     """Return the pages and the REST endpoint as a WSGI application.
 
@@ -72,6 +74,7 @@ def create_app(
         reports_per_minute: Of one address.
         all_reports_per_minute: Of all addresses together.
         metrics_token: What reads /metrics without a login.
+        source_maps: As for `blueprint`.
 
     Raises:
         OptionValueError: As `blueprint`.
@@ -100,6 +103,7 @@ def create_app(
         reports_per_minute=reports_per_minute,
         all_reports_per_minute=all_reports_per_minute,
         metrics_token=metrics_token,
+        source_maps=source_maps,
     )
     app.register_blueprint(made, url_prefix=url_prefix)
     app.register_error_handler(HTTPException, refused)  # of addresses that lead nowhere, too

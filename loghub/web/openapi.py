@@ -76,7 +76,12 @@ _INFO: dict[str, Any] = {
         **dict.fromkeys((*_SAYS, "source_component", "url", "user_agent", "release", "key"), _TEXT),
         "context": {"type": ["object", "null"], "description": "What else is known; nested 14 levels deep at most."},
         "causes": {"type": ["array", "null"], "items": _CAUSE},
-        "repeats": {"type": ["integer", "null"], "minimum": 0},
+        "count": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Occurrences that it stands for; 1000 at most count.",
+        },
+        "dropped": {"type": ["integer", "null"], "minimum": 0, "description": "Occurrences that could not be told."},
     },
     "anyOf": [{"properties": {one: {"type": "string", "pattern": "\\S"}}, "required": [one]} for one in _SAYS],
 }

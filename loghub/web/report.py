@@ -54,7 +54,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
     def report_error() -> Response:
         if request.method == "OPTIONS":
             return _preflight(visitors)
-        answer = visitors.share(request, _reported(visitors))
+        answer = visitors.share(request, _reported(visitors, site.maps))
         visitors.answered[answer.status_code] += 1
         return answer
 
@@ -74,7 +74,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         if origin is not None and not visitors.is_own(origin, request):
             return _answer(403, f"A page of {origin[:100]!r} may not test here: use the own page, or curl.")
         report = browser.Report("TestError", "A test of the error reporter: nothing is wrong.", "loghub-test")
-        return _told(report, request.host_url)
+        return _told(report, request.host_url, site.maps)
 
 
 def _preflight(visitors: Visitors) -> Response:
@@ -85,7 +85,7 @@ def _preflight(visitors: Visitors) -> Response:
     return visitors.preflight(request, Response(status=204))
 
 
-def _reported(visitors: Visitors) -> Response:
+def _reported(visitors: Visitors, maps: browser.SourceMaps) -> Response:
     try:
         visitors.check_origin(request)
         visitors.spend(request)
@@ -102,7 +102,7 @@ def _reported(visitors: Visitors) -> Response:
         return _answer(400, getattr(error, "description", None) or str(error))
     if why := browser.noise(report):
         return _answer(200, why, success=True)
-    return _told(report, request.headers.get("Origin") or request.host_url)
+    return _told(report, request.headers.get("Origin") or request.host_url, maps)
 
 
 def _body() -> bytes:
@@ -123,9 +123,9 @@ def _body() -> bytes:
     return b"".join(parts)
 
 
-def _told(report: browser.Report, origin: str) -> Response:
+def _told(report: browser.Report, origin: str, maps: browser.SourceMaps) -> Response:
     """Log a report as any error is logged, and say what the ledger knows of its bug."""
-    record = browser.record_of(report, now=time.time(), origin=origin)
+    record = browser.record_of(report, now=time.time(), origin=origin, maps=maps)
     logger = logging.getLogger(record.name)
     is_on, is_taken = _is_on(), logger.isEnabledFor(record.levelno) and reach.is_taken(logger, record.levelno)
     if logger.hasHandlers():  # else logging would print it as a last resort

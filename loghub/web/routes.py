@@ -15,7 +15,8 @@ from loghub.web.site import Site
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
     from flask.blueprints import BlueprintSetupState
 
@@ -41,6 +42,7 @@ def blueprint(
     reports_per_minute: int = REPORTS_PER_MINUTE,
     all_reports_per_minute: int = ALL_REPORTS_PER_MINUTE,
     metrics_token: str | None = None,
+    source_maps: Mapping[str, str | os.PathLike[str]] | str | None = None,
 ) -> Blueprint:
     """Return the pages for an existing Flask application, to be registered there, also below a `url_prefix`.
 
@@ -61,6 +63,8 @@ def blueprint(
         reports_per_minute: Of one address.
         all_reports_per_minute: Of all addresses together.
         metrics_token: What reads /metrics without a login.
+        source_maps: Prefixes of scripts' URLs with the folders of their source maps, as for
+            `loghub.browser.SourceMaps`: a mapping, or ``prefix=folder, ...``; None: env LOGHUB_SOURCE_MAPS.
 
     Raises:
         OptionValueError: Nobody is kept out, and that was not said aloud; only one of the two decorators is given; or
@@ -75,7 +79,7 @@ def blueprint(
             "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password "
             "(LOGHUB_ADMIN_PASSWORD), or no_login=True where nobody else can come."
         )
-    site = Site(home, ledger, handlers, now=now)
+    site = Site(home, ledger, handlers, source_maps=source_maps, now=now)
     visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)
     access = rules.Access(site, known, no_login, login_required, admin_required, visitors)
     made = Blueprint(

@@ -9,14 +9,15 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, detail
+from loghub import delivery, detail, env
+from loghub.browser import SourceMaps
 from loghub.errors import AmbiguousKeyError, DetailFileError
 from loghub.handlers.base import ReportingHandler, home_option, ledger_option
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.ledger.find import Find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loghub.delivery import Home
     from loghub.event import Event
@@ -38,7 +39,11 @@ class Site:
         home: Folder of journal and ledger, None: env LOGHUB_HOME, else the user's state directory.
         ledger: Where the ledger is, None: env LOGHUB_LEDGER, else in the home.
         handlers: What can be told to do something; None: the handlers of this process that use the home.
+        source_maps: As for `loghub.browser.SourceMaps`; None: env LOGHUB_SOURCE_MAPS, else there are none.
         now: The clock, epoch seconds.
+
+    Raises:
+        OptionValueError: A value is malformed.
     """
 
     def __init__(
@@ -47,9 +52,11 @@ class Site:
         ledger: str | None = None,
         handlers: Sequence[ReportingHandler] | None = None,
         *,
+        source_maps: Mapping[str, str | os.PathLike[str]] | str | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.home: Home = delivery.home_of(home_option("loghub.web", home), ledger_option("loghub.web", ledger))
+        self.maps = SourceMaps(source_maps or env.read("LOGHUB_SOURCE_MAPS") or {})
         self.now = now
         self._handlers = handlers
         self._fresh_at = float("-inf")

@@ -118,7 +118,9 @@ def _facts(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if value is None or (isinstance(value, str | dict | list) and not value):
             continue
         if key in ("process", "thread") and isinstance(value, dict):
-            yield key, f"{name(value.get('name'))} ({name(value.get('id'))})"
+            number = name(value.get("id"))
+            if said := " ".join(filter(None, (name(value.get("name")), f"({number})" if number else ""))):
+                yield key, said
         elif isinstance(value, dict | list | tuple):
             yield key, _flat(value)
         else:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 
 class Chromium:
@@ -16,8 +17,11 @@ class Chromium:
     It speaks the DevTools protocol (https://chromedevtools.github.io/devtools-protocol) by file descriptors 3 and 4.
     """
 
-    allowed = ""
+    allowed: str | tuple[str, ...] = ""
     """Where requests may go to: how their addresses begin."""
+
+    made: dict[str, tuple[str, str]]
+    """Address -> (content type, text): answered here, as if by the server there."""
 
     NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -49,6 +53,7 @@ class Chromium:
         self.number = 0
         self.session = None
         self.requests = []
+        self.made = {}
         targets = self.call("Target.getTargets")["targetInfos"]
         page = next(each["targetId"] for each in targets if each["type"] == "page")
         self.session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
@@ -81,7 +86,12 @@ class Chromium:
     def _answer(self, url, request):
         """Let a request of the page go where it may, and note and deny any other."""
         self.number += 1
-        if self.allowed and url.startswith(self.allowed):
+        if url in self.made:
+            kind, text = self.made[url]
+            headers, body = [{"name": "Content-Type", "value": kind}], base64.b64encode(text.encode()).decode()
+            answer = {"requestId": request, "responseCode": 200, "responseHeaders": headers, "body": body}
+            self._send(self.number, "Fetch.fulfillRequest", answer)
+        elif self.allowed and url.startswith(self.allowed):
             self._send(self.number, "Fetch.continueRequest", {"requestId": request})
         else:
             self.requests.append(url)
@@ -97,7 +107,11 @@ class Chromium:
 
     def go(self, url):
         """Open a page, and wait until all that it asks for is there and drawn."""
+        self.ask("window.left = true")
         assert "errorText" not in self.call("Page.navigate", url=url)
+        deadline = time.monotonic() + 20
+        while self.ask("window.left"):  # the old page may answer for a moment
+            assert time.monotonic() < deadline, url
         self.settle()
 
     def settle(self):

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.browser.chromium import Chromium
+from tests.browser import acts
+from tests.browser.acts import arrive, click, follow, press, serious, show, until
 from tests.web import filled
 
 pytestmark = pytest.mark.slow
 
-AXE = Path(__file__).parents[2] / ".axe" / "axe.min.js"
-WATCH = """
-window.violations = []; window.alerts = [];
-document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
-addEventListener("error", (event) => violations.push(event.message));
-window.alert = (text) => alerts.push(text);
-"""
 HOSTILE = [
     "<script>alert(1)</script><img src=x onerror=alert(2)>", "تعذر الاتصال بخادم الدفع: انتهت المهلة المحددة للطلب",
     "x" * 10_240, "\u202ereversed\u202c", "无法连接到支付服务器、连接超时、请检查网络设置并稍后重试。" * 9,
@@ -33,12 +25,8 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Return a running browser; where there is none that is said, and in CI it is a failure."""
-    if not Chromium.found() or not AXE.exists():
-        reason = "NOT TESTED: there is no Chromium or no axe here; `make browser` installs them on Debian."
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with Chromium() as running:
-        running.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+    """Return a running browser."""
+    with acts.browser() as running:
         yield running
 
 
@@ -86,52 +74,6 @@ def page(chromium):
     yield chromium
     assert chromium.requests == []
     assert chromium.ask("[...violations, ...alerts]") == []
-
-
-def show(page, url, path="/errors"):
-    """Open a page of a server."""
-    page.allowed = url
-    page.go(url + path)
-
-
-def click(page, selector):
-    """Click on the middle of an element, as with a mouse."""
-    page.ask(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'center'}})")
-    place = page.ask(
-        f"(() => {{ const box = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
-        " return [box.x + box.width / 2, box.y + box.height / 2] })()"
-    )
-    for kind in ("mousePressed", "mouseReleased"):
-        page.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
-
-
-def follow(page, selector):
-    """Click on what leads to another page, and wait for that."""
-    page.ask("window.old = true")
-    click(page, selector)
-    arrive(page)
-
-
-def arrive(page):
-    """Wait for another page than the one that is marked as old."""
-    until(page, "!window.old")
-    page.settle()
-
-
-def until(page, condition):
-    """Wait until a condition in the page holds."""
-    deadline = time.monotonic() + 20
-    while not page.ask(condition):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.02)
-
-
-def press(page, key):
-    """Press a key."""
-    code = {"Tab": 9, "Enter": 13}[key]
-    text = {"text": "\r"} if key == "Enter" else {}
-    page.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
-    page.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
 
 
 def rows(page):
@@ -366,9 +308,4 @@ def test_axe(page, shop, hostile, serve, tmp_path, which, dark):  # noqa: PLR091
     else:
         paths = {"wrong values": "/errors?level=loud&since=x&component=web&after=x", "refused": "/nothing"}
         show(page, shop[0], paths.get(which, "/errors?component=web"))
-    page.ask("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    page.ask(AXE.read_text("utf-8") + ";1")
-    found = page.ask("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
-    serious = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]])
-               for one in found if one["impact"] in ("serious", "critical")]  # fmt: skip
-    assert serious == []
+    assert serious(page) == []

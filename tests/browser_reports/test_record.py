@@ -41,7 +41,7 @@ def test_the_event(post, event_of, capture):
     body = post(
         "TypeError", "Cannot read properties of undefined (reading 'total')", STACK, source_component="dashboard",
         context={"step": 2}, beside={"url": "https://shop.example/cart?token=hunter2&id=7#top", "user_agent": "Firefox",
-                                     "viewport": [800, 600], "release": "web-3", "repeats": 4, "key": "public"},
+                                     "viewport": [800, 600], "release": "web-3", "dropped": 4, "key": "public"},
     )  # fmt: skip
     event = event_of(body)
     assert [
@@ -56,7 +56,7 @@ def test_the_event(post, event_of, capture):
         "error_type": "TypeError", "component": "dashboard", "release": "web-3", "environment": "production",
         "module": "app", "function": "Cart.total", "timestamp": "2026-09-21T14:13:20.250Z", "breadcrumbs": [],
         "system": {"user_agent": "Firefox", "viewport": "800x600"}, "process": {"id": None, "name": "browser"},
-        "additional_info": {"step": 2, "url": "https://shop.example/cart?token&id", "repeats": 4},
+        "additional_info": {"step": 2, "url": "https://shop.example/cart?token&id", "dropped_by_page": 4},
     }  # fmt: skip
     assert {name: event[name] for name in expected} == expected
     assert event["server"] == os.uname().nodename
@@ -259,6 +259,20 @@ def test_through_ordinary_handlers(post, tmp_path):
     stored = json.loads(first.read_text("utf-8"))
     assert of_event(stored) == stored["fingerprint"] == heard.events[0]["fingerprint"]
     assert stored["platform"] == "javascript"
+
+
+def test_a_report_of_several(post, tmp_path):
+    """A report of several occurrences is one record, and counted as so many: once, whoever handles it how often."""
+    home = str(tmp_path / "home")
+    first, second = Heard(home=home), Heard(home=home)
+    with attached("loghub.browser", first, second) as log:
+        for count in (1, 17, 10**6):
+            record = browser.record_of(post(stack=STACK, count=count), now=NOW)
+            log.handle(record)
+            log.handle(record)
+        assert counted(home) == 1 + 17 + 1000
+    assert len(first.events) == len(second.events) == 6
+    assert all("count" not in event["additional_info"] for event in first.events)
 
 
 @pytest.mark.parametrize(

@@ -33,13 +33,24 @@ def test_the_seeds_report():
 
 def test_everything_that_may_be_told():
     """Optional fields stand within error_info or beside it, and within it count first."""
-    beside = {"url": "https://a/?b=1", "user_agent": "UA", "release": "1.2", "key": "k", "repeats": 3,
+    beside = {"url": "https://a/?b=1", "user_agent": "UA", "release": "1.2", "key": "k", "count": 3, "dropped": 9,
               "timestamp": 1_790_000_000_250, "viewport": {"width": 1200, "height": 800.4},
               "causes": [{"error_type": "E", "error_message": "m", "stack": "s", "more": 1}]}  # fmt: skip
-    expected = {"url": "https://a/?b=1", "user_agent": "UA", "release": "1.2", "key": "k", "repeats": 3,
+    expected = {"url": "https://a/?b=1", "user_agent": "UA", "release": "1.2", "key": "k", "count": 3, "dropped": 9,
                 "timestamp": 1_790_000_000.25, "viewport": "1200x800", "causes": (Cause("E", "m", "s"),)}  # fmt: skip
     for report in (of(beside), of(**beside), of({"url": "https://other/", "key": 1}, **beside)):
         assert {name: getattr(report, name) for name in expected} == expected
+
+
+def test_the_browser_in_the_context():
+    """Pages tell of the browser in the context, too; what stands beside it counts first, and what is no text stays."""
+    told = {"url": "https://a/", "user_agent": "UA", "viewport": "360x640"}
+    report = of(context=told | {"step": 1})
+    assert (report.url, report.user_agent, report.viewport) == ("https://a/", "UA", "360x640")
+    assert report.context == {"step": 1}
+    report = of(context=told | {"viewport": [1]}, user_agent="other")
+    assert (report.url, report.user_agent, report.viewport) == ("https://a/", "other", "")
+    assert report.context == {"user_agent": "UA", "viewport": [1]}
 
 
 def test_null_is_what_is_not_there():
@@ -51,7 +62,8 @@ def test_null_is_what_is_not_there():
         "url",
         "viewport",
         "timestamp",
-        "repeats",
+        "count",
+        "dropped",
         "causes",
         "key",
         "release",
@@ -81,8 +93,9 @@ FAULTS = {
     S + b'"causes": [1]}}': "causes[0] must be an object, not a number.",
     S + b'"causes": [{"stack": true}]}}': "causes[0].stack must be a text, not true or false.",
     S + b'"viewport": [1]}}': "viewport must be a text, or width and height as numbers.",
-    S + b'"repeats": true}}': "repeats must be a whole number, 0 or more.",
-    S + b'"repeats": -1}}': "repeats must be a whole number, 0 or more.",
+    S + b'"count": true}}': "count must be a whole number, 1 or more.",
+    S + b'"count": 0}}': "count must be a whole number, 1 or more.",
+    S + b'"dropped": -1}}': "dropped must be a whole number, 0 or more.",
     S + b'"timestamp": "now"}}': "timestamp must be ISO 8601, or milliseconds as of Date.now().",
     S + b'"timestamp": 1e300}}': "timestamp must be ISO 8601, or milliseconds as of Date.now().",
     b'{"error_info": {"stack": NaN}}': "NaN is not JSON: send null, or a text.",
@@ -143,9 +156,10 @@ def test_components(said, component):
     assert of(source_component=said).source_component == component
 
 
-def test_repeats_are_bounded():
+def test_counts_are_bounded():
     """A number that nobody can have counted is no number to believe."""
-    assert of(repeats=10**30).repeats == 1_000_000
+    report = of(count=10**30, dropped=10**30)
+    assert (report.count, report.dropped) == (1_000, 1_000_000)
 
 
 JSON = st.recursive(
@@ -154,7 +168,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 FIELDS = ("error_type", "error_message", "source_component", "stack", "context", "url", "user_agent", "viewport",
-          "release", "timestamp", "repeats", "causes", "key")  # fmt: skip
+          "release", "timestamp", "count", "dropped", "causes", "key")  # fmt: skip
 INFO = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5)
 BODIES = st.one_of(
     st.binary(),

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import pathlib
 import sqlite3
 import threading
 
@@ -122,6 +123,33 @@ def test_known(client, handler):
     assert item.group.fingerprint == mark
     answer = client.post(URL, json=SEED).json
     assert (answer["success"], answer["issue_url"], answer["message"]) == (True, ISSUE, report.KNOWN)
+
+
+MAPS = pathlib.Path(__file__).parents[1] / "browser_reports" / "maps"
+BUNDLE = "https://shop.example/static/js/app.3f2a1b.js"
+MINIFIED = {"error_type": "TypeError", "stack": f"TypeError: no\n    at r.total ({BUNDLE}:1:89)"}
+
+
+@pytest.mark.parametrize("how", ["mapping", "text", "variable"])
+def test_source_maps(make, handler, monkeypatch, how):
+    """Frames of minified scripts get their original names, wherever it was said where the maps are."""
+    prefix = "https://shop.example/static/"
+    monkeypatch.setenv("LOGHUB_SOURCE_MAPS", f"{prefix}={MAPS}" if how == "variable" else "")
+    given = {"mapping": {prefix: MAPS}, "text": f"{prefix}={MAPS}", "variable": None}[how]
+    answer = make(source_maps=given).test_client().post(URL, json={"error_info": MINIFIED})
+    assert answer.json["success"]
+    (event,) = kept(handler)
+    assert [(one["file"], one["function"], one["line"]) for one in event["frames"]] == [
+        ("src/cart.ts", "Cart.total", 7)
+    ]
+
+
+def test_count(client, handler):
+    """A report that stands for several occurrences counts as so many."""
+    for count in (1, 30):
+        assert client.post(URL, json={"error_info": SEED["error_info"] | {"count": count}}).json["success"]
+    handler.home.fold()
+    assert [group.count for group in handler.home.ledger().groups()] == [31]
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded"])
@@ -244,7 +272,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-NAMES = "error_type error_message source_component stack context key url causes timestamp viewport repeats release"
+NAMES = (
+    "error_type error_message source_component stack context key url causes timestamp viewport count dropped release"
+)
 INFO = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES.split(), JSON))
 REPORTS = st.fixed_dictionaries({"error_info": INFO | JSON})
 BODIES = st.binary() | (JSON | REPORTS).map(lambda one: json.dumps(one).encode())

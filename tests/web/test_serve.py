@@ -118,6 +118,19 @@ def test_prefix(tmp_path):
 
 
 @pytest.mark.slow
+def test_source_maps(tmp_path):
+    """A folder that is not there is refused; without symbolic one line says that maps are not used."""
+    code, said = refused(tmp_path, "--no-login", "--source-maps", f"https://shop.example/={tmp_path}/nowhere")
+    assert (code, "it must be a directory that exists" in said) == (1, True)
+    (tmp_path / "symbolic.py").write_text("raise ImportError", "ascii")
+    maps = f"https://shop.example/={tmp_path}, https://cdn.example/={tmp_path}"
+    with serving(tmp_path, "--no-login", LOGHUB_SOURCE_MAPS=maps, PYTHONPATH=str(tmp_path)) as (process, _):
+        process.terminate()
+        lines = process.communicate(timeout=60)[1].splitlines()
+    assert lines[0] == "Error reporter: source maps are not used: pip install 'loghub-handlers[sourcemaps]'."
+    assert [line for line in lines if "source maps" in line] == lines[:1]
+
+
 def test_asked_once(tmp_path):
     """At a terminal the password is asked for once; its hash is kept, and only its owner can read that."""
     answers = ["short", "a good one", "another", "a good one", "a good one"]
