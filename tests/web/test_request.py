@@ -195,7 +195,7 @@ def test_wsgi_leaves_bodies_alone():
 
         given = environ() | {"wsgi.file_wrapper": FileWrapper}
         assert loghub.web.wsgi(app)(given, lambda *said: seen.append(said)) is made
-    assert seen[:2] == [("200 OK", []), ("500 Oh", [], ("a", "b", "c"))]
+    assert seen[:2] == [("200 OK", [], None), ("500 Oh", [], ("a", "b", "c"))]
 
 
 def test_wsgi_flask(log, keeper):
