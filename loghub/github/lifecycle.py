@@ -219,3 +219,9 @@ def edit_due_at(item: Item, waiting: int = 1, now: float = math.inf) -> float:
     edited_at = 0.0 if edited_at > now else edited_at  # by a clock that was ahead
     rank = min(len(str(item.group.count)) // 2, len(EDIT_SECONDS) - 1)
     return edited_at + max(EDIT_SECONDS[rank], EDIT_GAP_SECONDS * waiting)
+
+
+def may_go_last(item: Item) -> bool:
+    """Return whether the count may be edited because the process ends: only if the issue is a tenth behind."""
+    said = item.memory.get("said")
+    return not isinstance(said, int | float) or item.group.count - said >= said / 10
