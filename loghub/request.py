@@ -219,7 +219,9 @@ def shown_path(target: str, query: str | None = None) -> str:
     names = [name for name in map(_name_of, re.split("[&;]", query[:_MAX_SAID], maxsplit=10 * _MAX_NAMES)) if name]
     names = list(dict.fromkeys(names))
     more = "&..." if len(names) > _MAX_NAMES else ""
-    shown = _CONTROL.sub(lambda one: quote(one[0]), _cut(path)) or "/"
+    shown = _cut(path) or "/"
+    if not shown.isprintable():
+        shown = _CONTROL.sub(lambda one: quote(one[0]), shown)
     return f"{shown}?{'&'.join(names[:_MAX_NAMES])}{more}" if names else shown
 
 

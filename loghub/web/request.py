@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _HEADERS = frozenset((b"x-request-id", b"traceparent"))
 _MAX_HEADER = 1_024
+_PAIRS = (list, tuple)
+_MADE = (list, tuple, io.IOBase)
 _END = object()
 
 
@@ -52,7 +54,7 @@ def wsgi(app: Application) -> Application:
         if request.current.get() is None:  # else it is an application within another
             breadcrumbs.begin()
         body: Iterable[bytes] = _within(one, app, environ, start)
-        if isinstance(body, list | tuple | io.IOBase):  # nothing of the application runs any more
+        if isinstance(body, _MADE):  # nothing of the application runs any more
             one.end()
             return body
         wrapper = environ.get("wsgi.file_wrapper")
@@ -199,7 +201,7 @@ def _outer(one: Request) -> Request | None:
 
 def _of_scope(scope: Scope) -> dict[str, Any]:
     given = scope.get("headers")
-    pairs = reversed(given) if isinstance(given, list | tuple) else ()  # anything else may be read only once
+    pairs = reversed(given) if isinstance(given, _PAIRS) else ()  # anything else may be read only once
     headers = {name: value[:_MAX_HEADER] for name, value in pairs if name in _HEADERS}
     query = scope.get("query_string") or b""
     return request.of(
