@@ -222,6 +222,6 @@ def edit_due_at(item: Item, waiting: int = 1, now: float = math.inf) -> float:
 
 
 def may_go_last(item: Item) -> bool:
-    """Return whether the count may be edited because the process ends: only if the issue is a tenth behind."""
+    """Return whether the process may edit as it ends: not if only the count is behind, by less than a tenth."""
     said = item.memory.get("said")
-    return not isinstance(said, int | float) or item.group.count - said >= said / 10
+    return not isinstance(said, int | float) or not 0 < item.group.count - said < said / 10
