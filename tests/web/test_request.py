@@ -368,12 +368,15 @@ def test_asgi_facts(log, keeper):
     assert keeper.requests() == [FACTS, *[FACTS | {"status": 201}] * 2]
 
 
+TEXTS = st.text("a/?=-\n\u00e9\udcff")
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["path", "method", "query_string", "headers", "route"]),
         st.one_of(
-            st.none(), st.integers(), st.binary(), st.text(), st.just(object()), st.lists(st.binary()),
-            st.lists(st.tuples(st.sampled_from([b"x-request-id", "x-request-id", b"traceparent"]), st.text())),
+            st.none(), st.integers(), st.binary(), TEXTS, st.just(object()), st.lists(st.binary()),
+            st.lists(st.tuples(st.sampled_from([b"x-request-id", "x-request-id", b"traceparent"]), TEXTS)),
             st.lists(st.lists(st.sampled_from([b"x-request-id", b"a", bytearray(b"x"), None]), max_size=3)),
         ),
     )
