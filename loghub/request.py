@@ -23,7 +23,6 @@ import re
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     import logging
@@ -221,7 +220,7 @@ def shown_path(target: str, query: str | None = None) -> str:
     more = "&..." if len(names) > _MAX_NAMES else ""
     shown = _cut(path) or "/"
     if not shown.isprintable():
-        shown = _CONTROL.sub(lambda one: quote(one[0]), shown)
+        shown = _CONTROL.sub(" ", shown)  # in no other form is a key in it still known to the scrubber
     return f"{shown}?{'&'.join(names[:_MAX_NAMES])}{more}" if names else shown
 
 
