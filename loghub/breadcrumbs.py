@@ -194,9 +194,9 @@ def context_ring() -> Ring:
     ring = _inner.get()
     if ring is not None and ring.era != _era:
         ring = None
-    strand = _strand()
-    if ring is None or (strand is not None and (ring.owner is None or ring.owner() is not strand)):
-        ring = Ring(ring or (), strand)
+    running = strand()
+    if ring is None or (running is not None and (ring.owner is None or ring.owner() is not running)):
+        ring = Ring(ring or (), running)
         _inner.set(ring)
     return ring
 
@@ -212,7 +212,7 @@ def afar(record: logging.LogRecord) -> Ring:
 
 
 def _place_of(record: logging.LogRecord) -> tuple[Any, ...]:
-    return record.process, record.thread, record.__dict__.get("taskName")
+    return record.process, record.thread, record.threadName, record.__dict__.get("taskName")  # numbers come again
 
 
 def _ring_for(record: logging.LogRecord) -> Ring | None:
@@ -261,9 +261,9 @@ def begin() -> None:
     """Have a request begin without crumbs: what its thread or task did earlier is none of its business."""
     if not _keepers:
         return
-    strand = _strand()
-    if strand is not None:
-        _inner.set(Ring((), strand))
+    running = strand()
+    if running is not None:
+        _inner.set(Ring((), running))
     elif (inner := _inner.get()) is None or inner.owner is None:  # else it works for a task
         _inner.set(None)
         _thread.ring = None
@@ -310,7 +310,7 @@ def line(crumb: object) -> str:
 # What runs ------------------------------------------------------------------------------------------------------
 
 
-def _strand() -> object:
+def strand() -> object:
     """Return the asyncio task, or else the greenlet, that runs in this thread; None: the thread itself."""
     modules = sys.modules
     asyncio = modules.get("asyncio")
@@ -324,7 +324,10 @@ def _strand() -> object:
             return task
     greenlet = modules.get("greenlet")
     if greenlet is not None:
-        current: Any = greenlet.getcurrent()
+        try:
+            current: Any = greenlet.getcurrent()
+        except AttributeError:  # another thread imports it
+            return None
         if current.parent is not None:
             return current
     return None
@@ -356,10 +359,12 @@ def _are_safe(args: Any) -> bool:
     """Return whether arguments can wait: they never change, hold nothing, and formatting runs no foreign code."""
     if type(args) is not tuple:
         return False
+    chars = 0
     for one in args:  # a generator would cost more than all the rest
         kind = type(one)
         if kind is str:
-            if len(one) > BEGINNING_CHARS:
+            chars += len(one)
+            if chars > BEGINNING_CHARS:
                 return False
         elif kind not in _SAFE or (kind is int and not -_MAX_INT < one < _MAX_INT):
             return False

@@ -21,6 +21,7 @@ import contextlib
 import contextvars
 import re
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _NAME = re.compile(r"[A-Za-z_][\w.\[\]-]{0,39}", re.ASCII)
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _FLASK = re.compile(r"Exception on (.+) \[([A-Z]+)\]", re.DOTALL)
 _TORNADO = re.compile(r"([A-Z]+) (\S+) \(")
@@ -48,23 +50,25 @@ class Request:
     Attributes:
         facts: What is known by now.
         find_route: Asks the framework, as long as the request lasts, which route it took.
+        strand: A weak reference to the asyncio task or greenlet that serves it; None for a thread.
     """
 
-    __slots__ = ("facts", "find_route")
+    __slots__ = ("facts", "find_route", "strand")
 
-    def __init__(self, facts: dict[str, Any], find_route: Callable[[], str | None] | None = None) -> None:
+    def __init__(
+        self, facts: dict[str, Any], find_route: Callable[[], str | None] | None = None, strand: object = None
+    ) -> None:
         self.facts = facts
         self.find_route = find_route
+        self.strand = None if strand is None else weakref.ref(strand)
 
     def known(self) -> dict[str, Any]:
         """Return the facts, with the route if there is one by now."""
         if self.find_route is not None and "route" not in self.facts:
-            try:
+            with contextlib.suppress(Exception):  # an object of a framework
                 route = self.find_route()
-            except Exception:  # an object of a framework
-                route = None
-            if route:
-                self.facts["route"] = route[:_MAX_PATH]
+                if route is not None and (said := str.__str__(route)):  # of a subclass, without its own ways
+                    self.facts["route"] = said[:_MAX_PATH]
         return self.facts
 
     def end(self, error: BaseException | None = None) -> None:
@@ -210,11 +214,13 @@ def shown_path(target: str, query: str | None = None) -> str:
     if query is None:
         path, _, query = _AUTHORITY.sub("", target[: 4 * _MAX_PATH], count=1).partition("#")[0].partition("?")
     else:
-        path = target.replace("?", "%3F").replace("#", "%23")
+        path = target[: 4 * _MAX_PATH].replace("?", "%3F").replace("#", "%23")
     names = [name for name in map(_name_of, re.split("[&;]", query[:_MAX_SAID], maxsplit=10 * _MAX_NAMES)) if name]
     names = list(dict.fromkeys(names))
     more = "&..." if len(names) > _MAX_NAMES else ""
     shown = _cut(path) or "/"
+    if not shown.isprintable():
+        shown = _CONTROL.sub(" ", shown)  # in no other form is a key in it still known to the scrubber
     return f"{shown}?{'&'.join(names[:_MAX_NAMES])}{more}" if names else shown
 
 

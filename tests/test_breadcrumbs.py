@@ -297,6 +297,8 @@ def test_bounded(log, keeper):
 def test_many_long_arguments(log, keeper):
     """Arguments that are short enough to wait make no long text together."""
     log.info("%s " * 100, *["x" * 1_000] * 100)
+    (kept,) = breadcrumbs._thread.ring
+    assert len(kept.message) + sum(map(len, kept.args)) <= BEGINNING_CHARS + CUT_MARGIN_CHARS
     log.error("failed")
     assert len(keeper.events[0]["breadcrumbs"][0]["message"]) < 1_100
 
@@ -414,6 +416,15 @@ def test_threads_that_work_for_a_task(log, keeper):
         ["in the task", "in the pool"],
         ["in the task", "in the pool", "pool failed"],
     ]
+
+
+def test_greenlet_that_is_being_imported(log, keeper, monkeypatch):
+    """A thread that logs while another imports greenlet is no trouble, and a request begins as ever."""
+    monkeypatch.setitem(sys.modules, "greenlet", types.ModuleType("greenlet"))
+    breadcrumbs.begin()
+    log.info("before")
+    log.error("failed")
+    assert messages(keeper.events[0]) == ["before"]
 
 
 def test_greenlets(log, keeper, monkeypatch):
@@ -542,6 +553,18 @@ def test_behind_a_queue(keeper):
     }
 
 
+def test_number_of_a_thread_that_is_gone(keeper):
+    """Behind a queue a thread has no crumbs of one that is gone, although the system gave it the same number."""
+    crumbs = BreadcrumbHandler()
+    for name in ("first", "second"):
+        fields = {"thread": -1, "threadName": name, "name": "shop", "created": 1.0}
+        crumbs.handle(logging.makeLogRecord(fields | {"levelno": 20, "msg": f"step of {name}"}))
+        error = {"levelno": 40, "levelname": "ERROR", "msg": "failed", "created": 2.0}
+        keeper.handle(logging.makeLogRecord(fields | error))
+    crumbs.close()
+    assert [messages(event) for event in keeper.events] == [["step of first"], ["step of second"]]
+
+
 def test_buffered(log, keeper):
     """An error that a MemoryHandler held back has what came before it, and nothing later."""
     log.removeHandler(keeper)
@@ -635,9 +658,9 @@ def test_line(crumb, line):
 # Options --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("capacity", [0, -1, "many", True, 1.5])
+@pytest.mark.parametrize("capacity", [0, -1, "many", True, 1.5, 1_001, 10**30, float("inf")])
 def test_bad_capacity(capacity):
-    """A capacity that is no whole number of at least 1 is refused by name."""
+    """A capacity that is no whole number from 1 to 1,000 is refused by name."""
     with pytest.raises(OptionValueError, match="BreadcrumbHandler: option 'capacity'"):
         BreadcrumbHandler(capacity=capacity)
 

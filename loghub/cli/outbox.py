@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loghub.delivery import Home
     from loghub.handlers.base import ReportingHandler
 
-SOON_SECONDS = 10.0
+SOON_SECONDS = 15.0
 
 
 @click.group(invoke_without_command=True, short_help="What waits for delivery, and dead letters.")

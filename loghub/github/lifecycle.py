@@ -219,3 +219,9 @@ def edit_due_at(item: Item, waiting: int = 1, now: float = math.inf) -> float:
     edited_at = 0.0 if edited_at > now else edited_at  # by a clock that was ahead
     rank = min(len(str(item.group.count)) // 2, len(EDIT_SECONDS) - 1)
     return edited_at + max(EDIT_SECONDS[rank], EDIT_GAP_SECONDS * waiting)
+
+
+def may_go_last(item: Item) -> bool:
+    """Return whether the process may edit as it ends: not if only the count is behind, by less than a tenth."""
+    said = item.memory.get("said")
+    return not isinstance(said, int | float) or not 0 < item.group.count - said < said / 10

@@ -34,7 +34,7 @@ EDITS_PER_HOUR = 240
 MAX_COMMENTS = 2_000
 """On one issue, by anybody: at 2,500 GitHub ends commenting for ever, and a person may have something to say."""
 
-_RACE_SECONDS = 5.0  # after which an edit is looked at again
+_RACE_SECONDS = 12.0  # after which an edit is looked at again: GitHub ends the request of another after ten
 _MAX_FOLLOWED = 5
 _DATE_SECONDS = 5.0  # a reply's Date has whole seconds, and was under way
 _DUPLICATE = re.compile(

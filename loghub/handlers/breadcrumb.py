@@ -8,6 +8,8 @@ from typing import Any
 from loghub import breadcrumbs, complaint, options
 from loghub.capture import OWN_LOGGER, current_cause, muted_threads
 
+MAX_CAPACITY = 1_000
+
 
 class BreadcrumbHandler(logging.Handler):
     """Keeps the last records of each thread or asyncio task for the next error that is reported there.
@@ -15,7 +17,7 @@ class BreadcrumbHandler(logging.Handler):
     Where records go through a queue, it belongs before the QueueHandler, in the list of handlers as well.
 
     Args:
-        capacity: How many.
+        capacity: How many, `MAX_CAPACITY` at most: each thread and task keeps so many.
         level: Lowest level to keep; INFO.
 
     Raises:
@@ -26,6 +28,8 @@ class BreadcrumbHandler(logging.Handler):
     def __init__(self, *, capacity: int = 30, level: int | str = logging.INFO, **unknown: object) -> None:
         options.reject_unknown(self, unknown)
         most = options.whole(self, "capacity", capacity, 1)
+        if most > MAX_CAPACITY:
+            options.refuse(self, "capacity", capacity, f"a whole number from 1 to {MAX_CAPACITY:,}")
         super().__init__(level)
         self._complaints: set[Any] = set()
         self._keeper = breadcrumbs.Keeper(most)

@@ -225,12 +225,21 @@ class GitHubIssueHandler(OutboxHandler):
     # Delivery -------------------------------------------------------------------------------------------
 
     def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
-        """Return new bugs at once, and those that have an issue when its count may be edited again."""
+        """Return new bugs at once, and those that have an issue when its count may be edited again.
+
+        The end of a process does not wait for that, but a command that ends and is started again and again may not
+        edit each time.
+        """
         known = [item for item in waiting if item.memory.get("number")]
         new = [item for item in waiting if not item.memory.get("number")]
         if any(item.due_at for item in new):
             new = new[:_MAX_IN_STORM]  # one batch would put them off again one by one
-        due = [item for item in known if closing or lifecycle.edit_due_at(item, len(known), now) <= now]
+        due = [
+            item
+            for item in known
+            if lifecycle.edit_due_at(item, len(known), now) <= now
+            or (closing and (self.home.draining or lifecycle.may_go_last(item)))
+        ]
         return [*new, *due][:_MAX_BATCH]
 
     def deliver(self, batch: Batch) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import select
 import struct
 import termios
@@ -22,12 +23,14 @@ from typing import Any
 
 from loghub.supervise.ends import Ends
 
-_SIZE = 1 << 16
+_PACKET = 1 << 12  # what Linux has ready at once
+_BATCH = 1 << 14
 _EXTPROC = 0o200000  # not named in termios before 3.13
 _IOCTL = 0x40  # TIOCPKT_IOCTL, never named there
 _IFLAG, _OFLAG, _LFLAG, _CC = 0, 1, 3, 6
 _RETURN_MS = 1  # how long a \n may be on its way after its \r
 _WINSIZE = bytes(8)
+_OWN_RETURN = re.compile(rb"\r(?!\n)")
 
 
 class Terminal(Ends):
@@ -49,6 +52,7 @@ class Terminal(Ends):
             modes[_OFLAG] &= termios.OPOST | termios.ONLCR  # what can be taken back; the real one does the rest
             self._set(modes)
             fcntl.ioctl(self.source, termios.TIOCPKT, struct.pack("i", 1))
+            os.set_blocking(self.source, False)
             self._modes = _modes(self.source)
         except termios.error as error:
             self.close()
@@ -59,29 +63,34 @@ class Terminal(Ends):
         self.resize()
 
     def read(self) -> bytes | None:
-        """Return the child's bytes, empty if there was only a change of modes; None when nobody writes any more."""
+        """Return the child's bytes, empty if there was only a change of modes; None when nobody writes any more.
+
+        It is as much as comes without waiting: Linux hands out 4 KB at most at a time.
+        """
         packet = self._packet()
         if not packet:
-            return None
-        if packet[0] != termios.TIOCPKT_DATA:
-            self._note(packet[0])
-            return b""
-        data = packet[1:]
-        returns = self._returns
-        if returns:
-            while data.endswith(b"\r") and _readable(self.source, _RETURN_MS):
-                more = self._packet()
-                if not more or more[0] != termios.TIOCPKT_DATA:
-                    if more:
-                        self._note(more[0])
-                    break
-                data += more[1:]
-        self._before -= len(data)
-        return data.replace(b"\r\n", b"\n") if returns else data
+            return packet
+        packets, size, returns = [packet], len(packet), self._returns
+        while True:
+            is_cut = returns and packet.endswith(b"\r")
+            if not is_cut and (size >= _BATCH or self._is_due):
+                break
+            packet = self._packet()
+            if not packet and is_cut and not self._is_due and _readable(self.source, _RETURN_MS):
+                packet = self._packet()
+            if not packet:
+                break
+            packets.append(packet)
+            size += len(packet)
+        data = b"".join(packets)
+        if not returns:
+            return data
+        # The first way is three times as fast, and right where there is no return of the child's own.
+        return data.replace(b"\r\n", b"\n") if _OWN_RETURN.search(data) else data.replace(b"\r", b"")
 
     def settle(self) -> None:
         """Make the child's change of modes to the real terminal, once what it wrote before was passed on."""
-        if self._before > 0 or not (self._changed or self._flushed):
+        if self._before > 0 or not self._is_due:
             return
         with contextlib.suppress(termios.error):  # hung up, or another session's by now
             if self._flushed:
@@ -107,6 +116,11 @@ class Terminal(Ends):
                 termios.tcsetattr(self._real, termios.TCSADRAIN, self._found)
 
     @property
+    def _is_due(self) -> bool:
+        """Whether something is to be done to the real terminal once what came before was passed on."""
+        return self._changed or self._flushed
+
+    @property
     def _returns(self) -> bool:
         return _adds_returns(self._modes)
 
@@ -122,11 +136,21 @@ class Terminal(Ends):
             will = _adds_returns(termios.tcgetattr(self.source))
             self._before = _waiting(self.source) if will and not self._returns else 0
 
-    def _packet(self) -> bytes:
+    def _packet(self) -> bytes | None:
+        """Return what the child wrote; empty if there is nothing, or something else is told; None at the end."""
         try:
-            return os.read(self.source, _SIZE)
-        except OSError:  # EIO: no child has it open
+            packet = os.read(self.source, _PACKET)
+        except BlockingIOError:
             return b""
+        except OSError:  # EIO: no child has it open
+            return None
+        if not packet:
+            return None
+        if packet[0] != termios.TIOCPKT_DATA:
+            self._note(packet[0])
+            return b""
+        self._before -= len(packet) - 1
+        return packet[1:]
 
     def _set(self, modes: list[Any]) -> None:
         modes[_LFLAG] |= _EXTPROC

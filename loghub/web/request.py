@@ -10,6 +10,7 @@ on the exception. Each request begins without breadcrumbs.
 from __future__ import annotations
 
 import contextlib
+import io
 from typing import TYPE_CHECKING, Any
 
 from loghub import breadcrumbs, request
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     Application = Callable[..., Any]
 
 _HEADERS = frozenset((b"x-request-id", b"traceparent"))
+_MAX_HEADER = 1_024
+_PAIRS = (list, tuple)
+_MADE = (list, tuple, io.IOBase)
 _END = object()
 
 
@@ -38,24 +42,26 @@ def wsgi(app: Application) -> Application:
     """
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        one = Request(_facts_of_environ(environ), lambda: _route_of_environ(environ))
+        one = Request(_facts(_of_environ, environ), lambda: _route_of_environ(environ))
         facts = one.facts
 
-        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-            if status[:3].isdecimal():
+        def start(*said: Any, **named: Any) -> Any:
+            status = said[0] if said else named.get("status")
+            if isinstance(status, str) and status[:3].isdecimal():
                 facts["status"] = int(status[:3])
-            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+            return start_response(*said, **named)
 
-        breadcrumbs.begin()
+        if request.current.get() is None:  # else it is an application within another
+            breadcrumbs.begin()
         body: Iterable[bytes] = _within(one, app, environ, start)
-        if isinstance(body, list | tuple):  # nothing of the application runs any more
+        if isinstance(body, _MADE):  # nothing of the application runs any more
             one.end()
             return body
         wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper):  # the server knows a faster way for it
             one.end()
             return body
-        return _Body(one, body)
+        return (_SizedBody if hasattr(type(body), "__len__") else _Body)(one, body)
 
     return application
 
@@ -71,15 +77,17 @@ def asgi(app: Application) -> Application:
         if scope["type"] not in ("http", "websocket"):
             await app(scope, receive, send)
             return
-        one = Request(_facts_of_scope(scope), lambda: _route_of_scope(scope))
+        one = Request(_facts(_of_scope, scope), lambda: _route_of_scope(scope), breadcrumbs.strand())
         facts = one.facts
 
-        async def note(message: Any) -> None:
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                facts["status"] = message["status"]
-            await send(message)
+        async def note(message: Any) -> Any:
+            if "status" in message and isinstance(status := message["status"], int):
+                facts["status"] = int(status)
+            return await send(message)
 
-        breadcrumbs.begin()
+        outer = _outer(one)
+        if outer is None:
+            breadcrumbs.begin()
         token = request.current.set(one)
         try:
             await app(scope, receive, note)
@@ -90,8 +98,17 @@ def asgi(app: Application) -> Application:
             one.end()
             with contextlib.suppress(ValueError):  # closed by the garbage collector, in somebody else's context
                 request.current.reset(token)
+                if outer is None:
+                    request.current.set(None)
 
     return application
+
+
+def _facts(read: Callable[[Any], dict[str, Any]], source: Any) -> dict[str, Any]:
+    try:
+        return read(source)
+    except Exception:  # servers and other middleware may leave anything there
+        return {}
 
 
 # WSGI -----------------------------------------------------------------------------------------------------------
@@ -137,7 +154,14 @@ class _Body:
             self._request.end()
 
 
-def _facts_of_environ(environ: dict[str, Any]) -> dict[str, Any]:
+class _SizedBody(_Body):
+    """A body of which servers learn from its length that there is one part, and so the Content-Length."""
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
+def _of_environ(environ: dict[str, Any]) -> dict[str, Any]:
     path = _decoded(environ.get("SCRIPT_NAME")) + _decoded(environ.get("PATH_INFO"))
     return request.of(
         environ.get("REQUEST_METHOD"),
@@ -163,8 +187,22 @@ def _route_of_environ(environ: dict[str, Any]) -> str | None:
 # ASGI -----------------------------------------------------------------------------------------------------------
 
 
-def _facts_of_scope(scope: Scope) -> dict[str, Any]:
-    headers = {name: value for name, value in reversed(scope.get("headers") or ()) if name in _HEADERS}
+def _outer(one: Request) -> Request | None:
+    """Return the request that this one is a part of.
+
+    A server may begin the next request of a connection while it answers the one before (uvicorn does): its task
+    then inherits a request that is none of its business.
+    """
+    outer = request.current.get()
+    if outer is None or outer.find_route is None or outer.strand is None or one.strand is None:
+        return None
+    return outer if outer.strand() is one.strand() else None
+
+
+def _of_scope(scope: Scope) -> dict[str, Any]:
+    given = scope.get("headers")
+    pairs = reversed(given) if isinstance(given, _PAIRS) else ()  # anything else may be read only once
+    headers = {name: value[:_MAX_HEADER] for name, value in pairs if name in _HEADERS}
     query = scope.get("query_string") or b""
     return request.of(
         "WEBSOCKET" if scope["type"] == "websocket" else scope.get("method"),

@@ -51,7 +51,7 @@ def waking(clock, *seconds):
 
 @pytest.mark.parametrize(
     ("wakes", "sat_out", "batches"),
-    [((), 0, 1), ((9,), 9, 2), ((9, 9, 9), 27, 4), ((11,), 0, 1), ((9, 3600), 9, 2), ((9,) * 5, 27, 4)],
+    [((), 0, 1), ((9,), 9, 2), ((9, 9, 9), 27, 4), ((16,), 0, 1), ((9, 3600), 9, 2), ((9,) * 5, 27, 4)],
 )
 def test_wakes(channel, clock, wakes, sat_out, batches):
     """A handler that wants to look again within seconds is let, within the timeout; nobody stays for a later look."""

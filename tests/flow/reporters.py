@@ -47,7 +47,7 @@ QUICK = {
     "loghub.github.lifecycle.EDIT_GAP_SECONDS": 0.02,
     "loghub.github.lookup.LAG_SECONDS": 1.0,
     "loghub.github.doubles.LAG_SECONDS": 0.5,
-    "loghub.github.upkeep._RACE_SECONDS": 0.3,
+    "loghub.github.upkeep._RACE_SECONDS": 0.8,
 }
 """Loghub's times, fifty times shorter or so. Their order stays: a write's gap < a lost process's lease < an answer that
 does not come < a lease; what the stand-in counts in seconds (Retry-After) cannot be shorter than one."""

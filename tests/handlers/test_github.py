@@ -57,6 +57,21 @@ def test_closing_does_not_wait(bench):
     assert one.count() == 5
 
 
+def test_crash_loop_edits_seldom(bench):
+    """An error at the end of each of 500 processes is edited in ever more seldom; the next that drains tells all."""
+    one = bench()
+    for start in range(1, 501):
+        one.fail()
+        one.round(closing=True)
+        one.clock.now += 1
+        assert one.count() * 1.1 >= start
+    edits = [path for method, path in writes(one.fake) if method == "PATCH"]
+    assert 20 < len(edits) < 60
+    assert len(one.issues()) == 1
+    assert one.round(closing=True, everything=True)
+    assert one.count() == 500
+
+
 def test_milestone_comment(bench):
     """A comment says when a power of ten is passed, once."""
     one = bench()

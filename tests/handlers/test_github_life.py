@@ -201,6 +201,8 @@ def test_overwritten_by_a_newcomer(two):
     one.fail(times=2)
     one.round(closing=True)
     assert counts(one.fake) == [7]
+    one.clock.now += 10  # so long a request may be under way until GitHub ends it
+    one.round()
     one.fake.edit(REPO, 1, body=newcomer)  # it had read the issue before that edit
     for _ in range(3):
         one.clock.now += 6

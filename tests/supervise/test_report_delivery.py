@@ -61,6 +61,56 @@ def test_crash_loop(tmp_path):
     assert "no database" in issue["body"]
 
 
+STARTS = 200
+
+
+def test_crash_loop_has_a_budget(tmp_path):
+    """Hundreds of failing starts are one issue, whose edits, and what is asked for them, become ever more seldom."""
+    with FakeGitHub(REPO) as fake:
+        env = environment(tmp_path / "home", **variables(fake))
+        edits = []
+        for start in range(STARTS):
+            words = command("--component", "shop", "--", "sh", "-c", f"echo no database {start} >&2; exit 3")
+            assert subprocess.run(words, env=env, capture_output=True, timeout=60, check=False).returncode == 3
+            edits.append(sum(one.method == "PATCH" for one in fake.requests))
+        [issue] = fake.issues(REPO)
+        requests = len(fake.requests)
+        subprocess.run([*command()[:-1], "drain", "--timeout", "20"], env=env, check=True)
+        [at_last] = fake.issues(REPO)
+        assert fake.violations == []
+    assert STARTS / 1.1 <= read_state(issue["body"]).count <= STARTS
+    assert read_state(at_last["body"]).count == STARTS
+    assert edits[-1] < STARTS / 4
+    assert edits[-1] - edits[STARTS // 2] < 15
+    assert requests < STARTS
+    assert len(fake.comments(REPO, issue["number"])) <= 2
+    assert [(one.kind, one.count) for one in told(tmp_path / "home")] == [("ExitCode 3", STARTS)]
+
+
+def test_crash_loop_of_many_kinds(tmp_path):
+    """A loop that fails otherwise each time opens no more issues than issues_per_hour; a storm issue lists the rest."""
+    config = script(
+        tmp_path,
+        """
+        version: 1
+        handlers:
+          github:
+            class: loghub.GitHubIssueHandler
+            issues_per_hour: 3
+        root:
+          handlers: [github]
+        """,
+        "logging.yaml",
+    )
+    with FakeGitHub(REPO) as fake:
+        for code in range(1, 16):
+            wrapped(tmp_path / "home", "--config", config, "--", "sh", "-c", f"exit {code}", **variables(fake))
+        titles = [issue["title"] for issue in fake.issues(REPO)]
+    assert sum("Storm" not in title for title in titles) == 3
+    assert sum("Storm" in title for title in titles) <= 1
+    assert len(told(tmp_path / "home")) == 15
+
+
 def test_github_that_hangs(tmp_path):
     """A GitHub that does not answer holds the end for no longer than --timeout, and the report waits in the home."""
     with FakeGitHub(REPO) as fake:

@@ -13,10 +13,13 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from wsgiref.handlers import SimpleHandler
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import loghub.web
 from loghub import request
@@ -195,7 +198,96 @@ def test_wsgi_leaves_bodies_alone():
 
         given = environ() | {"wsgi.file_wrapper": FileWrapper}
         assert loghub.web.wsgi(app)(given, lambda *said: seen.append(said)) is made
-    assert seen[:2] == [("200 OK", []), ("500 Oh", [], ("a", "b", "c"))]
+    assert seen[:2] == [("200 OK", [], None), ("500 Oh", [], ("a", "b", "c"))]
+
+
+@pytest.mark.parametrize("status", [b"200 OK", 200, None, "\u00b2\u00b2\u00b2 No", ""])
+def test_wsgi_odd_status(status):
+    """What an application gives start_response is the server's business, by name as well."""
+    seen = []
+
+    def app(environ, start_response):
+        assert start_response(status, headers=[]) == "write"
+        return []
+
+    loghub.web.wsgi(app)(environ(), lambda *said, **named: seen.append((said, named)) or "write")
+    assert seen == [((status,), {"headers": []})]
+
+
+def test_wsgi_length():
+    """A server that learns the Content-Length from a body of one part still does; other bodies get no length."""
+
+    class Sized:
+        def __len__(self):
+            return 1
+
+        def __iter__(self):
+            return iter([b"a"])
+
+    for body in (Sized(), iter([b"a"])):
+
+        def app(environ, start_response, body=body):
+            start_response("200 OK", [])
+            return body
+
+        out = io.BytesIO()
+        SimpleHandler(io.BytesIO(), out, io.StringIO(), environ()).run(loghub.web.wsgi(app))
+        assert (b"Content-Length: 1" in out.getvalue()) == isinstance(body, Sized)
+        assert out.getvalue().endswith(b"\r\n\r\na")
+
+
+def test_wsgi_within_another(log, keeper):
+    """An application within another is part of its request: what led to it stays, and the outer goes on."""
+    crumbs = BreadcrumbHandler()
+    log.handlers = [crumbs, keeper]
+    keeper.setLevel(logging.ERROR)
+
+    def inner(environ, start_response):
+        log.error("inner")
+        return []
+
+    def outer(environ, start_response):
+        log.info("signed in")
+        loghub.web.wsgi(inner)(environ, start_response)
+        log.error("outer")
+        return []
+
+    served(loghub.web.wsgi(outer))
+    crumbs.close()
+    assert [event["breadcrumbs"][0]["message"] for event in keeper.events] == ["signed in"] * 2
+    assert keeper.requests() == [FACTS] * 2
+
+
+class OddStr(str):
+    """A string that cannot be used as one."""
+
+    __slots__ = ()
+
+    def __bool__(self):
+        raise KeyError
+
+    __len__ = __getitem__ = __bool__
+
+
+@pytest.mark.parametrize("rule", [pytest.param(OddStr("/pay"), id="odd"), 7, None])
+def test_odd_route(log, keeper, rule):
+    """Whatever a framework has as its route, the request is served."""
+
+    class Route:
+        pass
+
+    Route.rule = Route.path = rule
+
+    def app(environ, start_response):
+        log.error("no")
+        return []
+
+    async def asynchronous(scope, receive, send):
+        log.error("no")
+
+    served(loghub.web.wsgi(app), environ() | {"bottle.route": Route()})
+    call(loghub.web.asgi(asynchronous), scope(route=Route()))
+    assert keeper.requests() == [FACTS | ({"route": "/pay"} if isinstance(rule, str) else {})] * 2
 
 
 def test_wsgi_flask(log, keeper):
@@ -274,6 +366,95 @@ def test_asgi_facts(log, keeper):
     call(loghub.web.asgi(app), scope(), sent)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert keeper.requests() == [FACTS, *[FACTS | {"status": 201}] * 2]
+
+
+TEXTS = st.text("a/?=-\n\u00e9\udcff")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["path", "method", "query_string", "headers", "route"]),
+        st.one_of(
+            st.none(), st.integers(), st.binary(), TEXTS, st.just(object()), st.lists(st.binary()),
+            st.lists(st.tuples(st.sampled_from([b"x-request-id", "x-request-id", b"traceparent"]), TEXTS)),
+            st.lists(st.lists(st.sampled_from([b"x-request-id", b"a", bytearray(b"x"), None]), max_size=3)),
+        ),
+    )
+)  # fmt: skip
+def test_asgi_odd_scope(made):
+    """Whatever stands in a scope, the application gets it, and its answer gets out."""
+    given_scope, sent, got = {"type": "http"} | made, [], []
+
+    async def app(scope, receive, send):
+        got.append(scope)
+        await send({"type": "http.response.start", "status": None})
+
+    call(loghub.web.asgi(app), given_scope, sent)
+    assert got[0] is given_scope
+    assert sent == [{"type": "http.response.start", "status": None}]
+
+
+def test_asgi_headers_are_left_to_the_application():
+    """Headers that can be read only once are not read here."""
+    given_headers = iter([(b"x-request-id", b"r-1")])
+
+    async def app(scope, receive, send):
+        assert list(scope["headers"]) == [(b"x-request-id", b"r-1")]
+
+    call(loghub.web.asgi(app), scope(headers=given_headers))
+
+
+def test_asgi_within_another(log, keeper):
+    """An application within another, and one that it asks itself, are part of its request, which then goes on."""
+    crumbs = BreadcrumbHandler()
+    log.handlers = [crumbs, keeper]
+    keeper.setLevel(logging.ERROR)
+
+    async def inner(scope, receive, send):
+        log.error("inner")
+
+    async def outer(made, receive, send):
+        log.info("signed in")
+        await loghub.web.asgi(inner)(scope("/inner"), receive, send)
+        log.error("outer")
+
+    call(loghub.web.asgi(outer), scope("/outer"))
+    crumbs.close()
+    assert [event["breadcrumbs"][0]["message"] for event in keeper.events] == ["signed in"] * 2
+    assert [one["path"] for one in keeper.requests()] == ["/inner?token&b", "/outer?token&b"]
+
+
+def test_asgi_request_that_another_left(log, keeper):
+    """A server that begins a request's task in the one before has each error told of its own, without its crumbs."""
+    crumbs = BreadcrumbHandler()
+    log.handlers = [crumbs, keeper]
+    keeper.setLevel(logging.ERROR)
+
+    async def app(made, receive, send):
+        log.info("step of %s", made["path"])
+        if made["path"] == "/1":
+            following.append(asyncio.create_task(serve("/2")))
+            await asyncio.sleep(0)
+        raise ValueError(made["path"])
+
+    async def serve(path):
+        try:
+            await wrapped(scope(path), receive, None)
+        except ValueError:
+            log.exception("Exception in ASGI application")
+
+    async def both():
+        await serve("/1")
+        await following[0]
+
+    following, wrapped = [], loghub.web.asgi(app)
+    asyncio.run(both())
+    crumbs.close()
+    told = {event["error_message"]: event for event in keeper.events}
+    for path in ("/1", "/2"):
+        assert told[path]["additional_info"]["request"]["path"] == f"{path}?token&b"
+        assert told[path]["breadcrumbs"][-1]["message"] == f"step of {path}"
+    assert len(told["/2"]["breadcrumbs"]) == 1
 
 
 def test_asgi_streaming_side_by_side(log, keeper):
