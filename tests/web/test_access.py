@@ -190,7 +190,7 @@ def test_programs_are_not_sent_to_the_login(app, prefix):
         answer = client.get(path, headers={"Accept": accept}, environ_overrides={"SCRIPT_NAME": prefix})
         assert (answer.status_code, answer.json["error"]) == (401, "Unauthorized")
     sent = client.get("/errors", headers={"Accept": "text/html,*/*"}, environ_overrides={"SCRIPT_NAME": prefix})
-    assert (sent.status_code, sent.location) == (302, f"{prefix}/login?next=/errors")
+    assert (sent.status_code, sent.location) == (302, f"{prefix}/login?next={prefix}/errors")
 
 
 @pytest.mark.parametrize(
