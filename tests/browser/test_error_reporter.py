@@ -232,7 +232,7 @@ def test_leaving(site, other, browser, show):
     other.mood = "take"
     show("about:blank")
     first, *beacons = other.wait(3)
-    assert told(beacons) == [("Error", "a"), ("Error", "b")]
+    assert sorted(told(beacons)) == [("Error", "a"), ("Error", "b")]  # each goes its own way
     assert first.headers["X-Loghub-Key"] == "k1"
     assert "key" not in first.info
     for beacon in beacons:
