@@ -905,9 +905,11 @@ def _locked(folder: str) -> Iterator[None]:
     fd = os.open(folder, os.O_RDONLY)
     try:
         journal.fcntl.flock(fd, journal.fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            journal.fcntl.flock(fd, journal.fcntl.LOCK_UN)  # by hand: a forked child may have it open too
     finally:
-        journal.fcntl.flock(fd, journal.fcntl.LOCK_UN)  # by hand: a forked child may have it open too
         os.close(fd)
 
 
