@@ -57,6 +57,7 @@ class Watch:
         self.life = Life(home, program, application=application)
         self.life.forget_former()
         self._reporter: threading.Thread | None = None
+        self._starting = threading.Lock()  # held for good when no reporter may start any more
         self._left = False
         self._until = float("inf")
         self._told: tuple[Any, ...] = ()
@@ -85,8 +86,15 @@ class Watch:
 
     def look(self) -> None:
         """Have a thread report the deaths, if there are any."""
-        if self._reporter is not None and self._reporter.is_alive():
+        if not self._starting.acquire(blocking=False):
             return
+        try:
+            if self._reporter is None or not self._reporter.is_alive():
+                self._look()
+        finally:
+            self._starting.release()
+
+    def _look(self) -> None:
         for found in deaths.dead(self.life.folder, self.life.application):
             found.close()
             self._left = True
@@ -107,15 +115,17 @@ class Watch:
     def forked(self) -> None:
         """In a forked child: there is no thread that reports."""
         self._reporter = None
+        self._starting = threading.Lock()
         self.life.forked()
 
     def finish(self) -> None:
         """At the end of the process: report what is left, and expect the end."""
         self._until = time.monotonic() + EXIT_SECONDS
-        if self._reporter is not None:
-            self._reporter.join(2 * EXIT_SECONDS)  # it ends with the report that it is at
-        if self._left and (self._reporter is None or not self._reporter.is_alive()):
-            self.report()
+        if self._starting.acquire(timeout=EXIT_SECONDS):
+            if self._reporter is not None:
+                self._reporter.join(2 * EXIT_SECONDS)  # it ends with the report that it is at
+            if self._left and (self._reporter is None or not self._reporter.is_alive()):
+                self.report()
         self.life.end()
 
 

@@ -194,6 +194,38 @@ def test_thousands(home):
     assert count == 200
 
 
+def test_end_while_looking(home):
+    """A process that ends in the very moment in which its thread finds a death tells of it, once, and ends well."""
+    script = """
+        from loghub.lives import watch
+        found, ending = threading.Event(), threading.Event()
+        finish, start = watch.Watch.finish, threading.Thread.start
+
+        def slowly(self):
+            if self.name == "loghub-deaths":
+                found.set()
+                ending.wait()
+            start(self)
+
+        def told(self):
+            threading.Timer(0.05, ending.set).start()
+            finish(self)
+
+        threading.Thread.start, watch.Watch.finish = slowly, told
+        print("ready", flush=True)
+        sys.stdin.read()
+        threading.Thread(target=lambda: watch._round(look=True), daemon=True).start()
+        found.wait()
+        """
+    with home.start(script, REPORTING) as process:
+        assert process.stdout.readline() == "ready\n"
+        dead = home.run("os.kill(os.getpid(), 9)", alone())
+        out, err = process.communicate(timeout=60)
+    assert [json.loads(line)["pid"] for line in out.splitlines()] == [dead.pid], err
+    assert (process.returncode, err, home.left()) == (0, "", [])
+    assert [group["count"] for group in groups(home)] == [1]
+
+
 def test_breadcrumbs(home):
     """The last breadcrumbs, and what an EventFilter says of its process, stand in the report of the death."""
     filters = START.replace('"version": 1,', '"version": 1, "filters": {"event": {"()": "loghub.EventFilter", '
