@@ -974,7 +974,7 @@ class _Deliverer(threading.Thread):
         ident = threading.get_ident()
         capture.muted_threads.add(ident)
         try:
-            while True:
+            while _thread is self:
                 self._go_round()
                 self._rest()
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import time
 
 import pytest
 from hypothesis import settings
@@ -58,13 +57,16 @@ def _isolated(tmp_path_factory, monkeypatch):
 
 
 def _forget_homes() -> None:
-    """Close what handlers of the test left open; the delivery thread goes on with no home to go round."""
+    """Close what handlers of the test left open, and let its delivery thread end: the next test has its own."""
     left = delivery.homes()
     delivery._homes.clear()
     delivery._failed_at = float("-inf")
     delivery.by_hand = False
-    if delivery._thread is not None:
-        delivery._thread.settle(time.monotonic() + 5.0)  # else it would open again what is closed here
+    thread, delivery._thread = delivery._thread, None
+    if thread is not None and thread.is_alive():
+        thread._hurry = True
+        thread.wake()
+        thread.join(5.0)  # else it would open again what is closed here
     for home in left:
         home.close(5.0)
         if home._ledger is not None:
