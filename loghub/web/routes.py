@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import api, error, group, login, metrics, outbox, pages, report, script, shown
+from loghub.web import api, error, group, login, metrics, outbox, pages, report, script, shown, theme
 from loghub.web.site import Site
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from loghub.handlers.base import ReportingHandler
 
-PARTS = (login, pages, group, error, outbox, report, script, api, metrics)
+PARTS = (login, pages, group, error, outbox, report, script, api, metrics, theme)
 """Each adds its routes: ``add(blueprint, site, access)``."""
 
 
@@ -107,6 +107,7 @@ def blueprint(
             "csrf_token": access.token,
             "now": site.now(),
             "shown": shown,
+            "theme": theme.Theme(),
         }
 
     @made.get("/")
@@ -135,4 +136,5 @@ def refused(error: HTTPException) -> Any:
 def _said(code: int, name: str, reason: str) -> Any:
     if rules.wants_json():
         return {"error": name, "message": reason}, code
-    return render_template("loghub/refused.html", code=code, name=name, reason=reason), code
+    # Beside the blueprint, where nothing of it is there, the page has no forms.
+    return render_template("loghub/refused.html", code=code, name=name, reason=reason, theme=theme.Theme()), code

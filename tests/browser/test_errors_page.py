@@ -265,6 +265,27 @@ def test_dark(page, shop):
     assert page.ask(lightness) < 150
 
 
+def test_dark_by_click(page, shop):
+    """Whoever wants it dark has it dark, the chart as well, on a screen that is light; and may have it as before."""
+    show(page, shop[0], "/errors?sort=count")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.ask(ground)
+    follow(page, ".theme [value=dark]")
+    assert page.ask("location.search") == "?sort=count"
+    assert all(one < 60 for one in page.ask(ground + ".match(/\\d+/g).map(Number)"))
+    assert page.ask("document.querySelector('.theme [aria-pressed=true]').textContent") == "Dark"
+    axis = page.ask("document.querySelector('#chart canvas').toDataURL()")
+    page.screen(360)
+    show(page, shop[0], "/outbox")
+    assert page.ask(ground) != light
+    assert page.ask("document.documentElement.scrollWidth <= innerWidth")
+    page.screen(1280)
+    show(page, shop[0], "/errors?sort=count")
+    follow(page, ".theme [value=system]")
+    assert page.ask(ground) == light
+    assert page.ask("document.querySelector('#chart canvas').toDataURL()") != axis
+
+
 def test_chart(page, shop):
     """The days are drawn by the library, in place of the drawing without JavaScript, and times are the viewer's."""
     page.call("Emulation.setTimezoneOverride", timezoneId="Asia/Kathmandu")
