@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loghub import env
-from loghub.web.access import headers
+from loghub.web.access import headers, is_local
 from loghub.web.addresses import is_loopback
 from loghub.web.request import wsgi
 from loghub.web.routes import blueprint, refused
@@ -110,9 +110,20 @@ def create_app(
     app.after_request(headers)
     outer: Any = wsgi(app.wsgi_app)  # the pages' own errors say in which request they happened
     if proxies:
-        outer = ProxyFix(outer, proxies, proxies, proxies, 0, proxies)
+        outer = ProxyFix(_within_this_site(outer), proxies, proxies, proxies, 0, proxies)
     app.wsgi_app = outer  # type: ignore[method-assign]
     return app
+
+
+def _within_this_site(app: Any) -> Any:
+    """Return a WSGI application that no prefix leads elsewhere, whatever a proxy has let through."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        if not is_local(environ.get("SCRIPT_NAME", "")):
+            environ["SCRIPT_NAME"] = ""
+        return app(environ, start_response)
+
+    return application
 
 
 def _is_for_this_machine() -> None:

@@ -32,6 +32,7 @@ def blueprint(
     *,
     login_required: Callable[[Any], Any] | None = None,
     admin_required: Callable[[Any], Any] | None = None,
+    is_admin: Callable[[], object] | None = None,
     admin_password: str | None = None,
     viewer_password: str | None = None,
     handlers: Sequence[ReportingHandler] | None = None,
@@ -53,6 +54,8 @@ def blueprint(
         ledger: Where the ledger is (env LOGHUB_LEDGER; else in the home).
         login_required: The application's own decorator for views that show something.
         admin_required: Its decorator for views that change something; both are applied to those.
+        is_admin: Says whether who asks is to be shown what `admin_required` lets him do, that is, its buttons; also
+            asked of who is not logged in. None: they are shown to everybody who may see the page.
         admin_password: For the blueprint's own login as ``admin``; a password, or an argon2 hash of one.
         viewer_password: For the login as ``viewer``, who may change nothing.
         handlers: What is told to resend, to open or to link; None: the handlers of this process that use the home.
@@ -72,6 +75,8 @@ def blueprint(
     """
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
+    if is_admin is not None and login_required is None:
+        raise OptionValueError("loghub.web: is_admin goes with login_required and admin_required: give all three.")
     passwords = {rules.ADMIN: admin_password, rules.VIEWER: viewer_password}
     known = {role: rules.Password(given) for role, given in passwords.items() if given}
     if login_required is None and rules.ADMIN not in known and not no_login:
@@ -81,7 +86,7 @@ def blueprint(
         )
     site = Site(home, ledger, handlers, source_maps=source_maps, now=now)
     visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)
-    access = rules.Access(site, known, no_login, login_required, admin_required, visitors)
+    access = rules.Access(site, known, no_login, login_required, admin_required, visitors, is_admin)
     made = Blueprint(
         "loghub", __name__, template_folder="templates", static_folder="static", static_url_path="/static/loghub"
     )

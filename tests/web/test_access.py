@@ -15,6 +15,7 @@ from loghub.errors import OptionValueError
 from loghub.web import blueprint, create_app
 from loghub.web.access import Password
 from loghub.web.addresses import is_loopback, network
+from tests.web.filled import fingerprint_of, groups
 from tests.web.logged import token_of
 
 
@@ -338,3 +339,54 @@ def test_renamed(tmp_path):
     parent.register_blueprint(made)
     with pytest.raises(OptionValueError, match="not in another blueprint"):
         host.register_blueprint(parent)
+
+
+@pytest.mark.parametrize("prefix", ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil", "ops"])
+def test_prefix_elsewhere(tmp_path, prefix):
+    """A prefix that a proxy has let through leads to no other site: the pages are found without it."""
+    app = create_app(str(tmp_path), admin_password="a good one", proxies=1)
+    answer = app.test_client().get("/errors", headers={"X-Forwarded-Prefix": prefix})
+    assert answer.location == "/login?next=/errors"
+    answer = app.test_client().get("/errors", headers={"X-Forwarded-Prefix": "/ops"})
+    assert answer.location == "/ops/login?next=/ops/errors"
+
+
+def test_logged_out_elsewhere(tmp_path):
+    """A logout counts in every process that shows the same home."""
+    options = {"admin_password": "a good one", "secret_key": "a key"}
+    one, other = (create_app(str(tmp_path), **options).test_client() for _ in range(2))
+    log_in(one)
+    other.set_cookie("loghub_session", one.get_cookie("loghub_session").value)
+    assert other.get("/errors").status_code == 200
+    one.post("/logout", data={"csrf_token": token_of(one.get("/errors"))})
+    assert other.get("/errors").status_code == 302
+    log_in(other)
+    assert other.get("/errors").status_code == 200
+
+
+def test_no_secret(tmp_path, caplog):
+    """An application that has no secret_key is told so in one sentence, and takes reports all the same."""
+    host = Flask("host")
+    host.register_blueprint(blueprint(str(tmp_path), admin_password="a good one"))
+    client = host.test_client()
+    answer = client.get("/login")
+    assert (answer.status_code, "set app.secret_key" in answer.text) == (500, True)
+    assert "set app.secret_key" in caplog.text
+    assert client.post("/logout").status_code == 500
+    assert client.post("/api/report-error", json={"error_info": {"error_message": "lost"}}).status_code == 200
+    host.secret_key = "a key"
+    assert log_in(client).status_code == 303
+
+
+def test_shown_to_admins(tmp_path):
+    """In an existing application only who is an admin there is shown what changes something."""
+    home, who = str(tmp_path), {"is_admin": True}
+    groups(home, 1)
+    host = host_of(home, login_required=plain, admin_required=plain, is_admin=lambda: who["is_admin"])
+    client, page = host.test_client(), f"/groups/{fingerprint_of(0)}"
+    assert 'value="mute"' in client.get(page).text
+    who["is_admin"] = False
+    answer = client.get(page)
+    assert (answer.status_code, 'value="mute"' in answer.text) == (200, False)
+    with pytest.raises(OptionValueError, match="give all three"):
+        blueprint(home, admin_password="a good one", is_admin=bool)
