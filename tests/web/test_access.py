@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
+import a2wsgi
+import httpx
 import pytest
 from flask import Blueprint, Flask, request
 from flask_wtf import CSRFProtect
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -237,6 +242,27 @@ def test_mounted(app):
     client = Client(DispatcherMiddleware(Flask("host"), {"/ops": app.wsgi_app}))
     assert client.get("/ops/errors?type=K").location == "/ops/login?next=/ops/errors?type%3DK"
     assert client.get("/ops/api/errors").status_code == 401
+
+
+def test_mounted_in_asgi(app):
+    """So it is below a path of an ASGI application: the login leads back below it, and forms and reports work."""
+    outer = httpx.ASGITransport(Starlette(routes=[Mount("/ops", a2wsgi.WSGIMiddleware(app))]))
+
+    async def visit():
+        async with httpx.AsyncClient(transport=outer, base_url="http://localhost", follow_redirects=True) as client:
+            page = await client.get("/ops/outbox?destination=a")
+            assert page.url.path == "/ops/login"
+            form = {"csrf_token": token_of(page), "name": "admin", "password": "a good one", "next": "/ops/outbox"}
+            page = await client.post("/ops/login", data=form)
+            assert (page.status_code, page.url.path) == (200, "/ops/outbox")
+            token = token_of(page)
+            page = await client.post("/ops/outbox", data={"csrf_token": token, "action": "retry"})
+            assert (page.url.path, "0 deliveries are due now." in page.text) == ("/ops/outbox", True)
+            report, path = {"error_info": {"error_message": "lost"}}, "/ops/api/report-error"
+            assert (await client.post(path, json=report)).status_code == 200
+            assert (await client.post(path, content=b"x" * 70_000)).status_code == 413
+
+    asyncio.run(visit())
 
 
 @pytest.mark.parametrize("host", ["evil.example:5000", "[", "localhost@evil.example"])
