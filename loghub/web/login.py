@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, request, url_for
 
 from loghub.web.access import is_local
+from loghub.web.template import render
 
 if TYPE_CHECKING:
     from loghub.web.access import Access
@@ -41,4 +42,4 @@ def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
 
 
 def _page(target: str, name: str = "", trouble: str = "") -> str:
-    return render_template("loghub/login.html", target=target, name=name, trouble=trouble)
+    return render("loghub/login.html", target=target, name=name, trouble=trouble)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask import Blueprint, current_app, redirect, url_for
 from werkzeug.exceptions import HTTPException
 
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import api, error, group, login, metrics, outbox, pages, report, script, shown
+from loghub.web import api, error, group, login, metrics, outbox, pages, report, script
 from loghub.web.site import Site
+from loghub.web.template import known_to_all, render
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
 if TYPE_CHECKING:
@@ -87,9 +88,7 @@ def blueprint(
     site = Site(home, ledger, handlers, source_maps=source_maps, now=now)
     visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)
     access = rules.Access(site, known, no_login, login_required, admin_required, visitors, is_admin)
-    made = Blueprint(
-        "loghub", __name__, template_folder="templates", static_folder="static", static_url_path="/static/loghub"
-    )
+    made = Blueprint("loghub", __name__, static_folder="static", static_url_path="/static/loghub")
     for part in PARTS:
         part.add(made, site, access)
     made.record(_check_name)
@@ -104,15 +103,10 @@ def blueprint(
         why = str(error) if access.role() else "The log says why."  # where it lies is nothing for everybody
         return _said(503, "The ledger cannot be used now", why)
 
-    @made.context_processor
-    def known_to_templates() -> dict[str, Any]:
-        return {
-            "role": access.role(),
-            "has_login": access.has_login,
-            "csrf_token": access.token,
-            "now": site.now(),
-            "shown": shown,
-        }
+    def about_who_asks() -> dict[str, Any]:
+        return {"role": access.role(), "has_login": access.has_login, "csrf_token": access.token}
+
+    made.record(known_to_all(about_who_asks))
 
     @made.get("/")
     def index() -> Any:
@@ -140,4 +134,4 @@ def refused(error: HTTPException) -> Any:
 def _said(code: int, name: str, reason: str) -> Any:
     if rules.wants_json():
         return {"error": name, "message": reason}, code
-    return render_template("loghub/refused.html", code=code, name=name, reason=reason), code
+    return render("loghub/refused.html", code=code, name=name, reason=reason), code

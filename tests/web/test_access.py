@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
+import time
+from typing import ClassVar
 
 import a2wsgi
 import httpx
 import pytest
 from flask import Blueprint, Flask, request
 from flask_wtf import CSRFProtect
+from jinja2 import StrictUndefined
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -20,7 +24,7 @@ from loghub.errors import OptionValueError
 from loghub.web import blueprint, create_app
 from loghub.web.access import Password
 from loghub.web.addresses import is_loopback, network
-from tests.web.filled import fingerprint_of, groups
+from tests.web.filled import event_of, fingerprint_of, fold, groups
 from tests.web.logged import token_of
 
 
@@ -333,6 +337,47 @@ def host_of(home, **options):
     host.secret_key = "a key"
     host.register_blueprint(blueprint(str(home), **options))
     return host
+
+
+class Unlike(Flask):
+    """An application whose templates are written in another way."""
+
+    jinja_options: ClassVar = {
+        "autoescape": False,
+        "undefined": StrictUndefined,
+        "variable_start_string": "[[",
+        "variable_end_string": "]]",
+        "trim_blocks": True,
+    }
+
+
+def test_templates_of_the_host(tmp_path):
+    """However an application has its templates be read, the pages are the same, and what an error says is a text."""
+    nasty = event_of(0, time.time() - 60, error_message="<img src=x onerror=alert(1)>")
+    fold(str(tmp_path), (nasty, 1, time.time() - 60))
+    pages = [
+        f"/groups/{fingerprint_of(0)}",
+        "/errors?since=a&after=b",
+        "/outbox",
+        "/errors/live",
+        "/nothing",
+        "/errors",
+    ]
+    answers = []
+    for kind in (Flask, Unlike):
+        host = kind("host")
+        host.secret_key = "a key"
+        host.register_blueprint(blueprint(str(tmp_path), no_login=True))
+        client = host.test_client()
+        answers.append([(answer.status_code, anyhow(answer.text)) for answer in map(client.get, pages)])
+    assert answers[0] == answers[1]
+    assert "&lt;img src=x onerror=" in answers[1][-1][1]
+    assert "<img src=x" not in answers[1][-1][1]
+
+
+def anyhow(text):
+    """Return a page but for its token."""
+    return re.sub(r'(name="csrf_token" value=)"[^"]+"', r"\1", text)
 
 
 def plain(view):

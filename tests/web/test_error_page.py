@@ -8,7 +8,6 @@ import unicodedata
 from html.parser import HTMLParser
 
 import pytest
-from flask import render_template
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.web.error import in_full
 from loghub.web.shown import filename
 from loghub.web.stack import MAX_FRAMES
+from loghub.web.template import render as render_page
 from loghub.web.whole import whole
 from tests import shop
 from tests.web.logged import logged, texts
@@ -325,7 +325,7 @@ def renderer(tmp_path_factory):
 
         def render(event):
             with made.app.test_request_context("/"):
-                return render_template("loghub/error.html", **in_full(event, None), newer=None, older=None)
+                return render_page("loghub/error.html", **in_full(event, None), newer=None, older=None)
 
         yield render
 
