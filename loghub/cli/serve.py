@@ -138,7 +138,8 @@ def _password(home: str | None) -> str:
     path = os.path.join(home or "", _FILE)
     try:
         with open(path, encoding="ascii") as file:
-            return file.read().strip()
+            if kept := file.read().strip():
+                return kept
     except OSError:
         pass
     if not sys.stdin.isatty():

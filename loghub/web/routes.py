@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, current_app, redirect, url_for
 from werkzeug.exceptions import HTTPException
 
+from loghub import options
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
 from loghub.web import api, error, group, login, metrics, outbox, pages, report, script
@@ -72,7 +73,8 @@ def blueprint(
 
     Raises:
         OptionValueError: Nobody is kept out, and that was not said aloud; only one of the two decorators is given; or
-            a value is malformed. Also where it is registered in another blueprint, or under another name.
+            a value is malformed. Also where it is registered in another blueprint, under another name, or
+            below a prefix with variables.
     """
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
@@ -82,8 +84,8 @@ def blueprint(
     known = {role: rules.Password(given) for role, given in passwords.items() if given}
     if login_required is None and rules.ADMIN not in known and not no_login:
         raise OptionValueError(
-            "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password "
-            "(LOGHUB_ADMIN_PASSWORD), or no_login=True where nobody else can come."
+            "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password, or "
+            "no_login=True where nobody else can come; create_app reads LOGHUB_ADMIN_PASSWORD, too."
         )
     site = Site(home, ledger, handlers, source_maps=source_maps, now=now)
     visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)
@@ -91,7 +93,7 @@ def blueprint(
     made = Blueprint("loghub", __name__, static_folder="static", static_url_path="/static/loghub")
     for part in PARTS:
         part.add(made, site, access)
-    made.record(_check_name)
+    made.record(_check_place)
     made.record(rules.leave_forms_to_us)
     made.before_request(access.check_forged)
     made.after_request(rules.headers)
@@ -115,7 +117,9 @@ def blueprint(
     return made
 
 
-def _check_name(state: BlueprintSetupState) -> None:
+def _check_place(state: BlueprintSetupState) -> None:
+    if "<" in (state.url_prefix or ""):
+        options.refuse("loghub.web", "url_prefix", state.url_prefix, "a path that is always the same, such as /ops")
     if state.name_prefix or state.name != state.blueprint.name:
         raise OptionValueError(
             "loghub.web: the pages find each other by the blueprint's name: register it in the application itself, "

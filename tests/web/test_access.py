@@ -41,6 +41,12 @@ def log_in(client, name="admin", password="a good one"):
     return client.post("/login", data=form)
 
 
+def hand_over(one, other):
+    """Have another browser know the cookies of one."""
+    for cookie in one._cookies.values():  # werkzeug's client tells only those of which one knows the name
+        other.set_cookie(cookie.key, cookie.value)
+
+
 def test_login(app):
     """Who is not logged in is sent to the login and then to where he wanted to go."""
     client = app.test_client()
@@ -131,11 +137,10 @@ def test_sessions_end(tmp_path):
 
     client = app().test_client()
     log_in(client)
-    cookie = client.get_cookie("loghub_session").value
 
     def code(app):
         one = app.test_client()
-        one.set_cookie("loghub_session", cookie)
+        hand_over(client, one)
         return one.get("/errors").status_code
 
     assert (code(app()), code(app("a new one"))) == (200, 302)
@@ -325,7 +330,7 @@ def test_logged_out(app):
     one, other, thief = app.test_client(), app.test_client(), app.test_client()
     for client in (one, other):
         log_in(client)
-    thief.set_cookie("loghub_session", one.get_cookie("loghub_session").value)
+    hand_over(one, thief)
     assert thief.get("/errors").status_code == 200
     assert one.post("/logout", data={"csrf_token": token_of(one.get("/errors"))}).status_code == 303
     assert [client.get("/errors").status_code for client in (one, thief, other)] == [302, 302, 200]
@@ -427,7 +432,7 @@ def test_logged_out_elsewhere(tmp_path):
     options = {"admin_password": "a good one", "secret_key": "a key"}
     one, other = (create_app(str(tmp_path), **options).test_client() for _ in range(2))
     log_in(one)
-    other.set_cookie("loghub_session", one.get_cookie("loghub_session").value)
+    hand_over(one, other)
     assert other.get("/errors").status_code == 200
     one.post("/logout", data={"csrf_token": token_of(one.get("/errors"))})
     assert other.get("/errors").status_code == 302
@@ -461,3 +466,25 @@ def test_shown_to_admins(tmp_path):
     assert (answer.status_code, 'value="mute"' in answer.text) == (200, False)
     with pytest.raises(OptionValueError, match="give all three"):
         blueprint(home, admin_password="a good one", is_admin=bool)
+
+
+def test_other_pages_at_another_port(tmp_path):
+    """Who looks at the pages of another home on the same machine, of which he has the cookies, stays logged in."""
+    one, other = (
+        create_app(str(tmp_path / name), admin_password="a good one").test_client() for name in ("one", "other")
+    )
+    log_in(one)
+    hand_over(one, other)
+    log_in(other)
+    hand_over(other, one)
+    assert [client.get("/errors").status_code for client in (one, other)] == [200, 200]
+
+
+@pytest.mark.parametrize("options", [{}, {"admin_password": "a good one"}], ids=["", "with a password"])
+def test_login_of_the_host(tmp_path, options):
+    """Where an application's decorators decide, its own login is found, also without a prefix."""
+    host = host_of(tmp_path, login_required=plain, admin_required=plain, **options)
+    host.get("/login")(lambda: "own")
+    client = host.test_client()
+    assert client.get("/login").text == "own"
+    assert "Log out" not in client.get("/errors").text
