@@ -43,7 +43,11 @@ logging.getLogger().addHandler(loghub.GitHubIssueHandler())
 app = Flask(__name__)
 app.secret_key = secrets.token_hex()  # forms are signed with it; several processes need one that is given
 app.wsgi_app = loghub.web.wsgi(app.wsgi_app)  # errors say in which request they happened
-pages = loghub.web.blueprint(login_required=only("support", "admin"), admin_required=only("admin"))
+pages = loghub.web.blueprint(
+    login_required=only("support", "admin"),
+    admin_required=only("admin"),
+    is_admin=lambda: request.authorization and request.authorization.username == "admin",  # who is shown buttons
+)
 app.register_blueprint(pages, url_prefix="/ops")
 
 

@@ -397,4 +397,7 @@ def _days(count: int) -> str:
 
 
 def _ago(seconds: float) -> str:
-    return f"{seconds / HOUR:.0f} hours" if seconds >= 1.5 * HOUR else f"{seconds / 60:.0f} minutes"
+    if seconds >= 1.5 * HOUR:
+        return f"{seconds / HOUR:.0f} hours"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes > 1 else "a minute" if minutes else "less than a minute"

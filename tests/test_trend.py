@@ -41,6 +41,15 @@ def test_new():
     assert trend.trend(hours, now - 20 * HOUR, now).why == "Seen first 20 hours ago."
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(5, "less than a minute"), (60, "a minute"), (125, "2 minutes"), (5400, "2 hours")]
+)
+def test_seen_just_now(seconds, said):
+    """How long ago it was is said in words that are right for one, too."""
+    now = WEDNESDAY * HOUR
+    assert trend.trend({WEDNESDAY - 1: 1}, now - seconds, now).why == f"Seen first {said} ago."
+
+
 def test_gone_by_its_own_rate():
     """Two silent days are enough where every day had occurrences, and not where every other had."""
     daily = {hour: 3 for hour in level(1, 37) if hour % 24 == 9}

@@ -21,7 +21,8 @@ _FILE = "web.password"
 _COUNT = click.IntRange(1)
 _MOST_BODY_BYTES = 1 << 20  # waitress keeps a body before anybody looks at it; pages take less
 
-_MOST_CONNECTIONS, _IDLE_SECONDS = 500, 30  # whoever opens some and says nothing keeps nobody else out for long
+_MOST_CONNECTIONS, _IDLE_SECONDS, _LOOK_SECONDS = 500, 10, 2
+"""Whoever opens some and says nothing keeps nobody else out for long."""
 
 
 @click.command(short_help="Show errors on a page; take what browsers report.")
@@ -110,6 +111,7 @@ def serve(
             max_request_body_size=_MOST_BODY_BYTES,
             connection_limit=_MOST_CONNECTIONS,
             channel_timeout=_IDLE_SECONDS,
+            cleanup_interval=_LOOK_SECONDS,
             asyncore_use_poll=True,  # select knows fewer of them
         )
     except OSError as error:
@@ -136,7 +138,8 @@ def _password(home: str | None) -> str:
     path = os.path.join(home or "", _FILE)
     try:
         with open(path, encoding="ascii") as file:
-            return file.read().strip()
+            if kept := file.read().strip():
+                return kept
     except OSError:
         pass
     if not sys.stdin.isatty():

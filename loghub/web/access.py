@@ -7,6 +7,7 @@ entry of ours, and requests are checked by the blueprint's own hooks. Passwords 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hmac
 import secrets
@@ -19,7 +20,7 @@ from flask import Response, abort, current_app, redirect, request, session, url_
 from flask_wtf.csrf import generate_csrf, validate_csrf  # type: ignore[import-untyped]  # it has no annotations
 from wtforms.validators import ValidationError
 
-from loghub.errors import OptionValueError
+from loghub.errors import LedgerError, OptionValueError
 from loghub.web.addresses import network
 from loghub.web.visitors import Visitors
 
@@ -43,6 +44,10 @@ MAX_BODY_BYTES = (64 << 10) + 1
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _KEY, _CSRF = "loghub", "loghub_csrf"
+_ENDED = "web sessions ended"
+"""Where the ledger remembers them: other processes may show the same pages."""
+
+_UNSIGNED = "The pages need the application's secret_key, which signs sessions and forms: set app.secret_key."
 
 _hasher = PasswordHasher()
 _NOBODY = _hasher.hash(secrets.token_hex())
@@ -91,6 +96,7 @@ class Access:
         login_required: The host's decorator for what may be seen; None: ours.
         admin_required: The host's decorator for what changes something; None: ours.
         visitors: The rules for who comes without a login.
+        is_admin: With the host's decorators: whether who asks is shown what changes something; None: everybody is.
     """
 
     site: Site
@@ -99,12 +105,13 @@ class Access:
     login_required: Callable[[Any], Any] | None = None
     admin_required: Callable[[Any], Any] | None = None
     visitors: Visitors = field(default_factory=Visitors)
+    is_admin: Callable[[], object] | None = None
     _ended: dict[str, float] = field(default_factory=dict, init=False)  # sessions, and when
 
     @property
     def has_login(self) -> bool:
         """Whether there is a login page."""
-        return not self.open and bool(self.passwords)
+        return not self.open and self.login_required is None and bool(self.passwords)
 
     def see(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a view that shows something."""
@@ -136,16 +143,19 @@ class Access:
     # Sessions -----------------------------------------------------------------------------------------------
 
     def role(self) -> str | None:
-        """Return what who asks may do: `ADMIN`, `VIEWER`, or None: nothing. With a host's decorators: all."""
+        """Return what who asks may do: `ADMIN`, `VIEWER`, or None: nothing.
+
+        With a host's decorators, which decide, it is what he is shown.
+        """
         if self.open or self.login_required is not None:
-            return ADMIN
+            return ADMIN if self.is_admin is None or self.is_admin() else VIEWER
         held = session.get(_KEY)
         if not isinstance(held, dict) or held.get("role") not in self.passwords:
             return None
         fresh = 0 <= self.site.now() - held.get("at", 0) < SESSION_SECONDS
         # Whoever changes a password ends the sessions that were begun with the old one.
         same = hmac.compare_digest(str(held.get("of")), self._mark(held["role"]))
-        return str(held["role"]) if fresh and same and held.get("id") not in self._ended else None
+        return str(held["role"]) if fresh and same and not self._has_ended(str(held.get("id"))) else None
 
     def log_in(self, name: str, password: str, address: str) -> float | None:
         """Begin a session.
@@ -178,17 +188,28 @@ class Access:
         return self.passwords[role].mark(current_app.secret_key)
 
     def log_out(self) -> None:
-        """End the session, also for who has a copy of its cookie (in this process: nothing else knows of it)."""
+        """End the session, also for who has a copy of its cookie, and in other processes that show the same home."""
         ended, now = session.pop(_KEY, None), self.site.now()
-        if isinstance(ended, dict) and "id" in ended:
-            self._ended = {one: at for one, at in self._ended.items() if now - at < SESSION_SECONDS} | {
-                ended["id"]: now
-            }
+        if not isinstance(ended, dict) or "id" not in ended:
+            return
+        with contextlib.suppress(LedgerError):  # then it has ended here
+            self._ended |= self.site.home.ledger().memory(_ENDED)
+        self._ended = {one: at for one, at in self._ended.items() if now - at < SESSION_SECONDS} | {ended["id"]: now}
+        with contextlib.suppress(LedgerError):
+            self.site.home.ledger().remember(_ENDED, self._ended)
+
+    def _has_ended(self, session_id: str) -> bool:
+        if session_id in self._ended:
+            return True
+        with contextlib.suppress(LedgerError):
+            return session_id in self.site.home.ledger().memory(_ENDED)
+        return False
 
     # Forged requests ------------------------------------------------------------------------------------------
 
     def token(self) -> str:
         """Return what a form that changes something has to bring, as ``csrf_token``."""
+        _require_secret()
         return str(generate_csrf(token_key=_CSRF))
 
     def check_forged(self) -> None:
@@ -196,10 +217,17 @@ class Access:
         request.max_content_length = min(request.max_content_length or MAX_BODY_BYTES, MAX_BODY_BYTES)
         if request.method in _SAFE or (request.endpoint or "").rpartition(".")[2] in _cookieless:
             return
+        _require_secret()
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRF-Token"), token_key=_CSRF)
         except ValidationError:
             abort(400, "The form is too old, or not of this page: reload the page and try again.")
+
+
+def _require_secret() -> None:
+    if not current_app.secret_key:  # it may be set after the blueprint is registered
+        current_app.logger.error(_UNSIGNED)
+        abort(500, _UNSIGNED)
 
 
 def _decorated(theirs: Callable[[Any], Any], view: Callable[..., Any]) -> Callable[..., Any]:

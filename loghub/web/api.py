@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from flask import Response, abort, jsonify, request, url_for
+from flask import Response, abort, current_app, jsonify, request, url_for
 
 from loghub import history
 from loghub.errors import BadCursorError, BadFilterError
@@ -63,7 +63,8 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
 
     @blueprint.get("/api/openapi.json")
     def api_openapi() -> Response:
-        return jsonify(openapi.document(url_for("loghub.index").rstrip("/"), access))
+        cookie = current_app.config["SESSION_COOKIE_NAME"]
+        return jsonify(openapi.document(url_for("loghub.index").rstrip("/"), access, cookie))
 
     @blueprint.errorhandler(BadCursorError)
     def no_such_place(error: BadCursorError) -> Any:

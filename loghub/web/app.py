@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from loghub import env
-from loghub.web.access import headers
+from loghub import delivery, env, options
+from loghub.handlers.base import home_option, ledger_option
+from loghub.web.access import headers, is_local
 from loghub.web.addresses import is_loopback
 from loghub.web.request import wsgi
 from loghub.web.routes import blueprint, refused
@@ -79,11 +81,13 @@ def create_app(
     Raises:
         OptionValueError: As `blueprint`.
     """
+    if url_prefix and not is_local(url_prefix):
+        options.refuse("loghub.web", "url_prefix", url_prefix, "a path of this site, such as /ops")
     app = Flask("loghub.web", static_folder=None, template_folder=None)
     app.session_interface = _Sessions()
     app.secret_key = secret_key or env.read("LOGHUB_SECRET_KEY") or secrets.token_hex()
     app.config.update(
-        SESSION_COOKIE_NAME="loghub_session",
+        SESSION_COOKIE_NAME=_cookie_name(home, ledger),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
@@ -110,9 +114,27 @@ def create_app(
     app.after_request(headers)
     outer: Any = wsgi(app.wsgi_app)  # the pages' own errors say in which request they happened
     if proxies:
-        outer = ProxyFix(outer, proxies, proxies, proxies, 0, proxies)
+        outer = ProxyFix(_within_this_site(outer), proxies, proxies, proxies, 0, proxies)
     app.wsgi_app = outer  # type: ignore[method-assign]
     return app
+
+
+def _cookie_name(home: str | None, ledger: str | None) -> str:
+    """Return a name of the home's own: browsers tell cookies apart by host alone, and not by port."""
+    which = delivery.home_of(home_option("loghub.web", home), ledger_option("loghub.web", ledger))
+    said = repr((which.path, which.url)).encode(errors="replace")
+    return f"loghub_{hashlib.blake2b(said, digest_size=6).hexdigest()}"
+
+
+def _within_this_site(app: Any) -> Any:
+    """Return a WSGI application that no prefix leads elsewhere, whatever a proxy has let through."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        if not is_local(environ.get("SCRIPT_NAME", "")):
+            environ["SCRIPT_NAME"] = ""
+        return app(environ, start_response)
+
+    return application
 
 
 def _is_for_this_machine() -> None:

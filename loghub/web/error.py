@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, render_template
+from flask import Blueprint, Response, abort
 
 from loghub.event import culprit, dumps, epoch
 from loghub.github.issue import passage
 from loghub.github.markdown import as_text, cut, visible
 from loghub.ledger.protocol import Group
 from loghub.web import shown
+from loghub.web.template import render
 from loghub.web.whole import whole
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
     def error(filename: str) -> Any:
         event = found(filename)
         newer, older = site.ledger().beside(str(event.get("id") or ""))
-        return render_template(
+        return render(
             "loghub/error.html",
             **in_full(event, site.group(event.get("fingerprint")), filename),
             newer=newer and shown.filename(newer),

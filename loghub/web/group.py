@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, request, url_for
 
 from loghub import actions, history
 from loghub.errors import ActionError, AmbiguousKeyError, BadCursorError
@@ -13,6 +13,7 @@ from loghub.ledger.find import Find
 from loghub.recovery.wording import wording
 from loghub.web.error import in_full
 from loghub.web.shown import bars, day, filename, moment, name, text
+from loghub.web.template import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         found = _group(site, fingerprint)
         if found.fingerprint != fingerprint:
             return redirect(url_for("loghub.group", fingerprint=found.fingerprint))
-        return render_template("loghub/group.html", **_page(site, found, request.args.get("after", "")))
+        return render("loghub/group.html", **_page(site, found, request.args.get("after", "")))
 
     @blueprint.post("/groups/<path:fingerprint>")
     @access.change

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, request, url_for
 
 from loghub.web.access import is_local
+from loghub.web.template import render
 
 if TYPE_CHECKING:
     from loghub.web.access import Access
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
-    """Add the routes."""
+    """Add the routes, if there is a login: a host application's own may be at the same address."""
+    if not access.has_login:
+        return
 
     @blueprint.route("/login", methods=["GET", "POST"])
     def login() -> Any:
-        if not access.has_login:
-            abort(404)
         target = request.values.get("next", "")
         target = target if is_local(target) else url_for("loghub.errors")
         if request.method != "POST":  # also what only asks for headers tries no password
@@ -37,8 +38,8 @@ def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
     @blueprint.post("/logout")
     def logout() -> Any:
         access.log_out()
-        return redirect(url_for("loghub.login" if access.has_login else "loghub.errors"), 303)
+        return redirect(url_for("loghub.login"), 303)
 
 
 def _page(target: str, name: str = "", trouble: str = "") -> str:
-    return render_template("loghub/login.html", target=target, name=name, trouble=trouble)
+    return render("loghub/login.html", target=target, name=name, trouble=trouble)

@@ -82,7 +82,7 @@ def exposition(figures: Mapping[str, Any], answered: Mapping[int, int]) -> Itera
         for destination, counts in sorted(figures["destinations"].items()):
             yield f'loghub_{name}{{destination="{_escaped(destination)}"}} {counts[name]}'
     yield from _head("reports", "counter", "Reports of pages that this process has answered.")
-    for status, count in sorted(answered.items()):
+    for status, count in sorted(dict(answered).items()):
         yield f'loghub_reports_total{{status="{status}"}} {count}'
     yield "# EOF"
 

@@ -93,12 +93,13 @@ REPORT = {
 }
 
 
-def document(url: str, access: Access) -> dict[str, Any]:
+def document(url: str, access: Access, cookie: str) -> dict[str, Any]:
     """Return the document.
 
     Args:
         url: Where the pages are: a path without a slash at its end.
         access: Its login is told, where it has one; a host application knows its own.
+        cookie: What holds the session.
     """
     logged_in: list[Any] = [{"session": []}] if access.has_login else []
     metrics = [*logged_in, *([{"metrics": []}] if access.visitors.metrics_token else [])]
@@ -143,7 +144,7 @@ def document(url: str, access: Access) -> dict[str, Any]:
         "components": {
             "schemas": {one.__name__: schema.of_typed_dict(one) for one in TYPES},
             "securitySchemes": {
-                "session": {"type": "apiKey", "in": "cookie", "name": "loghub_session"},
+                "session": {"type": "apiKey", "in": "cookie", "name": cookie},
                 "metrics": {"type": "http", "scheme": "bearer"},
             },
         },

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, request, url_for
 
 from loghub.actions import owed_mails
 from loghub.event import epoch
 from loghub.web.shown import moment, name, text
+from loghub.web.template import render
 
 if TYPE_CHECKING:
     from loghub.web.access import Access
@@ -79,7 +80,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         only = request.args.get("destination") or None
         found = _destinations(site, only)
         owed = [text(line) for line in owed_mails(site.ledger())]
-        return render_template("loghub/outbox.html", destinations=found, owed=owed, only=only)
+        return render("loghub/outbox.html", destinations=found, owed=owed, only=only)
 
     @blueprint.post("/outbox")
     @access.change

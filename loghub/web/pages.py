@@ -6,13 +6,14 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, make_response, render_template, request, url_for
+from flask import Blueprint, make_response, request, url_for
 from markupsafe import Markup
 
 from loghub import asked, history
 from loghub.errors import BadCursorError
 from loghub.event import culprit
 from loghub.forecast import Forecast
+from loghub.web.template import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
     @lru_cache(maxsize=16)
     def rendered(given: tuple[tuple[str, str], ...], _when: object) -> tuple[str, str]:
         """Return what is shown below the form, which is the same for everybody, and its mark."""
-        text = render_template("loghub/errors/live.html", **_found(site.ledger(), dict(given), site.now))
+        text = render("loghub/errors/live.html", **_found(site.ledger(), dict(given), site.now))
         return text, hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     def live() -> tuple[str, str]:
@@ -51,7 +52,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         given = _given()
         question = asked.read(given, site.now)
         text, etag = live()
-        return render_template("loghub/errors.html", live=Markup(text), etag=etag, **_links(given, question))  # noqa: S704
+        return render("loghub/errors.html", live=Markup(text), etag=etag, **_links(given, question))  # noqa: S704
 
     @blueprint.get("/errors/live")
     @access.see

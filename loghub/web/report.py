@@ -55,7 +55,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         if request.method == "OPTIONS":
             return _preflight(visitors)
         answer = visitors.share(request, _reported(visitors, site.maps))
-        visitors.answered[answer.status_code] += 1
+        visitors.count(answer.status_code)
         return answer
 
     @blueprint.get("/api/error-reporter/status")

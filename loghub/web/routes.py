@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask import Blueprint, current_app, redirect, url_for
 from werkzeug.exceptions import HTTPException
 
+from loghub import options
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
-from loghub.web import api, error, group, login, metrics, outbox, pages, report, script, shown, theme
+from loghub.web import api, error, group, login, metrics, outbox, pages, report, script, theme
 from loghub.web.site import Site
+from loghub.web.template import known_to_all, render
 from loghub.web.visitors import ALL_REPORTS_PER_MINUTE, REPORTS_PER_MINUTE, Visitors
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def blueprint(
     *,
     login_required: Callable[[Any], Any] | None = None,
     admin_required: Callable[[Any], Any] | None = None,
+    is_admin: Callable[[], object] | None = None,
     admin_password: str | None = None,
     viewer_password: str | None = None,
     handlers: Sequence[ReportingHandler] | None = None,
@@ -53,6 +56,8 @@ def blueprint(
         ledger: Where the ledger is (env LOGHUB_LEDGER; else in the home).
         login_required: The application's own decorator for views that show something.
         admin_required: Its decorator for views that change something; both are applied to those.
+        is_admin: Says whether who asks is to be shown what `admin_required` lets him do, that is, its buttons; also
+            asked of who is not logged in. None: they are shown to everybody who may see the page.
         admin_password: For the blueprint's own login as ``admin``; a password, or an argon2 hash of one.
         viewer_password: For the login as ``viewer``, who may change nothing.
         handlers: What is told to resend, to open or to link; None: the handlers of this process that use the home.
@@ -68,26 +73,27 @@ def blueprint(
 
     Raises:
         OptionValueError: Nobody is kept out, and that was not said aloud; only one of the two decorators is given; or
-            a value is malformed. Also where it is registered in another blueprint, or under another name.
+            a value is malformed. Also where it is registered in another blueprint, under another name, or
+            below a prefix with variables.
     """
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
+    if is_admin is not None and login_required is None:
+        raise OptionValueError("loghub.web: is_admin goes with login_required and admin_required: give all three.")
     passwords = {rules.ADMIN: admin_password, rules.VIEWER: viewer_password}
     known = {role: rules.Password(given) for role, given in passwords.items() if given}
     if login_required is None and rules.ADMIN not in known and not no_login:
         raise OptionValueError(
-            "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password "
-            "(LOGHUB_ADMIN_PASSWORD), or no_login=True where nobody else can come."
+            "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password, or "
+            "no_login=True where nobody else can come; create_app reads LOGHUB_ADMIN_PASSWORD, too."
         )
     site = Site(home, ledger, handlers, source_maps=source_maps, now=now)
     visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)
-    access = rules.Access(site, known, no_login, login_required, admin_required, visitors)
-    made = Blueprint(
-        "loghub", __name__, template_folder="templates", static_folder="static", static_url_path="/static/loghub"
-    )
+    access = rules.Access(site, known, no_login, login_required, admin_required, visitors, is_admin)
+    made = Blueprint("loghub", __name__, static_folder="static", static_url_path="/static/loghub")
     for part in PARTS:
         part.add(made, site, access)
-    made.record(_check_name)
+    made.record(_check_place)
     made.record(rules.leave_forms_to_us)
     made.before_request(access.check_forged)
     made.after_request(rules.headers)
@@ -99,16 +105,11 @@ def blueprint(
         why = str(error) if access.role() else "The log says why."  # where it lies is nothing for everybody
         return _said(503, "The ledger cannot be used now", why)
 
-    @made.context_processor
-    def known_to_templates() -> dict[str, Any]:
-        return {
-            "role": access.role(),
-            "has_login": access.has_login,
-            "csrf_token": access.token,
-            "now": site.now(),
-            "shown": shown,
-            "theme": theme.Theme(),
-        }
+    def about_who_asks() -> dict[str, Any]:
+        about = {"role": access.role(), "has_login": access.has_login, "csrf_token": access.token}
+        return about | {"theme": theme.Theme()}
+
+    made.record(known_to_all(about_who_asks))
 
     @made.get("/")
     def index() -> Any:
@@ -117,7 +118,9 @@ def blueprint(
     return made
 
 
-def _check_name(state: BlueprintSetupState) -> None:
+def _check_place(state: BlueprintSetupState) -> None:
+    if "<" in (state.url_prefix or ""):
+        options.refuse("loghub.web", "url_prefix", state.url_prefix, "a path that is always the same, such as /ops")
     if state.name_prefix or state.name != state.blueprint.name:
         raise OptionValueError(
             "loghub.web: the pages find each other by the blueprint's name: register it in the application itself, "
@@ -136,5 +139,4 @@ def refused(error: HTTPException) -> Any:
 def _said(code: int, name: str, reason: str) -> Any:
     if rules.wants_json():
         return {"error": name, "message": reason}, code
-    # Beside the blueprint, where nothing of it is there, the page has no forms.
-    return render_template("loghub/refused.html", code=code, name=name, reason=reason, theme=theme.Theme()), code
+    return render("loghub/refused.html", code=code, name=name, reason=reason), code

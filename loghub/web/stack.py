@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 100
 """Of one exception: a recursion repeats itself."""
+MAX_SAME = 3
+"""Of frames of one line that follow each other, so many are seen; of more the innermost one, and the others folded."""
 MAX_LOCALS = 50
 MAX_PARTS = 60
 """Exceptions on a page: causes and members, with theirs."""
@@ -67,6 +69,12 @@ class Run:
     in_app: bool
     lines: list[Line]
     is_open: bool
+
+    @property
+    def streaks(self) -> list[tuple[list[Line], list[Line]]]:
+        """The lines, those that are seen at once with the same ones that are folded behind them: a recursion."""
+        alike = [list(same) for _, same in groupby(self.lines, key=lambda line: (line.place, line.function))]
+        return [(same, []) if len(same) <= MAX_SAME else (same[:1], same[1:]) for same in alike]
 
     @property
     def modules(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, current_app, redirect, request, url_for
 
 from loghub.web.access import is_local
 
@@ -21,15 +21,14 @@ class Theme:
     """What the page of this request looks like.
 
     Attributes:
-        choices: The names that there are, with their labels.
+        choices: The names that there are, with their labels; none where no form can be signed.
         name: The one that is chosen.
         media: Where the dark colours apply, as a media query.
         scheme: For ``<meta name="color-scheme">``.
     """
 
-    choices = tuple((name, name.capitalize()) for name in _MEDIA)
-
     def __init__(self) -> None:
+        self.choices = [(name, name.capitalize()) for name in _MEDIA] if current_app.secret_key else []
         chosen = request.cookies.get(_COOKIE, "")
         self.name = chosen if chosen in _MEDIA else "system"
         self.media = _MEDIA[self.name]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import math
 import re
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -84,6 +85,12 @@ class Visitors:
         )
         self.answered: Counter[int] = Counter()
         """Answers to reports, by status."""
+        self._lock = threading.Lock()
+
+    def count(self, status: int) -> None:
+        """Count an answer to a report."""
+        with self._lock:
+            self.answered[status] += 1
 
     # Origins -------------------------------------------------------------------------------------------------
 

@@ -253,7 +253,9 @@ def test_without_a_clipboard(browser, app):
 @pytest.mark.parametrize("width", [360, 1600])
 def test_fits(browser, app, width):
     """On a narrow and a wide screen nothing scrolls sideways, also with everything unfolded and hostile texts."""
-    app.put(**(huge() | {"causes": [], "error_message": "w" * 3_000, "frames": huge()["frames"][:30]}))
+    crumbs = [{"message": "a word", "error_type": "E" * 90}]
+    short = {"causes": [], "error_message": "w" * 3_000, "frames": huge()["frames"][:30], "breadcrumbs": crumbs}
+    app.put(**(huge() | short))
     app.fail(lambda: {}["x" * 500], message="y" * 300 + "%d", **{"k" * 200: {"v" * 400: ["w" * 400]}})
     browser.look(width)
     for path in (group(app), group(app, "KeyError"), error(app, "ExceptionGroup"), error(app, "KeyError"),
@@ -275,6 +277,16 @@ def test_legible(browser, app, dark):
         assert browser.ask("document.querySelectorAll('h1').length") == 1
     dark_ground = browser.ask("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(one => one < 60)")
     assert dark_ground == dark
+
+
+def test_long_facts(browser, app):
+    """A long value among the facts is scrolled to its end by keys, and does not make the page long."""
+    app.put(message="word " * 2_000)
+    browser.go(error(app, "Alien"))
+    long = "document.querySelector('.facts .long')"
+    assert browser.ask(f"{long}.clientHeight < 300 && {long}.scrollHeight > 2000")
+    browser.ask(f"{long}.focus()")
+    assert browser.ask(f"document.activeElement == {long} && {long}.getAttribute('aria-label')") == "message"
 
 
 def test_nothing_runs(browser, app):

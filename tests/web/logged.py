@@ -102,7 +102,7 @@ def github(fake, folder):
 
 def token_of(page):
     """Return the token in a page's form."""
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page.get_data(as_text=True))
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
     return found[1] if found else ""
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import subprocess
 import sys
+import time
+from typing import ClassVar
 
+import a2wsgi
+import httpx
 import pytest
 from flask import Blueprint, Flask, request
 from flask_wtf import CSRFProtect
+from jinja2 import StrictUndefined
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -15,6 +24,7 @@ from loghub.errors import OptionValueError
 from loghub.web import blueprint, create_app
 from loghub.web.access import Password
 from loghub.web.addresses import is_loopback, network
+from tests.web.filled import event_of, fingerprint_of, fold, groups
 from tests.web.logged import token_of
 
 
@@ -29,6 +39,12 @@ def log_in(client, name="admin", password="a good one"):
     page = client.get("/login")
     form = {"csrf_token": token_of(page), "name": name, "password": password, "next": "/errors"}
     return client.post("/login", data=form)
+
+
+def hand_over(one, other):
+    """Have another browser know the cookies of one."""
+    for cookie in one._cookies.values():  # werkzeug's client tells only those of which one knows the name
+        other.set_cookie(cookie.key, cookie.value)
 
 
 def test_login(app):
@@ -121,11 +137,10 @@ def test_sessions_end(tmp_path):
 
     client = app().test_client()
     log_in(client)
-    cookie = client.get_cookie("loghub_session").value
 
     def code(app):
         one = app.test_client()
-        one.set_cookie("loghub_session", cookie)
+        hand_over(client, one)
         return one.get("/errors").status_code
 
     assert (code(app()), code(app("a new one"))) == (200, 302)
@@ -238,6 +253,27 @@ def test_mounted(app):
     assert client.get("/ops/api/errors").status_code == 401
 
 
+def test_mounted_in_asgi(app):
+    """So it is below a path of an ASGI application: the login leads back below it, and forms and reports work."""
+    outer = httpx.ASGITransport(Starlette(routes=[Mount("/ops", a2wsgi.WSGIMiddleware(app))]))
+
+    async def visit():
+        async with httpx.AsyncClient(transport=outer, base_url="http://localhost", follow_redirects=True) as client:
+            page = await client.get("/ops/outbox?destination=a")
+            assert page.url.path == "/ops/login"
+            form = {"csrf_token": token_of(page), "name": "admin", "password": "a good one", "next": "/ops/outbox"}
+            page = await client.post("/ops/login", data=form)
+            assert (page.status_code, page.url.path) == (200, "/ops/outbox")
+            token = token_of(page)
+            page = await client.post("/ops/outbox", data={"csrf_token": token, "action": "retry"})
+            assert (page.url.path, "0 deliveries are due now." in page.text) == ("/ops/outbox", True)
+            report, path = {"error_info": {"error_message": "lost"}}, "/ops/api/report-error"
+            assert (await client.post(path, json=report)).status_code == 200
+            assert (await client.post(path, content=b"x" * 70_000)).status_code == 413
+
+    asyncio.run(visit())
+
+
 @pytest.mark.parametrize("host", ["evil.example:5000", "[", "localhost@evil.example"])
 def test_rebinding_behind_proxy(tmp_path, host):
     """A page whose name leads to this machine cannot hide that by what a proxy would say."""
@@ -294,7 +330,7 @@ def test_logged_out(app):
     one, other, thief = app.test_client(), app.test_client(), app.test_client()
     for client in (one, other):
         log_in(client)
-    thief.set_cookie("loghub_session", one.get_cookie("loghub_session").value)
+    hand_over(one, thief)
     assert thief.get("/errors").status_code == 200
     assert one.post("/logout", data={"csrf_token": token_of(one.get("/errors"))}).status_code == 303
     assert [client.get("/errors").status_code for client in (one, thief, other)] == [302, 302, 200]
@@ -306,6 +342,47 @@ def host_of(home, **options):
     host.secret_key = "a key"
     host.register_blueprint(blueprint(str(home), **options))
     return host
+
+
+class Unlike(Flask):
+    """An application whose templates are written in another way."""
+
+    jinja_options: ClassVar = {
+        "autoescape": False,
+        "undefined": StrictUndefined,
+        "variable_start_string": "[[",
+        "variable_end_string": "]]",
+        "trim_blocks": True,
+    }
+
+
+def test_templates_of_the_host(tmp_path):
+    """However an application has its templates be read, the pages are the same, and what an error says is a text."""
+    nasty = event_of(0, time.time() - 60, error_message="<img src=x onerror=alert(1)>")
+    fold(str(tmp_path), (nasty, 1, time.time() - 60))
+    pages = [
+        f"/groups/{fingerprint_of(0)}",
+        "/errors?since=a&after=b",
+        "/outbox",
+        "/errors/live",
+        "/nothing",
+        "/errors",
+    ]
+    answers = []
+    for kind in (Flask, Unlike):
+        host = kind("host")
+        host.secret_key = "a key"
+        host.register_blueprint(blueprint(str(tmp_path), no_login=True))
+        client = host.test_client()
+        answers.append([(answer.status_code, anyhow(answer.text)) for answer in map(client.get, pages)])
+    assert answers[0] == answers[1]
+    assert "&lt;img src=x onerror=" in answers[1][-1][1]
+    assert "<img src=x" not in answers[1][-1][1]
+
+
+def anyhow(text):
+    """Return a page but for its token."""
+    return re.sub(r'(name="csrf_token" value=)"[^"]+"', r"\1", text)
 
 
 def plain(view):
@@ -338,3 +415,76 @@ def test_renamed(tmp_path):
     parent.register_blueprint(made)
     with pytest.raises(OptionValueError, match="not in another blueprint"):
         host.register_blueprint(parent)
+
+
+@pytest.mark.parametrize("prefix", ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil", "ops"])
+def test_prefix_elsewhere(tmp_path, prefix):
+    """A prefix that a proxy has let through leads to no other site: the pages are found without it."""
+    app = create_app(str(tmp_path), admin_password="a good one", proxies=1)
+    answer = app.test_client().get("/errors", headers={"X-Forwarded-Prefix": prefix})
+    assert answer.location == "/login?next=/errors"
+    answer = app.test_client().get("/errors", headers={"X-Forwarded-Prefix": "/ops"})
+    assert answer.location == "/ops/login?next=/ops/errors"
+
+
+def test_logged_out_elsewhere(tmp_path):
+    """A logout counts in every process that shows the same home."""
+    options = {"admin_password": "a good one", "secret_key": "a key"}
+    one, other = (create_app(str(tmp_path), **options).test_client() for _ in range(2))
+    log_in(one)
+    hand_over(one, other)
+    assert other.get("/errors").status_code == 200
+    one.post("/logout", data={"csrf_token": token_of(one.get("/errors"))})
+    assert other.get("/errors").status_code == 302
+    log_in(other)
+    assert other.get("/errors").status_code == 200
+
+
+def test_no_secret(tmp_path, caplog):
+    """An application that has no secret_key is told so in one sentence, and takes reports all the same."""
+    host = Flask("host")
+    host.register_blueprint(blueprint(str(tmp_path), admin_password="a good one"))
+    client = host.test_client()
+    answer = client.get("/login")
+    assert (answer.status_code, "set app.secret_key" in answer.text) == (500, True)
+    assert "set app.secret_key" in caplog.text
+    assert client.post("/logout").status_code == 500
+    assert client.post("/api/report-error", json={"error_info": {"error_message": "lost"}}).status_code == 200
+    host.secret_key = "a key"
+    assert log_in(client).status_code == 303
+
+
+def test_shown_to_admins(tmp_path):
+    """In an existing application only who is an admin there is shown what changes something."""
+    home, who = str(tmp_path), {"is_admin": True}
+    groups(home, 1)
+    host = host_of(home, login_required=plain, admin_required=plain, is_admin=lambda: who["is_admin"])
+    client, page = host.test_client(), f"/groups/{fingerprint_of(0)}"
+    assert 'value="mute"' in client.get(page).text
+    who["is_admin"] = False
+    answer = client.get(page)
+    assert (answer.status_code, 'value="mute"' in answer.text) == (200, False)
+    with pytest.raises(OptionValueError, match="give all three"):
+        blueprint(home, admin_password="a good one", is_admin=bool)
+
+
+def test_other_pages_at_another_port(tmp_path):
+    """Who looks at the pages of another home on the same machine, of which he has the cookies, stays logged in."""
+    one, other = (
+        create_app(str(tmp_path / name), admin_password="a good one").test_client() for name in ("one", "other")
+    )
+    log_in(one)
+    hand_over(one, other)
+    log_in(other)
+    hand_over(other, one)
+    assert [client.get("/errors").status_code for client in (one, other)] == [200, 200]
+
+
+@pytest.mark.parametrize("options", [{}, {"admin_password": "a good one"}], ids=["", "with a password"])
+def test_login_of_the_host(tmp_path, options):
+    """Where an application's decorators decide, its own login is found, also without a prefix."""
+    host = host_of(tmp_path, login_required=plain, admin_required=plain, **options)
+    host.get("/login")(lambda: "own")
+    client = host.test_client()
+    assert client.get("/login").text == "own"
+    assert "Log out" not in client.get("/errors").text

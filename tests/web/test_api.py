@@ -214,7 +214,7 @@ def session_of(app):
     page = client.get("/login").text
     token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
     client.post("/login", data={"csrf_token": token, "name": "admin", "password": PASSWORD})
-    return client.get_cookie("loghub_session").value
+    return client.get_cookie(app.config["SESSION_COOKIE_NAME"]).value
 
 
 def findings(finished):

@@ -8,7 +8,6 @@ import unicodedata
 from html.parser import HTMLParser
 
 import pytest
-from flask import render_template
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.web.error import in_full
 from loghub.web.shown import filename
 from loghub.web.stack import MAX_FRAMES
+from loghub.web.template import render as render_page
 from loghub.web.whole import whole
 from tests import shop
 from tests.web.logged import logged, texts
@@ -325,7 +325,7 @@ def renderer(tmp_path_factory):
 
         def render(event):
             with made.app.test_request_context("/"):
-                return render_template("loghub/error.html", **in_full(event, None), newer=None, older=None)
+                return render_page("loghub/error.html", **in_full(event, None), newer=None, older=None)
 
         yield render
 
@@ -407,3 +407,17 @@ def test_recursion_is_cut():
     found = whole({"error_type": "RecursionError", "frames": frames})
     lines = [line.place for line in found.error.runs[0].lines]
     assert (lines[0], lines[-1], len(lines), found.error.left) == ("a.py:1000", "a.py:1", MAX_FRAMES, 900)
+
+
+def test_recursion(app):
+    """Of the frames of a recursion one is seen and the others are folded behind it; the way into it stays in sight."""
+
+    def deeper(left):
+        return deeper(left - 1) if left else {}["end"]
+
+    app.fail(lambda: deeper(40))
+    page = app.client().get(f"/errors/{app.filenames()[-1]}").text
+    seen = re.sub(r"(?s)<details><summary>\d+ more frames at this very line.*?</ol></details></li>", "", page)
+    assert "39 more frames at this very line" in page
+    assert page.count("left - 1) if left") - seen.count("left - 1) if left") >= 39
+    assert all(one in seen for one in ("culprit", "app.fail(lambda: deeper(40))", "act()"))

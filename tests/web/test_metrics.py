@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
+from collections import Counter
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
@@ -12,6 +15,7 @@ from loghub.errors import LedgerError
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.web import create_app
 from loghub.web.metrics import exposition
+from loghub.web.visitors import Visitors
 
 DESTINATION = "github:acme/shop"
 
@@ -113,3 +117,23 @@ def test_own_errors(tmp_path, handler):
     (event,) = [one for one in handler.home.ledger().events(10) if one["error_type"] == "ZeroDivisionError"]
     assert event["additional_info"]["request"]["route"] == "/broken/<name>"
     assert "secret" not in str(event)
+
+
+def test_answers_are_counted_once():
+    """Answers to reports that end at the same moment are all counted."""
+    visitors, both = Visitors(), threading.Barrier(2)
+
+    class Slow(Counter):
+        def __getitem__(self, status):
+            known = super().__getitem__(status)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.2)  # until another has read the same, if it can
+            return known
+
+    visitors.answered = Slow({200: 0})
+    threads = [threading.Thread(target=visitors.count, args=[200]) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert dict(visitors.answered) == {200: 2}

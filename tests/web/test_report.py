@@ -500,7 +500,7 @@ def test_in_a_host(tmp_path, handler):
     client = app.test_client()
     assert client.post("/ops" + URL, json=SEED).json["success"]
     assert client.post("/ops/api/error-reporter/test").status_code == 200
-    assert client.post("/ops/logout").status_code == 400
+    assert client.post("/ops/outbox").status_code == 400
 
 
 def test_defaults(tmp_path, handler):

@@ -71,6 +71,21 @@ def test_no_password(tmp_path):
     assert refused(tmp_path) == (1, "Error: There is no password for admin: set LOGHUB_ADMIN_PASSWORD.\n")
 
 
+def test_empty_password(tmp_path):
+    """A file of which nothing was written, as on a full disk, is no password."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "web.password").write_text("\n", "ascii")
+    assert refused(tmp_path) == (1, "Error: There is no password for admin: set LOGHUB_ADMIN_PASSWORD.\n")
+
+
+@pytest.mark.parametrize("prefix", ["ops", "//evil.example", "/<name>"])
+def test_prefix_that_is_none(tmp_path, prefix):
+    """What is no path of this site is refused in one sentence."""
+    code, said = refused(tmp_path, "--no-login", "--prefix", prefix)
+    assert (code, said.count("\n"), "such as /ops" in said) == (1, 1, True)
+
+
 def test_no_login_elsewhere(tmp_path):
     """Without a login it listens at this machine's own address only."""
     code, said = refused(tmp_path, "--no-login", "--host", "0.0.0.0")
