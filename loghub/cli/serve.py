@@ -17,7 +17,6 @@ from loghub.cli.where import Where, homes_of, where
 from loghub.errors import MissingExtraError
 from loghub.web.addresses import is_loopback
 
-_FILE = "web.password"
 _COUNT = click.IntRange(1)
 _MOST_BODY_BYTES = 1 << 20  # waitress keeps a body before anybody looks at it; pages take less
 
@@ -90,7 +89,7 @@ def serve(
     app = create_app(
         home.path,
         home.url,
-        admin_password=None if no_login else _password(home.path),
+        admin_password=None if no_login else _password(home.path or ""),
         handlers=handlers,
         no_login=no_login,
         https=https,
@@ -129,19 +128,13 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _password(home: str | None) -> str:
+def _password(home: str) -> str:
     """Return the admin's password or its hash: from the environment, the home, or asked for once."""
+    from loghub.web import kept
     from loghub.web.access import hashed
 
-    if given := env.read("LOGHUB_ADMIN_PASSWORD"):
-        return given
-    path = os.path.join(home or "", _FILE)
-    try:
-        with open(path, encoding="ascii") as file:
-            if kept := file.read().strip():
-                return kept
-    except OSError:
-        pass
+    if found := env.read("LOGHUB_ADMIN_PASSWORD") or kept.read(home, kept.HASH):
+        return found
     if not sys.stdin.isatty():
         raise click.ClickException("There is no password for admin: set LOGHUB_ADMIN_PASSWORD.")
     password = getpass.getpass("A password for admin (8 characters or more): ")
@@ -149,12 +142,9 @@ def _password(home: str | None) -> str:
         raise click.ClickException("That is shorter than 8 characters: start again.")
     if getpass.getpass("Once more: ") != password:
         raise click.ClickException("These are two passwords: start again.")
-    made = hashed(password)
+    path = os.path.join(home, kept.HASH)
     try:
-        os.makedirs(home or "", mode=0o700, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w", encoding="ascii") as file:
-            file.write(made + "\n")
+        made = kept.keep(home, kept.HASH, hashed(password))
     except OSError as error:
         raise click.ClickException(
             f"The password's hash cannot be kept in {path} ({error.strerror or error}): set LOGHUB_ADMIN_PASSWORD."

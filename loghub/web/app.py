@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loghub import delivery, env, options
 from loghub.handlers.base import home_option, ledger_option
+from loghub.web import kept
 from loghub.web.access import headers, is_local
 from loghub.web.addresses import is_loopback
 from loghub.web.request import wsgi
@@ -62,8 +62,7 @@ def create_app(
         ledger: As for `blueprint`.
         admin_password: A password or its argon2 hash; env LOGHUB_ADMIN_PASSWORD.
         viewer_password: Of who may look and change nothing; env LOGHUB_VIEWER_PASSWORD.
-        secret_key: Signs sessions; env LOGHUB_SECRET_KEY. None: a new one, so that sessions end with the process, and
-            several processes need one that is given.
+        secret_key: Signs sessions; env LOGHUB_SECRET_KEY. None: one that is kept in the home, made if need be.
         handlers: As for `blueprint`.
         no_login: As for `blueprint`; answers only where it was asked for by a name of this machine (`is_loopback`).
         https: Browsers send the session's cookie over TLS only, also where a proxy in front does not say that it
@@ -85,7 +84,7 @@ def create_app(
         options.refuse("loghub.web", "url_prefix", url_prefix, "a path of this site, such as /ops")
     app = Flask("loghub.web", static_folder=None, template_folder=None)
     app.session_interface = _Sessions()
-    app.secret_key = secret_key or env.read("LOGHUB_SECRET_KEY") or secrets.token_hex()
+    app.secret_key = secret_key or env.read("LOGHUB_SECRET_KEY") or kept.secret_key(home_option("loghub.web", home))
     app.config.update(
         SESSION_COOKIE_NAME=_cookie_name(home, ledger),
         SESSION_COOKIE_HTTPONLY=True,

@@ -36,7 +36,7 @@ def render(template: str, **context: Any) -> str:
 
 
 def known_to_all(known: Callable[[], dict[str, Any]]) -> Callable[[BlueprintSetupState], None]:
-    """Return what has a blueprint's templates know of who asks: ``role``, ``has_login``, ``csrf_token`` and ``theme``."""
+    """Return what has a blueprint's templates know of who asks: `role`, `has_login`, `csrf_token` and `theme`."""
 
     def know(state: BlueprintSetupState) -> None:
         state.app.extensions[_KEY] = known
