@@ -201,6 +201,23 @@ test("Occurrences that are lost with a number are counted one by one, and told o
   assert.deepEqual(page.beacons.map(({ info }) => [info.error_message, info.dropped]), [["b", 7], ["c", 0]]);
 });
 
+test("What was dropped is told once, though the page is left while the report that tells it is under way.", async () => {
+  for (const status of [200, 400]) {
+    const page = new Page();
+    let answered;
+    page.answer = () => new Promise((answer) => (answered = answer));
+    for (let n = 0; n < 23; n++) report(page, `${n}`);
+    await settled();
+    await page.fire("pagehide");
+    answered({ status, body: {} });
+    page.answer = () => ({ status: 200, body: {} });
+    await page.pass(61000);
+    await report(page, "next");
+    assert.deepEqual(page.beacons.map(({ info }) => info.dropped), Array(19).fill(0));
+    assert.deepEqual(page.infos.map(({ dropped }) => dropped), status === 200 ? [3, 0] : [3, 3]);
+  }
+});
+
 test("What a beacon does not take waits on.", async () => {
   const page = new Page();
   page.answer = () => new TypeError("Failed to fetch");

@@ -251,7 +251,7 @@
     dropped += info.count || 1;
   }
 
-  function bodyOf(info, key) {
+  function bodyOf(info, dropped, key) {
     for (let left = MAX_ROOM; ; left /= 2) {
       const body = JSON.stringify({ error_info: plain({ key, dropped, ...info }, { left }) });
       if (new Blob([body]).size < MAX_BYTES) return body;
@@ -264,25 +264,24 @@
     if (!post) safely(leave);
     while (post && waiting.length && !isOffline() && !isPaused()) await send(waiting.shift());
     sending = false;
-    for (const each of waiting) each.resolve(null); // it may take hours: whoever awaits the URL goes on
+    waiting.forEach((each) => each.resolve(null)); // it may take hours: whoever awaits the URL goes on
   }
 
   async function send(report) {
-    const telling = dropped;
-    let timer, answer;
+    let telling = dropped, timer, answer;
+    dropped = 0; // a beacon that goes meanwhile tells the rest
     try {
       const abort = new AbortController();
       timer = setTimeout(() => abort.abort(), TIMEOUT);
       answer = await post(endpoint, {
         method: "POST",
         headers: { "Content-Type": "application/json", ...(told.key && { "X-Loghub-Key": told.key }) },
-        body: bodyOf(report.info),
+        body: bodyOf(report.info, telling),
         keepalive: true,
         referrerPolicy: "origin", // the page's address may hold secrets
         signal: abort.signal,
       });
       if (answer.ok) {
-        dropped -= telling;
         failures = 0;
         const url = (await answer.json()).issue_url;
         if (ADDRESS.test(url)) report.resolve(url);
@@ -290,7 +289,8 @@
     } catch {} // offline, blocked, too slow; or the answer is no JSON
     clearTimeout(timer);
     report.resolve(null);
-    if (answer && answer.status !== 429 && answer.status < 500) return; // taken, or never to be
+    if (!answer?.ok) dropped += telling;
+    if (answer?.status < 500 && answer.status !== 429) return; // taken, or never to be
     refused = answer && (answer.headers.get("Retry-After") || (answer.status === 429 && "soon"));
     const pause = Math.min(refused ? (refused > 0 ? refused : 60) : 10 * 2 ** failures++, 3600) * 1000;
     pausedUntil = now() + pause;
@@ -300,10 +300,10 @@
   }
 
   function leave() {
-    for (const entry of known.values()) if (entry.repeats) tellRepeats(entry);
+    known.forEach((entry) => entry.repeats && tellRepeats(entry));
     while (waiting.length && !isOffline() && !(refused && isPaused())) {
       // There is no time for a preflight, so a beacon has no header: the key goes inside.
-      if (!navigator.sendBeacon(endpoint, bodyOf(waiting[0].info, told.key))) return;
+      if (!navigator.sendBeacon(endpoint, bodyOf(waiting[0].info, dropped, told.key))) return;
       dropped = 0;
       waiting.shift().resolve(null);
     }
