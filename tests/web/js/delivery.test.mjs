@@ -218,6 +218,28 @@ test("What was dropped is told once, though the page is left while the report th
   }
 });
 
+test("A request under way that fails because the page is left is not told again: the browser still sends it.", async () => {
+  const page = new Page();
+  const lost = new TypeError("Failed to fetch");
+  let fail;
+  page.answer = () => new Promise((_, reject) => (fail = () => reject(lost)));
+  report(page, "a");
+  report(page, "b");
+  await settled();
+  await page.fire("pagehide");
+  fail();
+  await settled();
+  page.window.document.hidden = true;
+  await page.fire("visibilitychange");
+  assert.deepEqual(messages([...page.requests, ...page.beacons]), ["a", "b"]);
+  page.answer = () => lost; // the page is shown again: what fails from now on is sent again
+  report(page, "c");
+  await page.pass(1000);
+  page.answer = () => ({ status: 200, body: {} });
+  await page.pass(3600000);
+  assert.deepEqual(messages(page.requests), ["a", "c", "c"]);
+});
+
 test("What a beacon does not take waits on.", async () => {
   const page = new Page();
   page.answer = () => new TypeError("Failed to fetch");
