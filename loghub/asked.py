@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from loghub.errors import BadFilterError
@@ -151,7 +151,21 @@ class Asked:
 
 
 def read(given: Mapping[str, str], now: Callable[[], float] | None = None) -> Asked:
-    """Read what was asked for by names and texts, as a URL has them; empty texts and other names count for nothing.
+    """Read what a person asked for by names and texts, as `each` does; the end of a time must be after its beginning.
+
+    Args:
+        given: `NAMES` to what was written.
+        now: The clock, for how long ago something was.
+    """
+    asked = each(given, now)
+    if not asked.find.is_void:
+        return asked
+    troubles = {**asked.troubles, "until": "Until must be after since."}
+    return replace(asked, find=replace(asked.find, until=None), troubles=troubles)
+
+
+def each(given: Mapping[str, str], now: Callable[[], float] | None = None) -> Asked:
+    """Read names and texts, as a URL has them, each by itself; empty texts and other names count for nothing.
 
     Args:
         given: `NAMES` to what was written.
@@ -168,8 +182,5 @@ def read(given: Mapping[str, str], now: Callable[[], float] | None = None) -> As
                 found[name] = sort(text) if name == "sort" else _READS[name][1](text)
         except BadFilterError as error:
             troubles[name] = str(error)
-    if "since" in found and "until" in found and found["since"] >= found["until"]:
-        del found["until"]
-        troubles["until"] = "Until must be after since."
     order = found.pop("sort", ORDERS[0])
     return Asked(Find(**{_READS[name][0]: value for name, value in found.items()}), order, said, troubles)

@@ -934,7 +934,8 @@ _orphans: list[Any] = []
 _failed_at = float("-inf")
 _failed_with: list[object] = []  # how far the journals were then
 by_hand = False
-"""True in a program that goes its rounds itself, or only looks: no thread is started, and no flush delivers."""
+"""True in a program that goes its rounds itself, or only looks: no thread is started, one that runs does nothing, and
+no flush delivers."""
 
 chores: dict[str, Callable[[], float]] = {}
 """What else the thread does now and then, by who wants it; each returns in how many seconds to call it again."""
@@ -986,7 +987,7 @@ class _Deliverer(threading.Thread):
         self._hurry = False
         asked = self._asked
         self.busy = True
-        rounds = [home.round(closing=asked != self._answered) for home in homes()]
+        rounds = [home.round(closing=asked != self._answered) for home in ([] if by_hand else homes())]
         with self._answer:
             self.busy = False
             self._answered, self._delivered = asked, all(rounds)
@@ -1143,6 +1144,9 @@ def wait_for(find: Callable[[], T | None], timeout: float) -> T | None:
     """
     deadline = time.monotonic() + timeout
     while True:
+        if not by_hand:
+            with _guard:
+                _start()  # what stands in a queue of the application's has not come to a handler yet
         thread = _thread
         rounds = thread.rounds if thread is not None else 0
         found = find()

@@ -37,7 +37,7 @@ def clock():
 @pytest.fixture
 def by_hand(monkeypatch):
     """Let nothing be delivered but by the rounds that the test makes."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
 
 
 @pytest.fixture
@@ -123,6 +123,16 @@ def test_round(by_hand, make):
     fail(log, times=7)
     assert one.home.round()
     assert one.told[-1] == ("ValueError", 7)
+
+
+def test_a_thread_that_runs_does_nothing_by_hand(by_hand, make):
+    """Who goes the rounds himself is alone at it, though a thread was started before."""
+    one = make()
+    fail(logger(one))
+    delivery._Deliverer()._go_round()
+    assert one.batches == []
+    assert one.home.round()
+    assert one.told == [("ValueError", 1)]
 
 
 def test_two_destinations(by_hand, make):

@@ -207,13 +207,15 @@ def test_through_a_queue(github):
     waiting = queue.SimpleQueue()
     behind = loghub.GitHubIssueHandler()
     listener = logging.handlers.QueueListener(waiting, behind)
-    listener.start()
     entrance = logging.handlers.QueueHandler(waiting)
     record.log.addHandler(entrance)
+    starting = threading.Timer(0.05, listener.start)  # while the caller waits, and nothing has come to a handler
+    starting.start()
     try:
         assert loghub.report_error(caught(), timeout=PATIENCE) == github.issue(REPO, 1)["html_url"]
     finally:
         record.log.removeHandler(entrance)
+        starting.join()
         listener.stop()
     assert behind.home.handlers() == [behind]
 

@@ -27,7 +27,7 @@ from tests.channels import Told
 @pytest.fixture(autouse=True)
 def by_hand(monkeypatch):
     """Let nothing be delivered but by the rounds that the test makes."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def read(body: bytes) -> Report:
         if info.get(name) is None and isinstance(context.get(name), str):
             info[name] = context.pop(name)
     texts = {name: _text(info, name) for name in _CHARS if name != "viewport"}
-    if not (texts["error_type"] or texts["error_message"] or texts["stack"]):
+    if not any((info.get(name) or "").strip() for name in ("error_type", "error_message", "stack")):
         raise BadReportError("error_info says nothing: give it error_type, error_message or stack.")
     return Report(
         **texts | {"source_component": _component(texts["source_component"])},

@@ -29,8 +29,9 @@ MAX_MAP_BYTES = 16 << 20
 """A larger map is not read, nor a larger script. Reading takes some 30 ms for a MB, once."""
 
 MAX_HELD_BYTES = 64 << 20
-MAX_HELD = 32
-"""So many maps are held ready, of so many bytes in all; the least used goes first."""
+MAX_HELD = 1024
+"""So many maps are held ready, of so many bytes in all; the least used goes first. Their number is generous: a stack
+can name any map, and a stranger who has a few more read than are held has all of them read with each report."""
 
 _MAX_TOLD = 64
 _MAX_CODE = 300

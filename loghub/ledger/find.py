@@ -40,7 +40,7 @@ class Find:
         until: Epoch seconds; before.
 
     In `error_type`, `module`, `component`, `release` and `environment` a ``*`` stands for anything, and upper and lower
-    case are alike.
+    case are alike. Where `until` is not after `since`, nothing is found.
     """
 
     fingerprint: str | None = None
@@ -54,6 +54,11 @@ class Find:
     text: str | None = None
     since: float | None = None
     until: float | None = None
+
+    @property
+    def is_void(self) -> bool:
+        """Whether no moment is both not before `since` and before `until`."""
+        return self.since is not None and self.until is not None and self.since >= self.until
 
 
 ALL = Find()

@@ -534,6 +534,8 @@ _NEVER = 1 << 40  # an hour, or a day, that does not come
 def _hours_between(find: Find) -> tuple[int, int]:
     """Return the first hour that counts, and the first that no longer does."""
     first = 0 if find.since is None else int(find.since // 3600)
+    if find.is_void:
+        return first, first
     return first, _NEVER if find.until is None else int(-(-find.until // 3600))
 
 

@@ -83,7 +83,7 @@ _INFO: dict[str, Any] = {
         },
         "dropped": {"type": ["integer", "null"], "minimum": 0, "description": "Occurrences that could not be told."},
     },
-    "anyOf": [{"properties": {one: {"type": "string", "pattern": "\\S"}}, "required": [one]} for one in _SAYS],
+    "anyOf": [{"properties": {one: schema.NOT_BLANK}, "required": [one]} for one in _SAYS],
 }
 REPORT = {
     "type": "object",
@@ -160,7 +160,7 @@ def _got(
         "summary": summary,
         "parameters": [
             {"in": "query", "name": name, "schema": what.schema, "description": what.says}
-            for name, what in parameters.PARAMETERS.items()
+            for name, what in (parameters.PARAMETERS | (parameters.OF_ERRORS if row is event.Event else {})).items()
             if name in names
         ],
         "responses": _answers(row, (200,), many=many) | _answers(Refusal, refusals),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from loghub import asked
 from loghub.errors import BadFilterError
 from loghub.ledger.find import ORDERS, Find
+from loghub.web.schema import NOT_BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -22,7 +23,7 @@ USUAL_DAYS = 7.0
 _DAY = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{3})?"
 _MOMENT = f"^({_DAY}(T{_TIME}(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?)?|[0-9]{{1,6}}[smhdw])$"
-_CURSOR = f"^({_DAY}T{_TIME}Z|[0-9]{{1,15}})~[0-9a-z:]{{1,40}}$"
+_KEY = "~[0-9a-z:]{1,40}$"
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _FINGERPRINT = r"^v[0-9]:[0-9a-f]{16}$"
 
@@ -34,7 +35,7 @@ class Parameter(NamedTuple):
     says: str
 
 
-_WORD = {"type": "string", "pattern": r"\S", "maxLength": asked.MAX_CHARS}
+_WORD = NOT_BLANK | {"maxLength": asked.MAX_CHARS}
 
 
 def _name(says: str) -> Parameter:
@@ -60,7 +61,9 @@ PARAMETERS = {
     "since": Parameter(
         {"type": "string", "pattern": _MOMENT}, "Not before: ISO 8601, in UTC unless it says otherwise, or 36h, 7d ago."
     ),
-    "until": Parameter({"type": "string", "pattern": _MOMENT}, "Before; after since."),
+    "until": Parameter(
+        {"type": "string", "pattern": _MOMENT}, "Before; where it is not after since, nothing is found."
+    ),
     "status": Parameter({"type": "string", "enum": list(asked.STATUSES)}, "Only groups like that."),
     "sort": Parameter({"type": "string", "enum": list(asked.SORTS), "default": "last"}, "The highest first."),
     "fingerprint": Parameter({"type": "string", "pattern": _FINGERPRINT}, "Of one group."),
@@ -68,7 +71,8 @@ PARAMETERS = {
         {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": USUAL_ROWS}, "So many rows at most."
     ),
     "after": Parameter(
-        {"type": "string", "pattern": _CURSOR}, "Rows behind this one, in the same order: see the header Link."
+        {"type": "string", "pattern": f"^({_DAY}T{_TIME}Z|[0-9]{{1,15}}){_KEY}"},
+        "Rows behind this one, in the same order (by count it begins with the count): see the header Link.",
     ),
     "days": Parameter(
         {"type": "number", "minimum": 0.01, "maximum": asked.MAX_DAYS, "default": USUAL_DAYS},
@@ -76,6 +80,12 @@ PARAMETERS = {
     ),
     "trend": Parameter({"type": "boolean", "default": False}, "Trend, spike and days, too."),
 }
+OF_ERRORS = {
+    "after": Parameter(
+        {"type": "string", "pattern": f"^{_DAY}T{_TIME}Z{_KEY}"}, "Rows behind this one: see the header Link."
+    ),
+}
+"""What is narrower where errors are asked for: they have one order."""
 
 _FILTERS = ("type", "module", "component", "level", "release", "environment", "text", "since", "until")
 ERRORS = (*_FILTERS, "fingerprint", "limit", "after")
@@ -114,7 +124,7 @@ def read(given: MultiDict[str, str], names: Collection[str], now: Callable[[], f
             raise BadFilterError(f"{name}: It is given {len(values)} times: give it once.")
         if not values[0].strip():
             raise BadFilterError(f"{name}: It is empty: leave it out, or say what to look for.")
-    said = asked.read(given, now)
+    said = asked.each(given, now)
     if said.troubles:
         name, trouble = next(iter(said.troubles.items()))
         raise BadFilterError(f"{name}: {trouble}")

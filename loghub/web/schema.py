@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from itertools import groupby
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 _PLAIN: dict[Any, dict[str, Any]] = {
@@ -13,6 +14,20 @@ _PLAIN: dict[Any, dict[str, Any]] = {
     type(None): {"type": "null"},
     Any: {},
 }
+
+
+def _not_blank() -> str:
+    r"""Return a pattern for what ``str.strip`` leaves something of.
+
+    ``\S`` will not do: to Python U+001C to U+001F and U+0085 are white space, to JSON Schema (ECMA 262) U+FEFF is.
+    """
+    codes = [code for code in range(0x10000) if chr(code).isspace()]
+    runs = (list(run) for _, run in groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0]))
+    return "[^{}]".format("".join(f"\\u{run[0][1]:04x}-\\u{run[-1][1]:04x}" for run in runs))
+
+
+NOT_BLANK = {"type": "string", "pattern": _not_blank()}
+"""A text in which more stands than white space."""
 
 
 def of(kind: Any) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def chromium():
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     """Return an application with two bugs, of which one is a dead letter; nothing is delivered by itself."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     monkeypatch.setattr(delivery, "pause", lambda seconds: None)
     with FakeGitHub("acme/shop") as fake, logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.log.warning("trying the card again")

@@ -86,6 +86,9 @@ FAULTS = {
     b"{}": 'error_info is missing: send {"error_info": {"error_type": ..., "error_message": ...}}.',
     b'{"error_info": "x"}': "error_info must be an object, not a text.",
     b'{"error_info": {}}': "error_info says nothing: give it error_type, error_message or stack.",
+    b'{"error_info": {"error_message": " ", "stack": "\\n\\u001e"}}': (
+        "error_info says nothing: give it error_type, error_message or stack."
+    ),
     b'{"error_info": {"error_type": 1}}': "error_type must be a text, not a number.",
     b'{"error_info": {"error_message": ["x"]}}': "error_message must be a text, not a list.",
     S + b'"context": "y"}}': "context must be an object, not a text.",

@@ -185,6 +185,19 @@ def test_only_so_many_are_held(tmp_path, monkeypatch):
         assert len(maps._held) <= 2
 
 
+def test_a_stack_that_names_many_maps(tmp_path, monkeypatch):
+    """Reports that name every map of a site have each map read once, not once in each report."""
+    names = [f"c{number}" for number in range(150)]
+    for name in names:
+        shutil.copy(MAPS / "js/app.3f2a1b.js.map", tmp_path / f"{name}.js.map")
+    maps, read = browser.SourceMaps({PREFIX: tmp_path}), []
+    reading = maps._read
+    monkeypatch.setattr(maps, "_read", lambda path, state: read.append(path) or reading(path, state))
+    for name in names * 2:
+        assert maps.original(frame(f"{PREFIX}{name}.js"))["line"] == 2
+    assert len(read) == len(names)
+
+
 class Broken:
     """Stands for a map that is read, and then cannot answer."""
 

@@ -13,7 +13,7 @@ from loghub.handlers.github import GitHubIssueHandler
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """Return a home in which 12 errors of two bugs were reported by a handler that is gone."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     folder = tmp_path / "home"
     handler = GitHubIssueHandler(home=str(folder), repo="acme/shop", token="t", api_url="http://127.0.0.1:9")
     log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees

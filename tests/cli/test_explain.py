@@ -35,7 +35,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
     """Return a shop whose rounds nobody makes."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     made = Shop(tmp_path / "home")
     yield made
     made.handler.close()

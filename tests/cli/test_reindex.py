@@ -23,7 +23,7 @@ def run(*args, code=0):
 @pytest.fixture
 def errors(tmp_path, monkeypatch):
     """Return a folder with three detail files of one bug."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     handler = JSONDetailHandler(str(tmp_path / "errors"), home=str(tmp_path / "old"))
     log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
     log.addHandler(handler)

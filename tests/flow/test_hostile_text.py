@@ -93,7 +93,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
     """Yield a desk; in the end nothing was sent that GitHub would not take."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     with FakeGitHub(REPO) as fake:
         made = Desk(fake, tmp_path / "home")
         yield made

@@ -103,7 +103,7 @@ def counts(home):
 
 def test_on_disk_when_emit_returns(attach, home, monkeypatch):
     """What the logging call returned from stands in the journal, nothing else having run."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     log = attach(ReportingHandler(home=home))
     fail(log, "the first words")
     assert b"the first words" in journaled(home)
@@ -285,7 +285,7 @@ def test_no_lock(attach, home):
 
 def test_nothing_survives(attach, home, monkeypatch):
     """After the call nothing holds exception, frame, local or record, with no collector's help."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     log = attach(ReportingHandler(home=home), Told(home=home))
     gone = []
 
@@ -472,7 +472,7 @@ def test_refused_options_leave_nothing(tmp_path):
 
 def test_two_captures_and_one_event(attach, home, monkeypatch):
     """What before_send drops under one filter is counted under another, once."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     quiet, loud = Told("told:quiet", home=home), Told("told:loud", home=home)
     quiet.addFilter(filters.EventFilter(before_send=lambda event: None))
     loud.addFilter(filters.EventFilter())

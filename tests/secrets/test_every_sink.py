@@ -109,7 +109,7 @@ def sinks(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("HOME", str(folder))
     patch.setenv("LOGHUB_HOME", str(folder / "home"))
-    patch.setattr(delivery, "stir", lambda **_: None)
+    patch.setattr(delivery, "by_hand", True)
     patch.setattr(filters, "find_release", lambda *_: None)
     patch.setattr(filters, "_shared", None)
     patch.setattr(error_reporter, "_default", error_reporter.ErrorReporter())
@@ -279,7 +279,7 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
     """What a destination says in its error is clean in the log, in the ledger and in the list of what waits."""
     from loghub.errors import DeliveryError, RefusedError
 
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     kinds = {"unexpected": RuntimeError, "later": DeliveryError, "refused": RefusedError}
     logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
     for number, kind in enumerate(KINDS):
@@ -305,7 +305,7 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
 
 def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     """What logging prints about a record that could not be written holds no secret of the record or the error."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
     for one in PLANTED:
         told = Told("list:told", home=str(tmp_path))
@@ -371,7 +371,7 @@ OPTIONS = {
 @pytest.mark.parametrize("option", OPTIONS)
 def test_refused_options(option, monkeypatch):
     """An option that is refused is shown without the secret that was put there."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     said = []
     for one in PLANTED:
         try:
@@ -387,7 +387,7 @@ def test_refused_options(option, monkeypatch):
 
 def test_own_credentials(tmp_path, monkeypatch):
     """The credentials that handlers were given are gone from events and lines, whatever they look like."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     password = "plain and simple Words 7"
     handlers = [
         GitHubIssueHandler(repo=REPO, token=OWN, home=str(tmp_path)),
@@ -414,7 +414,7 @@ def test_environment(tmp_path, monkeypatch, wrap):
     import textwrap
     import urllib.parse
 
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     monkeypatch.setattr(filters, "_shared", None)  # it knows the environment as it was
     rng = random.Random(7)
     values = {f"SHOP_{number}_SECRET": drawn("abcXYZ0189+/=$&", 30)(rng) + "K7" for number in range(EACH)}

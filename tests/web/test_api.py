@@ -114,7 +114,8 @@ def test_fingerprint(client):
         ("after=nothing", "after"),
         ("level=loud", "CRITICAL"),
         ("since=yesterday", "since"),
-        ("since=1d&until=2d", "until"),
+        ("type=%1E", "type"),
+        ("after=7~v1:0123456789abcdef", "timestamp"),
         ("fingerprint=v1:3f", "fingerprint"),
         ("typ=KeyError", "did you mean 'type'?"),
         ("zzzzzz=1", "there are"),
@@ -129,6 +130,17 @@ def test_refused(client, query, said):
     assert answer.status_code == 400
     assert answer.json.keys() == {"error", "message"}
     assert said in answer.json["message"]
+
+
+@pytest.mark.parametrize("until", ["2d", "1d", "1960-01-01"])
+def test_no_time_between(client, until):
+    """Until a moment that is not after since there is nothing, in lists and in statistics."""
+    query = f"since=1d&until={until}"
+    assert client.get("/api/errors?since=1d").json
+    assert client.get(f"/api/errors?{query}").json == client.get(f"/api/groups?{query}").json == []
+    found = client.get(f"/api/stats?{query}&trend=true")
+    assert found.status_code == 200
+    assert found.json["total_errors"] == 0
 
 
 @pytest.mark.parametrize("query", ["days=0", "days=x", "trend=1", "sort=last"])
@@ -202,10 +214,17 @@ def test_schemas_of_types():
         schema.of(set[int])
 
 
+def test_blank_texts():
+    """What the document calls blank is what the endpoint calls blank, whoever's white space it is."""
+    not_blank = re.compile(schema.NOT_BLANK["pattern"])
+    every = list(map(chr, range(0x110000)))
+    assert [one for one in every if not_blank.search(one)] == [one for one in every if one.strip()]
+
+
 def conflicting(query):
-    """Return whether parameters that are right by themselves are wrong together, which OpenAPI has no words for."""
+    """Return whether a place is of a list in another order, which OpenAPI has no words for."""
     after, by_count = str(query.get("after", "")), query.get("sort") == "count"
-    return {"since", "until"} <= query.keys() or bool(after and after.partition("~")[0].isdecimal() != by_count)
+    return bool(after) and after.partition("~")[0].isdecimal() != by_count
 
 
 def session_of(app):

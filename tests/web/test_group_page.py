@@ -41,17 +41,14 @@ def fake(monkeypatch):
 @pytest.fixture
 def tracked(tmp_path, fake, monkeypatch):
     """Return an application with one bug, which is a dead letter for GitHub: nobody opens an issue by himself."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
+    monkeypatch.setattr(delivery, "by_hand", True)
     with logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.fail()
         (item,) = made.ledger().waiting(GITHUB, time.time())
         dead = Outcome(item.group.fingerprint, "dead", item.total, "GitHub answered 422", attempts=1)
         made.ledger().settle(GITHUB, [dead], time.time())
-        monkeypatch.setattr(delivery, "stir", stir)
+        monkeypatch.setattr(delivery, "by_hand", False)
         yield made
-
-
-stir = delivery.stir
 
 
 def path_of(app):

@@ -16,6 +16,7 @@ def made(home):
     return create_app(home, admin_password="a good one").secret_key
 
 
+@pytest.mark.slow
 def test_key(tmp_path):
     """All processes of a home sign with one key, also those that come later, and nobody else can read it."""
     homes = [str(tmp_path / "new" / "home"), str(tmp_path / "other")]

@@ -20,8 +20,7 @@ GITHUB = "github:acme/shop"
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     """Return an application with two bugs: one is a dead letter for GitHub, of the other it is told later."""
-    monkeypatch.setattr(delivery, "stir", lambda **_: None)
-    monkeypatch.setattr(delivery.Home, "round", lambda *_, **__: True)  # a thread of another test may go on
+    monkeypatch.setattr(delivery, "by_hand", True)
     with FakeGitHub("acme/shop") as fake, logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.fail()
         made.fail(shop.charged_in_a_group)

@@ -201,6 +201,45 @@ test("Occurrences that are lost with a number are counted one by one, and told o
   assert.deepEqual(page.beacons.map(({ info }) => [info.error_message, info.dropped]), [["b", 7], ["c", 0]]);
 });
 
+test("What was dropped is told once, though the page is left while the report that tells it is under way.", async () => {
+  for (const status of [200, 400]) {
+    const page = new Page();
+    let answered;
+    page.answer = () => new Promise((answer) => (answered = answer));
+    for (let n = 0; n < 23; n++) report(page, `${n}`);
+    await settled();
+    await page.fire("pagehide");
+    answered({ status, body: {} });
+    page.answer = () => ({ status: 200, body: {} });
+    await page.pass(61000);
+    await report(page, "next");
+    assert.deepEqual(page.beacons.map(({ info }) => info.dropped), Array(19).fill(0));
+    assert.deepEqual(page.infos.map(({ dropped }) => dropped), status === 200 ? [3, 0] : [3, 3]);
+  }
+});
+
+test("A request under way that fails because the page is left is not told again: the browser still sends it.", async () => {
+  const page = new Page();
+  const lost = new TypeError("Failed to fetch");
+  let fail;
+  page.answer = () => new Promise((_, reject) => (fail = () => reject(lost)));
+  report(page, "a");
+  report(page, "b");
+  await settled();
+  await page.fire("pagehide");
+  fail();
+  await settled();
+  page.window.document.hidden = true;
+  await page.fire("visibilitychange");
+  assert.deepEqual(messages([...page.requests, ...page.beacons]), ["a", "b"]);
+  page.answer = () => lost; // the page is shown again: what fails from now on is sent again
+  report(page, "c");
+  await page.pass(1000);
+  page.answer = () => ({ status: 200, body: {} });
+  await page.pass(3600000);
+  assert.deepEqual(messages(page.requests), ["a", "c", "c"]);
+});
+
 test("What a beacon does not take waits on.", async () => {
   const page = new Page();
   page.answer = () => new TypeError("Failed to fetch");

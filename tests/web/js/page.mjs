@@ -66,9 +66,10 @@ export class Page {
     if (told === "hang") {
       return new Promise((_, reject) => options.signal.addEventListener("abort", () => reject(new Error("aborted"))));
     }
-    const headers = new Headers(told.headers);
-    const ok = told.status < 300;
-    return Promise.resolve({ ok, status: told.status, headers, json: async () => JSON.parse(JSON.stringify(told.body)) });
+    return Promise.resolve(told).then(({ status, headers, body }) => {
+      const json = async () => JSON.parse(JSON.stringify(body));
+      return { ok: status < 300, status, headers: new Headers(headers), json };
+    });
   }
 
   /** Tells the page's listeners of an event. */

@@ -167,9 +167,9 @@
   const nothing = Promise.resolve(null);
   const now = () => performance.now();
   let minute = -MINUTE;
-  let used = 0;
+  let used;
   let dropped = 0; // not told yet
-  let busy = false; // an error's own getter, or a listener of the page, may report
+  let busy; // an error's own getter, or a listener of the page, may report
 
   function report(thrown, how) {
     if (busy || !endpoint) return nothing;
@@ -230,13 +230,13 @@
   // -- Delivery: one at a time, later again; what waits when the page is left goes by beacon
 
   const waiting = [];
-  let sending = false;
+  let sending;
+  let gone; // since the last request was sent
   let failures = 0;
   let pausedUntil = 0;
-  let refused = false; // the pause is what the server has asked for
+  let refused; // the pause is what the server has asked for
 
   const isOffline = () => navigator.onLine === false;
-  const isPaused = () => now() < pausedUntil;
 
   function enqueue(info) {
     return new Promise((resolve) => {
@@ -251,7 +251,7 @@
     dropped += info.count || 1;
   }
 
-  function bodyOf(info, key) {
+  function bodyOf(info, dropped, key) {
     for (let left = MAX_ROOM; ; left /= 2) {
       const body = JSON.stringify({ error_info: plain({ key, dropped, ...info }, { left }) });
       if (new Blob([body]).size < MAX_BYTES) return body;
@@ -262,27 +262,26 @@
     if (sending) return;
     sending = true;
     if (!post) safely(leave);
-    while (post && waiting.length && !isOffline() && !isPaused()) await send(waiting.shift());
+    while (post && waiting.length && !isOffline() && now() >= pausedUntil) await send(waiting.shift());
     sending = false;
-    for (const each of waiting) each.resolve(null); // it may take hours: whoever awaits the URL goes on
+    waiting.forEach((each) => each.resolve(null)); // it may take hours: whoever awaits the URL goes on
   }
 
   async function send(report) {
-    const telling = dropped;
-    let timer, answer;
+    let telling = dropped, timer, answer;
+    gone = dropped = 0; // a beacon that goes meanwhile tells the rest
     try {
       const abort = new AbortController();
       timer = setTimeout(() => abort.abort(), TIMEOUT);
       answer = await post(endpoint, {
         method: "POST",
         headers: { "Content-Type": "application/json", ...(told.key && { "X-Loghub-Key": told.key }) },
-        body: bodyOf(report.info),
+        body: bodyOf(report.info, telling),
         keepalive: true,
         referrerPolicy: "origin", // the page's address may hold secrets
         signal: abort.signal,
       });
       if (answer.ok) {
-        dropped -= telling;
         failures = 0;
         const url = (await answer.json()).issue_url;
         if (ADDRESS.test(url)) report.resolve(url);
@@ -290,8 +289,10 @@
     } catch {} // offline, blocked, too slow; or the answer is no JSON
     clearTimeout(timer);
     report.resolve(null);
-    if (answer && answer.status !== 429 && answer.status < 500) return; // taken, or never to be
-    refused = answer && (answer.headers.get("Retry-After") || (answer.status === 429 && "soon"));
+    if (!answer && gone) return; // Chrome calls a failure what it still sends for a page that is left
+    if (!answer?.ok) dropped += telling;
+    if (answer?.status < 500 && answer.status !== 429) return; // taken, or never to be
+    refused = answer && (answer.headers.get("Retry-After") || (answer.status === 429 && 60));
     const pause = Math.min(refused ? (refused > 0 ? refused : 60) : 10 * 2 ** failures++, 3600) * 1000;
     pausedUntil = now() + pause;
     setTimeout(deliver, pause + 1);
@@ -299,11 +300,12 @@
     else drop(report.info);
   }
 
-  function leave() {
-    for (const entry of known.values()) if (entry.repeats) tellRepeats(entry);
-    while (waiting.length && !isOffline() && !(refused && isPaused())) {
+  function leave(event) {
+    gone ||= event; // visibilitychange and deliver give none: the page may live on
+    known.forEach((entry) => entry.repeats && tellRepeats(entry));
+    while (waiting.length && !isOffline() && !(refused && now() < pausedUntil)) {
       // There is no time for a preflight, so a beacon has no header: the key goes inside.
-      if (!navigator.sendBeacon(endpoint, bodyOf(waiting[0].info, told.key))) return;
+      if (!navigator.sendBeacon(endpoint, bodyOf(waiting[0].info, dropped, told.key))) return;
       dropped = 0;
       waiting.shift().resolve(null);
     }
