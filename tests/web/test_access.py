@@ -65,6 +65,19 @@ def test_wrong_password(app):
     assert int(log_in(client).headers["Retry-After"]) > 0
 
 
+def test_name_from_everywhere(app):
+    """Who tries one name from many addresses has to wait for that name, and others come in."""
+    answers = []
+    for number in range(31):
+        client = app.test_client()
+        client.environ_base["REMOTE_ADDR"] = f"192.0.2.{number}"
+        answers.append(log_in(client, password="wrong").status_code)
+    assert answers == [403] * 30 + [429]
+    client.environ_base["REMOTE_ADDR"] = "198.51.100.1"
+    assert log_in(client).status_code == 429
+    assert log_in(client, name="viewer", password="another").status_code == 303
+
+
 def test_nobody_is_kept_out(tmp_path):
     """An application that keeps nobody out is refused."""
     with pytest.raises(OptionValueError, match="nobody is kept out"):

@@ -127,7 +127,8 @@ def test_silent_clients(tmp_path):
 @pytest.mark.slow
 def test_prefix(tmp_path):
     """Below a prefix everything is found there."""
-    with serving(tmp_path, "--no-login", "--prefix", "/ops") as (_, url):
+    with serving(tmp_path, "--no-login", "--prefix", "/ops") as (process, url):
+        assert process.stderr.readline().startswith("No password is asked: whoever uses this machine sees and changes")
         assert url.endswith("/ops/")
         assert get(url) == (200, url + "errors")
 
