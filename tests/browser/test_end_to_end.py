@@ -216,6 +216,29 @@ def test_mute_and_unmute(page, server, logged_in):
     assert len(keys(page)) == 1
 
 
+def test_open_link_and_resend(page, server, logged_in, github):
+    """A bug gets its issue, another is linked to that, and both are told again, by clicks."""
+
+    def act(number, action):
+        show(page, server, f"/groups/{filled.fingerprint_of(number)}")
+        if action == "link":
+            type_text(page, "#number", f"#{made}")
+        follow(page, f'form:has(input[value="{action}"]) button')
+        return page.ask("document.querySelector('.notice[role=status]').innerText")
+
+    before = len(github.issues(REPO))
+    made = 0
+    assert act(5, "open").startswith("It is ")
+    assert len(github.issues(REPO)) == before + 1
+    made = github.issues(REPO)[-1]["number"]
+    link = page.ask("document.querySelector('main a[href*=\"/issues/\"]').href")
+    assert link.endswith(f"/acme/shop/issues/{made}")
+    assert act(6, "link").endswith(f"/acme/shop/issues/{made} now.")
+    assert "github:acme/shop will be told" in act(6, "resend")
+    assert len(github.issues(REPO)) == before + 1
+    assert github.violations == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1600])
 def test_axe(page, server, paths, width, dark):
