@@ -1,4 +1,8 @@
-"""A Celery application with a broker made of files; HOW says how its logging is configured."""
+"""A Celery application with a broker made of files; HOW says how its logging is configured.
+
+MAX_TASKS says after how many a child is replaced. Celery has the system kill its children when the thread ends that has
+started them: those that were replaced may be killed at work when it is told to end, by itself.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ app.conf.update(
         "polling_interval": 0.02,
     },
     worker_lost_wait=0.5,
-    worker_max_tasks_per_child=25,
+    worker_max_tasks_per_child=int(os.environ.get("MAX_TASKS", "0")) or None,
     worker_hijack_root_logger=os.environ.get("HOW") != "not hijacked",
     task_ignore_result=True,
 )

@@ -28,7 +28,7 @@ EACH, TOTAL = 300, 400
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, hearing):
     """Return a server whose home is the folder, with budgets of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "LOGHUB_"))}
     arguments = ["--no-login", "--port", "0", "--home", str(tmp_path), "--proxies", "1"]
