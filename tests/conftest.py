@@ -63,10 +63,12 @@ def _forget_homes() -> None:
     delivery._failed_at = float("-inf")
     delivery.by_hand = False
     thread, delivery._thread = delivery._thread, None
-    if thread is not None and thread.is_alive():
-        thread._hurry = True
+    tries = 300
+    while thread is not None and thread.is_alive() and tries:  # else it would open again what is closed here
+        thread._hurry = True  # it may just begin a round, and forget that
         thread.wake()
-        thread.join(5.0)  # else it would open again what is closed here
+        thread.join(0.1)
+        tries -= 1
     for home in left:
         home.close(5.0)
         if home._ledger is not None:
