@@ -269,10 +269,15 @@ class Life:
 
     # Signals ------------------------------------------------------------------------------------------------
 
+    # Another thread may close what is about to be lent to faulthandler: so look afterwards.
+
     def _dump_faults(self) -> None:
         sink = _Sink(self._fd)
-        faulthandler.enable(sink)
-        self._fatal = weakref.ref(sink)
+        if sink.fileno() >= 0:
+            faulthandler.enable(sink)
+            self._fatal = weakref.ref(sink)
+        if self._closed:
+            self._let_go()
 
     def arm(self, *numbers: int) -> None:
         """Have signals that end this process by default leave a trace first; their effect stays the same."""
@@ -288,12 +293,15 @@ class Life:
 
     def _register(self, number: int) -> None:
         sink = _Sink(self._fd)
-        faulthandler.register(number, sink, all_threads=False, chain=True)
-        self._armed[number] = weakref.ref(sink)
+        if sink.fileno() >= 0:
+            faulthandler.register(number, sink, all_threads=False, chain=True)
+            self._armed[number] = weakref.ref(sink)
+        if self._closed:
+            self._let_go()
 
     def _still_armed(self) -> list[int]:
         """Return the signals that are as we have left them: who registers one has it, and who handles one, too."""
-        left = [number for number, sink in self._armed.items() if sink() is not None]
+        left = [number for number, sink in list(self._armed.items()) if sink() is not None]
         return [number for number in left if _is_default(number)]
 
     def _let_go(self) -> None:

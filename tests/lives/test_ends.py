@@ -213,6 +213,28 @@ def test_faulthandler_later(home):
     assert ended.err.count("most recent call first") == 2
 
 
+CLOSES = {
+    "before": "life._caught = lambda: (word.close(), 0)[1]",
+    "in between": "lend = life._Sink; life._Sink = lambda fd: (lend(fd), word.close())[0]",
+}
+
+
+@pytest.mark.parametrize("when", CLOSES)
+def test_closed_while_arming(home, when):
+    """Where one thread closes what another is lending to faulthandler, nothing fails and nothing stays lent."""
+    ended = home.run(
+        "from loghub.lives import life, watch\n"
+        "logging.shutdown()\n"
+        f"word = life.Life({str(home.path)!r}, 'shop')\n"
+        "for number in life.ENDS: faulthandler.unregister(number)\n"
+        f"{CLOSES[when]}\n"
+        "word.arm(*life.ENDS)\n"
+        "print(faulthandler.is_enabled(), *(faulthandler.unregister(number) for number in life.ENDS))"
+    )
+    assert ended.err == ""
+    assert ended.out.split() == ["False"] * 6
+
+
 def test_faulthandler_of_the_application(home):
     """A signal that the application has registered with faulthandler goes on as it has said."""
     before = "import faulthandler, sys\nfaulthandler.register(15, sys.stderr)\n"
