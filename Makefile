@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast browser bench fuzz clean
+.PHONY: demo test check fast again browser bench fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -12,6 +12,10 @@ test: $(VENV)/.dev
 
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow"
+
+# What failed last, once more and alone.
+again: $(VENV)/.dev
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
