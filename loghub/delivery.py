@@ -41,6 +41,9 @@ T = TypeVar("T")
 PACE_SECONDS = 0.5
 """The shortest time between two rounds of the thread: the application has the processor in between."""
 
+SHARED_PACE_SECONDS = 1.0
+"""The same where many hosts share the ledger: what that costs goes by processes."""
+
 SLICE_BYTES = 8 << 10
 """What the thread folds at once while the application may want the processor: a millisecond's work or two, after which
 it rests for as long. A thread that waits for the interpreter's lock would otherwise get it every five milliseconds."""
@@ -372,6 +375,11 @@ class Home:
         return journal.Journal(None, self.token)
 
     @property
+    def pace(self) -> float:
+        """Seconds between two rounds: a ledger that many processes share hears of each once a second at most."""
+        return PACE_SECONDS if self.url is None else SHARED_PACE_SECONDS
+
+    @property
     def position(self) -> object:
         """How far this process has written; equal as long as nothing came."""
         return None if self._journal is None else (self._journal.name, self._journal.size)
@@ -455,24 +463,36 @@ class Home:
         return found
 
     def _fold_all(self, reader: journal.Reader, writer: journal.Journal | None = None) -> None:
-        """Fold what is there now; the journal of a `writer` that goes on may grow meanwhile."""
+        """Fold what is there now; the journal of a `writer` that goes on may grow meanwhile.
+
+        A ledger in the home gets slice by slice; one that many hosts share gets all of it at once.
+        """
         upto = float("inf") if writer is None else writer.size
+        fold: journal.Fold | None = None
         try:
             while reader.offset < upto:
                 started = time.perf_counter()
                 gentle = _thread is not None and _thread.is_gentle() and not self._is_behind(reader)
-                fold = reader.read(ended=writer is None, about=SLICE_BYTES if gentle else reader.CHUNK)
-                if fold is None:
-                    return
-                if not self.ledger().fold(fold):
-                    reader.resume(self.ledger().offset(reader.name))  # the ledger's file was replaced meanwhile
-                if writer is not None:
-                    writer.folded = reader.offset
+                about = SLICE_BYTES if gentle else reader.CHUNK
+                if (longer := reader.read(ended=writer is None, about=about, onto=fold)) is None:
+                    break
+                fold = longer
+                if self.url is None or fold.end - fold.start >= reader.CHUNK:
+                    self._hand_over(fold, reader, writer)
+                    fold = None
                 if gentle:
                     time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
+            if fold is not None:
+                self._hand_over(fold, reader, writer)
         except BaseException:
             self._reader = None  # it knows more than the ledger took: read it anew next time
             raise
+
+    def _hand_over(self, fold: journal.Fold, reader: journal.Reader, writer: journal.Journal | None) -> None:
+        if not self.ledger().fold(fold):
+            reader.resume(self.ledger().offset(reader.name))  # the ledger's file was replaced meanwhile
+        if writer is not None:
+            writer.folded = reader.offset
 
     def _is_behind(self, reader: journal.Reader) -> bool:
         return os.fstat(reader.fd).st_size - reader.offset > HURRY_BYTES
@@ -510,7 +530,8 @@ class Home:
 
         Args:
             closing: The process is going, or somebody asked for a flush. The journal is let go, and if no
-                other process of this home is alive, nothing waits for an interval any more.
+                other process of this home is alive, nothing waits for an interval any more; unless others may share
+                its ledger: when all of them are deployed anew, each would send what waits.
             everything: Nothing waits for an interval in any case.
 
         Returns:
@@ -536,7 +557,7 @@ class Home:
         self.fold(release=closing)
         held = self._journal is not None and self._journal.held
         self.adopt(force=closing)
-        last = everything or (closing and (self.path is None or not journal.alive(self.journals)))
+        last = everything or (closing and self.url is None and not (self.path and journal.alive(self.journals)))
         self._mend()
         delivered = self._deliver_all(closing=last)
         if held:
@@ -995,7 +1016,7 @@ class _Deliverer(threading.Thread):
             self._answer.notify_all()
 
     def _rest(self) -> None:
-        until = time.monotonic() + PACE_SECONDS
+        until = time.monotonic() + max((home.pace for home in homes()), default=PACE_SECONDS)
         self._do_chores()
         while not self._hurry and (left := until - time.monotonic()) > 0:
             self._listen(left)

@@ -617,23 +617,23 @@ class Reader:
             position += len(data)
             self._parse(data, Fold(self.name, 0, 0))
 
-    def read(self, *, ended: bool = False, about: int = CHUNK) -> Fold | None:
+    def read(self, *, ended: bool = False, about: int = CHUNK, onto: Fold | None = None) -> Fold | None:
         """Return the next stretch of whole lines, or None where there is none.
 
         Args:
             ended: Nobody writes any more: a last line without an end was torn by a kill.
             about: How many bytes to take.
+            onto: The stretch before, which is to become longer.
         """
         data = self._whole_lines(self.offset, about)
-        fold = Fold(self.name, self.offset, self.offset)
+        fold = onto or Fold(self.name, self.offset, self.offset)
         if data:
             self._parse(data, fold)
-        elif ended:
-            data = _pread(self.fd, self.CHUNK, self.offset)
-            fold.torn = 1
+        elif ended and (data := _pread(self.fd, self.CHUNK, self.offset)):
+            fold.torn += 1
         if not data:
             return None
-        self.offset = fold.end = fold.start + len(data)
+        self.offset = fold.end = self.offset + len(data)
         return fold
 
     def _whole_lines(self, position: int, about: int = CHUNK) -> bytes:

@@ -587,6 +587,26 @@ def test_torn_by_a_kill(make):
     assert total.torn == 1
 
 
+def test_stretches_in_one(make):
+    """A stretch may be read in steps, and is then what it would have been at once."""
+    one = make()
+    kinds = [kind(n) for n in range(3)]
+    for number in range(50):
+        note(one, kinds[number % 3])
+    os.write(one.fd, b"torn")
+    at_once, reader = Reader(one.name, one.fd), Reader(one.name, one.fd)
+    fold = reader.read(about=100)
+    while reader.read(ended=True, about=100, onto=fold) is not None:
+        pass
+    whole = at_once.read()
+    assert (fold.start, fold.end, fold.torn) == (0, whole.end + len(b"torn"), 1)
+    assert fold.groups.keys() == whole.groups.keys()
+    for fingerprint, tally in whole.groups.items():
+        found = fold.groups[fingerprint]
+        assert (found.count, found.hours, found.routed) == (tally.count, tally.hours, tally.routed)
+        assert found.kept == tally.kept
+
+
 def test_long_tail_torn_by_a_kill(make, monkeypatch):
     """A torn line that is longer than a chunk is passed over too."""
     monkeypatch.setattr(Reader, "CHUNK", 64)
