@@ -18,7 +18,7 @@ def for_groups(find: Find, now: float) -> Condition:
     """Return the condition for rows ``g`` of groups that were seen between `since` and `until`."""
     parts = [*_of_group(find, now)]
     if find.is_void:  # a group that was seen before and after would be found
-        parts.append(("0", []))
+        parts.append(("1 = 0", []))
     if find.since is not None:
         parts.append(("g.last_seen_at >= ?", [find.since]))
     if find.until is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loghub import descriptor
 from loghub.errors import LedgerError
 from loghub.ledger import schema
+from loghub.ledger.database import OneAtATime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ class CorruptLedgerError(LedgerError):
         self.path = path
 
 
-class SQLiteFile:
+class SQLiteFile(OneAtATime):
     """The ledger's file at `path`; None keeps it in memory, until it is closed.
 
     After `close`, and when the file was removed or replaced, the next call opens it anew.
@@ -49,14 +49,19 @@ class SQLiteFile:
     """
 
     def __init__(self, path: str | None, *, timeout: float = 1.0) -> None:
+        super().__init__()
         self.path = path
         self.id = ""
         self._timeout = timeout
-        self._lock = threading.RLock()
         self._opened: sqlite3.Connection | None = None
         self._inode = 0
         self._canary: tuple[int, descriptor.Identity] | None = None  # goes when somebody closes all descriptors
         self._rows("SELECT 1 FROM meta")  # what is wrong with the file is said now
+
+    @property
+    def where(self) -> str:
+        """Return the path."""
+        return str(self.path)
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -162,16 +167,6 @@ class SQLiteFile:
         with self._lock, self._explained():
             return self._db.execute(query, values).fetchall()
 
-    @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Keep other threads of this process out meanwhile; LedgerError where one was in it for so long."""
-        if not self._lock.acquire(timeout=seconds):
-            raise LedgerError(f"The ledger {self.path} was busy for {seconds:g} seconds: ask again.")
-        try:
-            yield
-        finally:
-            self._lock.release()
-
     def close(self) -> None:
         """Let go of the file; the next call opens it again."""
         with self._lock:
@@ -190,23 +185,10 @@ class SQLiteFile:
         if canary is not None:
             descriptor.close(*canary)
 
-    def hold(self, seconds: float) -> bool:
-        """Before a fork: have no file open, and keep every thread out until `resume`.
-
-        SQLite must not be carried into a child: it would take the parent's locks for its own.
-
-        Returns:
-            False if another thread did not come out within `seconds`; then nothing is held.
-        """
-        if not self._lock.acquire(timeout=seconds):
-            return False
+    def _before_fork(self) -> None:
+        # SQLite must not be carried into a child: it would take the parent's locks for its own.
         if self.path:
             self.close()
-        return True
-
-    def resume(self) -> None:
-        """After a fork, in the parent: let the others in again."""
-        self._lock.release()
 
 
 def _inode(path: str) -> int:

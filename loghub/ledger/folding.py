@@ -1,56 +1,80 @@
-"""What journals say becomes rows: groups, facts, kept events, counts, and what destinations are to be told."""
+"""What journals say becomes rows: groups, facts, kept events, counts, and what destinations are to be told.
+
+A fold takes a dozen statements, however many groups it has. All that touch the rows of a group have its row first, and
+groups come in the order of their fingerprints: two folds never wait for each other.
+"""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loghub import event as events
 from loghub.event import storable
+from loghub.ledger.database import batched, marks
 from loghub.ledger.find import words_of
 from loghub.ledger.protocol import Restored
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from loghub.event import Event
     from loghub.journal import Fold, Tally
+    from loghub.ledger.database import Database
 
 EVENTS_PER_GROUP = 100
 """So many kept events of a group stay, the newest."""
 
+Hours = Counter[tuple[int, str, str]]
+Counted = tuple[int, "Tally"]
+"""The number of a group, and what is said about it."""
 
-def fold(db: sqlite3.Connection, stretch: Fold) -> bool:
+
+def fold(db: Database, stretch: Fold, now: float) -> bool:
     """Take in a stretch of a journal; False where the ledger is not at its start."""
-    row = db.execute("SELECT offset FROM journals WHERE name = ?", (stretch.journal,)).fetchone()
-    if (row[0] if row else 0) != stretch.start:
+    if not _move(db, stretch):
         return False
-    db.execute(
-        "INSERT INTO journals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET offset = excluded.offset",
-        (stretch.journal, stretch.end),
-    )
-    deployments = Deployments(db)
-    for fingerprint, tally in stretch.groups.items():
-        group_id = group_of(db, fingerprint, tally)
-        if tally.last_at:
-            add_to_group(db, group_id, tally.count, tally)
-        count_hours(db, group_id, tally.hours, deployments)
-        note_facts(db, group_id, tally)
-        keep_events(db, group_id, tally)
-        _route(db, group_id, tally)
+    groups = sorted(stretch.groups.items())
+    deployments = _deployments(db, (tally.hours for _, tally in groups))
+    _make(db, [(fingerprint, tally) for fingerprint, tally in groups if not tally.last_at], now)
+    _count(db, [(fingerprint, tally, tally.count) for fingerprint, tally in groups if tally.last_at])
+    numbers = _numbers(db, [fingerprint for fingerprint, _ in groups])
+    counted = [(numbers[fingerprint], tally) for fingerprint, tally in groups]
+    _count_hours(db, [(number, tally.hours) for number, tally in counted], deployments)
+    _note_facts(db, counted)
+    _keep_events(db, counted)
+    _route(db, counted, now)
     for key, n in (("dropped", stretch.dropped), ("torn", stretch.torn)):
         if n:
-            db.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
-                (key, n),
-            )
+            add_up(db, key, n)
     return True
 
 
-def restore(db: sqlite3.Connection, groups: Mapping[str, Tally], kept_since: int) -> Restored:
+def _move(db: Database, stretch: Fold) -> bool:
+    """Move a journal's offset from the start of a stretch to its end; False where it is not at the start."""
+    if stretch.start:
+        query = 'UPDATE journals SET "offset" = ? /*, moved_at = DEFAULT*/ WHERE name = ? AND "offset" = ?'
+        return db.execute(query, (stretch.end, stretch.journal, stretch.start)).rowcount == 1
+    begun = db.execute(
+        'INSERT INTO journals (name, "offset") VALUES (?, ?) ON CONFLICT (name) DO UPDATE'
+        ' SET "offset" = excluded."offset" /*, moved_at = DEFAULT*/ WHERE journals."offset" = 0',
+        (stretch.journal, stretch.end),
+    )
+    return begun.rowcount == 1
+
+
+def add_up(db: Database, key: str, n: int) -> None:
+    """Add to one of the ledger's own counts."""
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE"
+        " SET value = CAST(meta.value AS BIGINT) + CAST(excluded.value AS BIGINT)",
+        (key, n),
+    )
+
+
+def restore(db: Database, groups: Mapping[str, Tally], kept_since: int) -> Restored:
     """See that no group has fewer occurrences in an hour, events or facts than is said here.
 
     Args:
@@ -58,24 +82,22 @@ def restore(db: sqlite3.Connection, groups: Mapping[str, Tally], kept_since: int
         groups: What is said, by fingerprint.
         kept_since: From this hour on the ledger has counts by hour.
     """
-    deployments = Deployments(db)
+    said = sorted(groups.items())
+    deployments = _deployments(db, (tally.hours for _, tally in said))
     before = _number_of_groups(db)
-    kept = added = 0
-    for fingerprint, tally in groups.items():
-        group_id = group_of(db, fingerprint, tally)
-        missing = _missing(db, group_id, tally.hours, kept_since)
-        count_hours(db, group_id, missing, deployments)
-        if occurrences := missing.total():
-            add_to_group(db, group_id, occurrences, tally)
-            note_facts(db, group_id, tally)
-        kept += keep_events(db, group_id, tally)
-        added += occurrences
-    return Restored(_number_of_groups(db) - before, kept, added)
+    _make(db, said, time.time())
+    made = _number_of_groups(db) - before
+    numbers = _numbers(db, [fingerprint for fingerprint, _ in said])
+    missing = {name: _missing(db, numbers[name], tally.hours, kept_since) for name, tally in said}
+    added = [(name, tally) for name, tally in said if missing[name].total()]
+    _count(db, [(name, tally, missing[name].total()) for name, tally in added])
+    _count_hours(db, [(numbers[name], missing[name]) for name, _ in added], deployments)
+    _note_facts(db, [(numbers[name], tally) for name, tally in added])
+    kept = _keep_events(db, [(numbers[name], tally) for name, tally in said])
+    return Restored(made, kept, sum(hours.total() for hours in missing.values()))
 
 
-def _missing(
-    db: sqlite3.Connection, group_id: int, hours: Mapping[tuple[int, str, str], int], kept_since: int
-) -> Counter[tuple[int, str, str]]:
+def _missing(db: Database, group_id: int, hours: Hours, kept_since: int) -> Hours:
     """Return what is not counted yet; of hours that are not kept any more, what is of days without any count."""
     there = {
         (hour, release, environment): n
@@ -83,9 +105,9 @@ def _missing(
             "SELECT h.hour, d.release, d.environment, h.count FROM hours h"
             " JOIN deployments d ON d.id = h.deployment_id WHERE h.group_id = ?",
             (group_id,),
-        )
+        ).fetchall()
     }
-    days = {day for (day,) in db.execute("SELECT day FROM days WHERE group_id = ?", (group_id,))}
+    days = {day for (day,) in db.execute("SELECT day FROM days WHERE group_id = ?", (group_id,)).fetchall()}
     return Counter({
         cell: n - there.get(cell, 0)
         for cell, n in hours.items()
@@ -93,101 +115,129 @@ def _missing(
     })  # fmt: skip
 
 
-def _number_of_groups(db: sqlite3.Connection) -> int:
+def _number_of_groups(db: Database) -> int:
     return int(db.execute("SELECT count(*) FROM groups").fetchone()[0])
 
 
-class Deployments:
-    """The numbers of pairs of release and environment, each asked for once."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        self._known: dict[tuple[str, str], int] = {}
-
-    def number(self, release: str, environment: str) -> int:
-        """Return the number of a pair; a new one if need be."""
-        pair = storable(release), storable(environment)
-        if pair not in self._known:
-            query = "SELECT id FROM deployments WHERE release = ? AND environment = ?"
-            row = self._db.execute(query, pair).fetchone()
-            if row is None:
-                row = self._db.execute(
-                    "INSERT INTO deployments (release, environment) VALUES (?, ?) RETURNING id", pair
-                ).fetchone()
-            self._known[pair] = row[0]
-        return self._known[pair]
+def _deployments(db: Database, counted: Iterable[Hours]) -> dict[tuple[str, str], int]:
+    """Return the numbers of pairs of release and environment; new ones if need be."""
+    pairs = sorted(
+        {(storable(release), storable(environment)) for hours in counted for _, release, environment in hours}
+    )
+    known = _known_deployments(db, pairs)
+    if new := [pair for pair in pairs if pair not in known]:
+        db.executemany("INSERT INTO deployments (release, environment) VALUES (?, ?) ON CONFLICT DO NOTHING", new)
+        known |= _known_deployments(db, new)
+    return known
 
 
-def group_of(db: sqlite3.Connection, fingerprint: str, tally: Tally) -> int:
-    """Return the number of a group; a new one, with no occurrence yet, if need be."""
-    row = db.execute("SELECT id FROM groups WHERE fingerprint = ?", (fingerprint,)).fetchone()
-    if row:
-        return int(row[0])
+def _known_deployments(db: Database, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    return {
+        (release, environment): number
+        for some in batched(pairs)
+        for number, release, environment in db.execute(
+            "SELECT id, release, environment FROM deployments"  # noqa: S608 - marks
+            f" WHERE (release, environment) IN (VALUES {marks(some, '(?, ?)')})",
+            [text for pair in some for text in pair],
+        ).fetchall()
+    }
+
+
+_GROUPS = (
+    "INSERT INTO groups (fingerprint, error_type, error_module, error_message, component, module,"
+    " culprit, level, logger, count, first_seen_at, last_seen_at, words, severity)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO "
+)
+
+
+def _make(db: Database, groups: Iterable[tuple[str, Tally]], now: float) -> None:
+    """See that groups are there, with no occurrence yet if they are new."""
+    rows = [
+        _group(fingerprint, tally, 0, at, at)
+        for fingerprint, tally in groups
+        for at in (tally.first_at if tally.last_at else now,)
+    ]
+    db.executemany(f"{_GROUPS} NOTHING", rows)
+
+
+def _count(db: Database, groups: Iterable[tuple[str, Tally, int]]) -> None:
+    """Count occurrences of groups, at the times and the level of a tally."""
+    rows = [_group(fingerprint, tally, n, tally.first_at, tally.last_at) for fingerprint, tally, n in groups]
+    db.executemany(
+        f"{_GROUPS} UPDATE SET count = groups.count + excluded.count,"
+        " first_seen_at = min(groups.first_seen_at, excluded.first_seen_at),"
+        " last_seen_at = max(groups.last_seen_at, excluded.last_seen_at),"
+        " severity = max(groups.severity, excluded.severity)",
+        rows,
+    )
+
+
+def _group(fingerprint: str, tally: Tally, count: int, first_at: float, last_at: float) -> tuple[Any, ...]:
     one: Event = tally.event or {}
-    at = tally.first_at if tally.last_at else time.time()
-    cursor = db.execute(
-        "INSERT INTO groups (fingerprint, error_type, error_module, error_message, component, module,"
-        " culprit, level, logger, count, first_seen_at, last_seen_at, words, severity)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
-        (
-            fingerprint,
-            storable(one.get("error_type") or "Error"),
-            storable(one.get("error_module")),
-            storable(one.get("error_message")),
-            storable(one.get("component")),
-            storable(one.get("module")),
-            storable(events.culprit(one)),
-            storable(one.get("level")),
-            storable(one.get("logger")),
-            at,
-            at,
-            storable(words_of(one)),
-            tally.level,
-        ),
-    )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
-def add_to_group(db: sqlite3.Connection, group_id: int, count: int, tally: Tally) -> None:
-    """Count occurrences of a group, at the times and the level of a tally."""
-    db.execute(
-        "UPDATE groups SET count = count + ?, first_seen_at = min(first_seen_at, ?),"
-        " last_seen_at = max(last_seen_at, ?), severity = max(severity, ?) WHERE id = ?",
-        (count, tally.first_at, tally.last_at, tally.level, group_id),
+    return (
+        fingerprint,
+        storable(one.get("error_type") or "Error"),
+        storable(one.get("error_module")),
+        storable(one.get("error_message")),
+        storable(one.get("component")),
+        storable(one.get("module")),
+        storable(events.culprit(one)),
+        storable(one.get("level")),
+        storable(one.get("logger")),
+        count,
+        first_at,
+        last_at,
+        storable(words_of(one)),
+        tally.level,
     )
 
 
-def count_hours(
-    db: sqlite3.Connection, group_id: int, hours: Mapping[tuple[int, str, str], int], deployments: Deployments
+def _numbers(db: Database, fingerprints: list[str]) -> dict[str, int]:
+    return {
+        fingerprint: number
+        for some in batched(fingerprints)
+        for fingerprint, number in db.execute(
+            f"SELECT fingerprint, id FROM groups WHERE fingerprint IN ({marks(some)})",  # noqa: S608 - marks
+            some,
+        ).fetchall()
+    }
+
+
+def _count_hours(
+    db: Database, counted: Iterable[tuple[int, Hours]], deployments: Mapping[tuple[str, str], int]
 ) -> None:
     """Count occurrences by hour and by day."""
-    by_hour: Counter[tuple[int, int]] = Counter()
-    by_day: Counter[tuple[int, int]] = Counter()
-    for (hour, release, environment), n in hours.items():
-        deployment = deployments.number(release, environment)
-        by_hour[hour, deployment] += n
-        by_day[hour // 24, deployment] += n
+    by_hour: Counter[tuple[int, int, int]] = Counter()
+    by_day: Counter[tuple[int, int, int]] = Counter()
+    for group_id, hours in counted:
+        for (hour, release, environment), n in hours.items():
+            deployment = deployments[storable(release), storable(environment)]
+            by_hour[group_id, hour, deployment] += n
+            by_day[group_id, hour // 24, deployment] += n
     for table, unit, counts in (("hours", "hour", by_hour), ("days", "day", by_day)):
         db.executemany(
             f"INSERT INTO {table} (group_id, {unit}, deployment_id, count) VALUES (?, ?, ?, ?)"  # noqa: S608 - literals
-            f" ON CONFLICT (group_id, {unit}, deployment_id) DO UPDATE SET count = count + excluded.count",
-            [(group_id, at, deployment, n) for (at, deployment), n in counts.items()],
+            f" ON CONFLICT (group_id, {unit}, deployment_id) DO UPDATE SET count = {table}.count + excluded.count",
+            [(*cell, n) for cell, n in counts.items()],
         )
 
 
-def note_facts(db: sqlite3.Connection, group_id: int, tally: Tally) -> None:
-    """Note in which releases and environments, and on which servers, a group was seen."""
+def _note_facts(db: Database, counted: Iterable[Counted]) -> None:
+    """Note in which releases and environments, and on which servers, groups were seen."""
+    seen: Counter[tuple[int, str, str]] = Counter()
+    times = {}
+    for group_id, tally in counted:
+        times[group_id] = tally.first_at, tally.last_at
+        for kind, values in _facts(tally):
+            for value, n in values.items():
+                if value:
+                    seen[group_id, kind, storable(value)] += n
     db.executemany(
-        "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (group_id, kind, value) DO UPDATE SET"
-        " count = count + excluded.count, first_seen_at = min(first_seen_at, excluded.first_seen_at),"
-        " last_seen_at = max(last_seen_at, excluded.last_seen_at)",
-        [
-            (group_id, kind, storable(value), n, tally.first_at, tally.last_at)
-            for kind, values in _facts(tally)
-            for value, n in values.items()
-            if value
-        ],
+        "INSERT INTO facts (group_id, kind, value, count, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (group_id, kind, value) DO UPDATE SET count = facts.count + excluded.count,"
+        " first_seen_at = min(facts.first_seen_at, excluded.first_seen_at),"
+        " last_seen_at = max(facts.last_seen_at, excluded.last_seen_at)",
+        [(*fact, n, *times[fact[0]]) for fact, n in seen.items()],
     )
 
 
@@ -197,45 +247,54 @@ def _facts(tally: Tally) -> Iterator[tuple[str, Counter[str]]]:
     yield "server", tally.servers
 
 
-def keep_events(db: sqlite3.Connection, group_id: int, tally: Tally) -> int:
-    """Keep the events of a tally, and no more of a group than it may have; return how many are new."""
-    if not tally.kept:
+def _keep_events(db: Database, counted: Collection[Counted]) -> int:
+    """Keep the events of tallies, and no more of a group than it may have; return how many are new."""
+    rows = [
+        (
+            storable(one.get("id") or uuid.uuid4().hex),
+            group_id,
+            events.epoch(one.get("timestamp")) or tally.last_at,
+            *(storable(one.get(name)) for name in _NAMES),
+            tally.levels.get(id(one), tally.level),
+            storable(words_of(one)),
+            tally.texts.get(id(one)) or events.dumps(one),
+        )
+        for group_id, tally in counted
+        for one in tally.kept
+    ]
+    if not rows:
         return 0
-    before = db.total_changes
-    db.executemany(
-        "INSERT OR IGNORE INTO events (id, group_id, at, error_type, error_module, module, component, level, release,"
-        " environment, severity, words, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                storable(one.get("id") or uuid.uuid4().hex),
-                group_id,
-                events.epoch(one.get("timestamp")) or tally.last_at,
-                *(storable(one.get(name)) for name in _NAMES),
-                tally.levels.get(id(one), tally.level),
-                storable(words_of(one)),
-                tally.texts.get(id(one)) or events.dumps(one),
-            )
-            for one in tally.kept
-        ],
+    new = db.executemany(
+        "INSERT INTO events (id, group_id, at, error_type, error_module, module, component, level, release,"
+        " environment, severity, words, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO NOTHING",
+        rows,
     )
-    new = db.total_changes - before
-    db.execute(
-        "DELETE FROM events WHERE number IN"
-        " (SELECT number FROM events WHERE group_id = ? ORDER BY at DESC, number DESC LIMIT -1 OFFSET ?)",
-        (group_id, EVENTS_PER_GROUP),
-    )
-    return new
+    for some in batched([group_id for group_id, tally in counted if tally.kept]):
+        db.execute(
+            "DELETE FROM events WHERE number IN (SELECT number FROM (SELECT number,"  # noqa: S608 - marks
+            " row_number() OVER (PARTITION BY group_id ORDER BY at DESC, number DESC) AS place"
+            f" FROM events WHERE group_id IN ({marks(some)})) placed WHERE place > ?)",
+            (*some, EVENTS_PER_GROUP),
+        )
+    return new.rowcount
 
 
 _NAMES = ("error_type", "error_module", "module", "component", "level", "release", "environment")
 
 
-def _route(db: sqlite3.Connection, group_id: int, tally: Tally) -> None:
+def _route(db: Database, counted: Iterable[Counted], now: float) -> None:
+    due: Counter[tuple[str, int]] = Counter()
+    levels = {}
+    for group_id, tally in counted:
+        levels[group_id] = tally.level
+        for name, n in tally.routed.items():
+            due[storable(name), group_id] += n
     db.executemany(
         "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (destination, group_id) DO UPDATE SET"
-        " since_at = CASE WHEN total > told THEN since_at ELSE excluded.since_at END,"
-        " level = CASE WHEN total > told THEN max(level, excluded.level) ELSE excluded.level END,"
-        " total = total + excluded.total",
-        [(storable(name), group_id, n, tally.level, time.time()) for name, n in tally.routed.items()],
+        " since_at = CASE WHEN outbox.total > outbox.told THEN outbox.since_at ELSE excluded.since_at END,"
+        " level = CASE WHEN outbox.total > outbox.told THEN max(outbox.level, excluded.level) ELSE excluded.level END,"
+        " total = outbox.total + excluded.total",
+        [(*place, n, levels[place[1]], now) for place, n in sorted(due.items())],
     )

@@ -5,6 +5,12 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
+from typing import TYPE_CHECKING
+
+from loghub.ledger.folding import add_up
+
+if TYPE_CHECKING:
+    from loghub.ledger.database import Database
 
 EVENT_DAYS = 90
 """Kept events that are older go, but for the newest of each group."""
@@ -40,7 +46,7 @@ def hours_since(now: float) -> int:
     return int(now - HOUR_DAYS * _DAY) // 3600
 
 
-def bound(db: sqlite3.Connection, above: int) -> int:
+def bound(db: Database, above: int) -> int:
     """Let the oldest events go while the ledger is larger than `above` bytes, then the groups unseen for longest.
 
     Returns:
@@ -52,7 +58,7 @@ def bound(db: sqlite3.Connection, above: int) -> int:
     return MAX_BYTES
 
 
-def tidy(db: sqlite3.Connection, now: float) -> bool:
+def tidy(db: Database, now: float) -> bool:
     """Let go of a chunk of what is too old; True if there may be more."""
     hour, day = hours_since(now), int(now // _DAY) - DAY_DAYS
     deleted = [
@@ -65,7 +71,7 @@ def tidy(db: sqlite3.Connection, now: float) -> bool:
     return any(deleted)
 
 
-def give_back(db: sqlite3.Connection) -> bool:
+def give_back(db: Database) -> bool:
     """Give a chunk of what lies free in the file back to the file system; True if there is more."""
     page = db.execute("PRAGMA page_size").fetchone()[0]
     free = db.execute("PRAGMA freelist_count").fetchone()[0]
@@ -78,7 +84,7 @@ def give_back(db: sqlite3.Connection) -> bool:
     return bool(FREE_BYTES < left * page < free * page)
 
 
-def _rewrite(db: sqlite3.Connection, free: int) -> bool:
+def _rewrite(db: Database, free: int) -> bool:
     """Give back what lies free in a file of an older version, and have it do so in small steps from now on."""
     if free * 4 > db.execute("PRAGMA page_count").fetchone()[0]:
         with contextlib.suppress(sqlite3.OperationalError):  # somebody writes, or there is no room: another time
@@ -87,7 +93,7 @@ def _rewrite(db: sqlite3.Connection, free: int) -> bool:
     return False
 
 
-def _delete_events(db: sqlite3.Connection, before: float) -> int:
+def _delete_events(db: Database, before: float) -> int:
     return db.execute(
         "DELETE FROM events WHERE number IN"  # noqa: S608 - a literal
         f" (SELECT number FROM events e WHERE at < ? AND {_NOT_THE_NEWEST} ORDER BY at, number LIMIT ?)",
@@ -95,7 +101,7 @@ def _delete_events(db: sqlite3.Connection, before: float) -> int:
     ).rowcount
 
 
-def _delete_groups(db: sqlite3.Connection, before: float, now: float) -> int:
+def _delete_groups(db: Database, before: float, now: float) -> int:
     """Let the groups go that were last seen before a time, are not muted, and of which nobody has to be told."""
     return db.execute(
         "DELETE FROM groups WHERE id IN (SELECT id FROM groups g WHERE last_seen_at < ? AND muted_until <= ?"
@@ -105,27 +111,24 @@ def _delete_groups(db: sqlite3.Connection, before: float, now: float) -> int:
     ).rowcount
 
 
-def _forget_groups(db: sqlite3.Connection) -> int:
+def _forget_groups(db: Database) -> int:
     forgotten = _delete_groups(db, float("inf"), time.time())
-    db.execute(
-        "INSERT INTO meta VALUES ('forgotten', ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
-        (forgotten,),
-    )
+    add_up(db, "forgotten", forgotten)
     return forgotten
 
 
-def _delete_hour(db: sqlite3.Connection, before: int) -> int:
+def _delete_hour(db: Database, before: int) -> int:
     """Let the counts of the oldest hour go, if it was before a time."""
     query = "DELETE FROM hours WHERE hour = (SELECT min(hour) FROM hours) AND hour < ?"
     return db.execute(query, (before,)).rowcount
 
 
-def _delete_spent(db: sqlite3.Connection, before: float) -> int:
+def _delete_spent(db: Database, before: float) -> int:
     """Let go of what was spent before a time: budgets have names of addresses too, and those never come again."""
     query = "DELETE FROM spent WHERE rowid IN (SELECT rowid FROM spent WHERE at < ? LIMIT ?)"
     return db.execute(query, (before, CHUNK)).rowcount
 
 
-def _bytes_in_use(db: sqlite3.Connection) -> int:
+def _bytes_in_use(db: Database) -> int:
     pages = db.execute("PRAGMA page_count").fetchone()[0] - db.execute("PRAGMA freelist_count").fetchone()[0]
     return int(pages * db.execute("PRAGMA page_size").fetchone()[0])
