@@ -14,16 +14,17 @@ from loghub.cli.table import bar, columns, table
 from loghub.cli.where import Where, where
 from loghub.event import dumps, iso
 from loghub.ledger.find import ALL, Find
+from loghub.ledger.protocol import KINDS
 from loghub.recovery.wording import wording
 from loghub.trend import sparkline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loghub.event import Event
     from loghub.history import Outlook
     from loghub.ledger.find import Page
-    from loghub.ledger.protocol import Group
+    from loghub.ledger.protocol import Group, Seen
 
 _RECOVERIES = 5  # are shown of a group
 _CRUMB_CHARS = 500
@@ -102,7 +103,8 @@ def stats(place: Where, *, days: float, find: Find, with_trend: bool, as_json: b
 
 @click.command(short_help="The bugs: one line each.")
 @click.option("-n", "--limit", default=50, show_default=True, type=LIMIT, help="How many.")
-@click.option("--sort", "order", type=click.Choice(list(SORTS)), default="last", show_default=True, help="By what.")
+@click.option("--sort", "order", type=click.Choice(list(SORTS)), help="By what; last, with --by: count.")
+@click.option("--by", type=click.Choice(KINDS), help="Not the bugs, but where they were seen: a line for each place.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--after", default="", metavar="VALUE~FINGERPRINT", help="Those behind this one, the last of a page.")
 @filtered
@@ -113,7 +115,8 @@ def groups(
     place: Where,
     *,
     limit: int,
-    order: str,
+    order: str | None,
+    by: str | None,
     status: str | None,
     after: str,
     find: Find,
@@ -125,12 +128,18 @@ def groups(
     \b
     Example:
       loghub groups --sort count --since 7d
+      loghub groups --by server --type TimeoutError
       loghub groups --json | jq '.[] | select(.count > 100)'
       loghub groups --after "$(loghub groups --json | jq -r '.[-1] | .last_seen_at + "~" + .fingerprint')"
     """
     find = replace(find, status=status)
     ledger = place.open().ledger()
-    found = ledger.groups(limit, find, after, SORTS[order])
+    if by is not None:
+        if after or with_trend:
+            raise click.UsageError("--by does not go with --after and --trend.")
+        _print_places(by, sorted(ledger.seen_by(by, find), key=_BY[order or "count"])[:limit], find, as_json=as_json)
+        return
+    found = ledger.groups(limit, find, after, SORTS[order or "last"])
     outlooks = history.outlooks(ledger, found) if with_trend or not as_json else {}
     if as_json:
         rows = [history.group_row(one) for one in found]
@@ -140,6 +149,31 @@ def groups(
     else:
         click.echo(groups_table(found, outlooks))
         _more(found)
+
+
+_BY: dict[str, Callable[[Seen], float]] = {
+    "count": lambda one: -one.count,
+    "last": lambda one: -one.last_seen_at,
+    "first": lambda one: -one.first_seen_at,
+}
+
+
+def _print_places(kind: str, found: Sequence[Seen], find: Find, *, as_json: bool) -> None:
+    if as_json:
+        rows = [
+            {kind: one.value, "groups": one.groups, "count": one.count,
+             "first_seen_at": iso(one.first_seen_at), "last_seen_at": iso(one.last_seen_at)}
+            for one in found
+        ]  # fmt: skip
+        click.echo(dumps(rows, indent=2))
+    elif not found:
+        click.echo(_nothing(find, "") if find != ALL else f"No error has said its {kind} yet.")
+    else:
+        lines = [
+            (one.value, one.groups, one.count, _minute(iso(one.first_seen_at)), _minute(iso(one.last_seen_at)))
+            for one in found
+        ]
+        click.echo(table([kind, "bugs", "errors", "first (UTC)", "last (UTC)"], lines))
 
 
 def _more(page: Page[Any]) -> None:

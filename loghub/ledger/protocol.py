@@ -69,6 +69,28 @@ class Group:
     recoveries: Sequence[Recovery] = ()
 
 
+KINDS = ("server", "release", "environment")
+"""Where it is known of each group how often it was seen there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen on one server, in one release or environment.
+
+    Attributes:
+        value: Its name.
+        groups: How many groups were.
+        count: Their occurrences there.
+        first_seen_at, last_seen_at: Epoch seconds.
+    """
+
+    value: str
+    groups: int
+    count: int
+    first_seen_at: float
+    last_seen_at: float
+
+
 @dataclass(slots=True)
 class Item:
     """What one destination has still to be told about one group.
@@ -250,6 +272,12 @@ class Ledger(Protocol):
 
         Raises:
             AmbiguousKeyError: It is the beginning of several.
+        """
+
+    def seen_by(self, kind: str, find: Find = ALL) -> list[Seen]:
+        """Return what was seen of the groups that are found, by one of `KINDS`; the most first.
+
+        Counts are of all times: `since` and `until` only ask whether anything was seen there after and before them.
         """
 
     def totals_of(self, find: Find = ALL) -> list[tuple[str, str, int]]:

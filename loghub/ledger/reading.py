@@ -13,7 +13,7 @@ from loghub.event import storable
 from loghub.ledger import conditions
 from loghub.ledger.database import Store
 from loghub.ledger.find import ALL, ORDERS, Find, Page, cursor, read_cursor
-from loghub.ledger.protocol import Group, Recovery
+from loghub.ledger.protocol import KINDS, Group, Recovery, Seen
 from loghub.ledger.rows import GROUP, read_event, read_group
 
 if TYPE_CHECKING:
@@ -125,6 +125,21 @@ class Reading(Store):
             servers=found["server"],
             recoveries=[Recovery(*row) for row in recoveries],
         )
+
+    def seen_by(self, kind: str, find: Find = ALL) -> list[Seen]:
+        """Return what was seen of the groups that are found, by server, release or environment; the most first."""
+        assert kind in KINDS
+        condition, values = conditions.for_groups(find, time.time())
+        within = [("f.last_seen_at >= ?", find.since), ("f.first_seen_at < ?", find.until)]
+        parts = ["f.kind = ?", *(part for part, at in within if at is not None)]
+        if condition:
+            parts.append(f"f.group_id {_among(condition)}")
+        rows = self._rows(
+            "SELECT f.value, count(*), sum(f.count), min(f.first_seen_at), max(f.last_seen_at) FROM facts f"  # noqa: S608
+            f" WHERE {' AND '.join(parts)} GROUP BY f.value ORDER BY 3 DESC, 1",
+            (kind, *(at for _, at in within if at is not None), *values),
+        )
+        return [Seen(value, groups, int(count), first, last) for value, groups, count, first, last in rows]
 
     def totals_of(self, find: Find = ALL) -> list[tuple[str, str, int]]:
         """Return occurrences by (error_type, module), the most first."""

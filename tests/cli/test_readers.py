@@ -127,6 +127,19 @@ def test_sort_and_status(full):
     assert len(read("groups", "--home", full, "--status", "open")) == 4
 
 
+def test_where_they_were_seen(full):
+    """groups --by has a line for each place, the one with the most errors first, for people and for programs."""
+    rows = read("groups", "--by", "release", "--home", full)
+    assert [(row["release"], row["groups"], row["count"]) for row in rows] == [("1.0", 3, 9), ("1.1", 2, 6)]
+    assert rows[1]["last_seen_at"] < rows[0]["last_seen_at"]
+    lines = run("groups", "--by", "release", "--sort", "first", "-n", 1, "--home", full).splitlines()
+    assert lines[0].split()[:3] == ["release", "bugs", "errors"]
+    assert [line.split()[:3] for line in lines[1:] if "-" not in line.split()[0]] == [["1.1", "2", "6"]]
+    assert run("groups", "--by", "server", "--home", full) == "No error has said its server yet.\n"
+    assert "No errors are like that" in run("groups", "--by", "release", "--type", "Other", "--home", full)
+    assert "does not go with" in run("groups", "--by", "release", "--trend", "--home", full, code=2)
+
+
 def test_stats_says_the_span(full):
     """stats says in words what it has counted."""
     assert run("stats", "--home", full, "--days", 30).startswith("15 errors in 30 days.")

@@ -17,7 +17,7 @@ from loghub.event import iso
 from loghub.journal import Fold, Tally
 from loghub.ledger import folding, retention
 from loghub.ledger.find import ORDERS, Find, Page
-from loghub.ledger.protocol import Restored
+from loghub.ledger.protocol import Restored, Seen
 from tests.ledger.rows import HOUR, ONE, T0, TWO, event, fold, tally
 
 DAY = 86400.0
@@ -180,6 +180,21 @@ def test_counts_that_are_looked_for(make, rows, find):
     assert {(error_type, module): n for error_type, module, n in ledger.totals_of(find)} == groups
     assert ledger.days(find) == days
     assert ledger.hours(find) == hours
+
+
+def test_where_it_was_seen(ledger):
+    """Each server has the groups that were seen there, and how often; the one with the most comes first."""
+    for number, (server, at, n) in enumerate([("web1", T0, 2), ("web2", T0 + DAY, 7), ("web1", T0 + 60, 1)]):
+        said = tally(n, at)
+        said.servers = Counter({server: n})
+        fold(ledger, said, fingerprint=TWO if number == 2 else ONE)
+    web1, web2 = Seen("web1", 2, 3, T0, T0 + 60), Seen("web2", 1, 7, T0 + DAY, T0 + DAY)
+    assert ledger.seen_by("server") == [web2, web1]
+    assert ledger.seen_by("server", Find(since=T0 + 61)) == [web2]
+    assert ledger.seen_by("server", Find(until=T0 + 61)) == [web1]
+    assert ledger.seen_by("server", Find(fingerprint=TWO)) == [Seen("web1", 1, 1, T0 + 60, T0 + 60)]
+    assert ledger.seen_by("release") == [Seen("1.0", 2, 10, T0, T0 + DAY)]
+    assert ledger.seen_by("server", Find(since=T0 + 1, until=T0)) == []
 
 
 @every_backend
