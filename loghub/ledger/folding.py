@@ -41,7 +41,7 @@ def fold(db: Database, stretch: Fold, now: float) -> bool:
     _make(db, [(fingerprint, tally) for fingerprint, tally in groups if not tally.last_at], now)
     _count(db, [(fingerprint, tally, tally.count) for fingerprint, tally in groups if tally.last_at])
     numbers = _numbers(db, [fingerprint for fingerprint, _ in groups])
-    counted = [(numbers[fingerprint], tally) for fingerprint, tally in groups]
+    counted = [(numbers[fingerprint], tally) for fingerprint, tally in stretch.groups.items()]  # events in their order
     _count_hours(db, [(number, tally.hours) for number, tally in counted], deployments)
     _note_facts(db, counted)
     _keep_events(db, counted)
@@ -93,7 +93,7 @@ def restore(db: Database, groups: Mapping[str, Tally], kept_since: int) -> Resto
     _count(db, [(name, tally, missing[name].total()) for name, tally in added])
     _count_hours(db, [(numbers[name], missing[name]) for name, _ in added], deployments)
     _note_facts(db, [(numbers[name], tally) for name, tally in added])
-    kept = _keep_events(db, [(numbers[name], tally) for name, tally in said])
+    kept = _keep_events(db, [(numbers[name], tally) for name, tally in groups.items()])
     return Restored(made, kept, sum(hours.total() for hours in missing.values()))
 
 
