@@ -17,6 +17,7 @@ VERBS = {
     "groups": "loghub.cli.readers",
     "import": "loghub.cli.import_logs",
     "link": "loghub.cli.link",
+    "migrate": "loghub.cli.migrate",
     "mute": "loghub.cli.mute",
     "outbox": "loghub.cli.outbox",
     "preview": "loghub.cli.preview",

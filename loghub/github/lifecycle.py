@@ -75,7 +75,7 @@ def state_of(group: Group, ledger_id: str, issue_body: str | None) -> State:
     """Return what the issue should say: what it says and what this ledger has counted."""
     ours = State(
         group.fingerprint,
-        {ledger_id: group.count},
+        {**group.carried, ledger_id: group.own},
         group.first_seen_at,
         group.last_seen_at,
         releases=_first_times(group.releases),
@@ -224,4 +224,4 @@ def edit_due_at(item: Item, waiting: int = 1, now: float = math.inf) -> float:
 def may_go_last(item: Item) -> bool:
     """Return whether the process may edit as it ends: not if only the count is behind, by less than a tenth."""
     said = item.memory.get("said")
-    return not isinstance(said, int | float) or not 0 < item.group.count - said < said / 10
+    return not isinstance(said, int | float) or not 0 < item.group.own - said < said / 10

@@ -357,7 +357,7 @@ class Upkeep:
             self.visit.say(logging.WARNING, f"{self.batch.destination} refused an issue: {error}")
             return
         item.memory.pop("room_at", None)
-        item.memory["said"] = item.group.count
+        item.memory["said"] = item.group.own
         self._opened.append((item, made))
         self.visit.say(logging.INFO, f"{self.batch.destination}: opened {made['html_url']}")
 

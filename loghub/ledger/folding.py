@@ -18,7 +18,7 @@ from loghub.ledger.find import words_of
 from loghub.ledger.protocol import Restored
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from loghub.event import Event
     from loghub.journal import Fold, Tally
@@ -37,12 +37,12 @@ def fold(db: Database, stretch: Fold, now: float) -> bool:
     if not _move(db, stretch):
         return False
     groups = sorted(stretch.groups.items())
-    deployments = _deployments(db, (tally.hours for _, tally in groups))
+    deployed = _deployments(db, (tally.hours for _, tally in groups))
     _make(db, [(fingerprint, tally) for fingerprint, tally in groups if not tally.last_at], now)
     _count(db, [(fingerprint, tally, tally.count) for fingerprint, tally in groups if tally.last_at])
-    numbers = _numbers(db, [fingerprint for fingerprint, _ in groups])
-    counted = [(numbers[fingerprint], tally) for fingerprint, tally in stretch.groups.items()]  # events in their order
-    _count_hours(db, [(number, tally.hours) for number, tally in counted], deployments)
+    found = numbers(db, [fingerprint for fingerprint, _ in groups])
+    counted = [(found[fingerprint], tally) for fingerprint, tally in stretch.groups.items()]  # events in their order
+    _count_hours(db, [(number, tally.hours) for number, tally in counted], deployed)
     _note_facts(db, counted)
     _keep_events(db, counted)
     _route(db, counted, now)
@@ -83,17 +83,17 @@ def restore(db: Database, groups: Mapping[str, Tally], kept_since: int) -> Resto
         kept_since: From this hour on the ledger has counts by hour.
     """
     said = sorted(groups.items())
-    deployments = _deployments(db, (tally.hours for _, tally in said))
+    deployed = _deployments(db, (tally.hours for _, tally in said))
     before = _number_of_groups(db)
     _make(db, said, time.time())
     made = _number_of_groups(db) - before
-    numbers = _numbers(db, [fingerprint for fingerprint, _ in said])
-    missing = {name: _missing(db, numbers[name], tally.hours, kept_since) for name, tally in said}
+    found = numbers(db, [fingerprint for fingerprint, _ in said])
+    missing = {name: _missing(db, found[name], tally.hours, kept_since) for name, tally in said}
     added = [(name, tally) for name, tally in said if missing[name].total()]
     _count(db, [(name, tally, missing[name].total()) for name, tally in added])
-    _count_hours(db, [(numbers[name], missing[name]) for name, _ in added], deployments)
-    _note_facts(db, [(numbers[name], tally) for name, tally in added])
-    kept = _keep_events(db, [(numbers[name], tally) for name, tally in groups.items()])
+    _count_hours(db, [(found[name], missing[name]) for name, _ in added], deployed)
+    _note_facts(db, [(found[name], tally) for name, tally in added])
+    kept = _keep_events(db, [(found[name], tally) for name, tally in groups.items()])
     return Restored(made, kept, sum(hours.total() for hours in missing.values()))
 
 
@@ -120,10 +120,13 @@ def _number_of_groups(db: Database) -> int:
 
 
 def _deployments(db: Database, counted: Iterable[Hours]) -> dict[tuple[str, str], int]:
+    said = {(storable(release), storable(environment)) for hours in counted for _, release, environment in hours}
+    return deployments(db, said)
+
+
+def deployments(db: Database, said: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Return the numbers of pairs of release and environment; new ones if need be."""
-    pairs = sorted(
-        {(storable(release), storable(environment)) for hours in counted for _, release, environment in hours}
-    )
+    pairs = sorted(said)
     known = _known_deployments(db, pairs)
     if new := [pair for pair in pairs if pair not in known]:
         db.executemany("INSERT INTO deployments (release, environment) VALUES (?, ?) ON CONFLICT DO NOTHING", new)
@@ -192,7 +195,8 @@ def _group(fingerprint: str, tally: Tally, count: int, first_at: float, last_at:
     )
 
 
-def _numbers(db: Database, fingerprints: list[str]) -> dict[str, int]:
+def numbers(db: Database, fingerprints: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of groups."""
     return {
         fingerprint: number
         for some in batched(fingerprints)
@@ -203,15 +207,13 @@ def _numbers(db: Database, fingerprints: list[str]) -> dict[str, int]:
     }
 
 
-def _count_hours(
-    db: Database, counted: Iterable[tuple[int, Hours]], deployments: Mapping[tuple[str, str], int]
-) -> None:
+def _count_hours(db: Database, counted: Iterable[tuple[int, Hours]], deployed: Mapping[tuple[str, str], int]) -> None:
     """Count occurrences by hour and by day."""
     by_hour: Counter[tuple[int, int, int]] = Counter()
     by_day: Counter[tuple[int, int, int]] = Counter()
     for group_id, hours in counted:
         for (hour, release, environment), n in hours.items():
-            deployment = deployments[storable(release), storable(environment)]
+            deployment = deployed[storable(release), storable(environment)]
             by_hour[group_id, hour, deployment] += n
             by_day[group_id, hour // 24, deployment] += n
     for table, unit, counts in (("hours", "hour", by_hour), ("days", "day", by_day)):
@@ -270,14 +272,19 @@ def _keep_events(db: Database, counted: Collection[Counted]) -> int:
         " ON CONFLICT (id) DO NOTHING",
         rows,
     )
-    for some in batched([group_id for group_id, tally in counted if tally.kept]):
+    bound_events(db, [group_id for group_id, tally in counted if tally.kept])
+    return new.rowcount
+
+
+def bound_events(db: Database, groups: Sequence[int]) -> None:
+    """See that no group has more kept events than it may have."""
+    for some in batched(groups):
         db.execute(
             "DELETE FROM events WHERE number IN (SELECT number FROM (SELECT number,"  # noqa: S608 - marks
             " row_number() OVER (PARTITION BY group_id ORDER BY at DESC, number DESC) AS place"
             f" FROM events WHERE group_id IN ({marks(some)})) placed WHERE place > ?)",
             (*some, EVENTS_PER_GROUP),
         )
-    return new.rowcount
 
 
 _NAMES = ("error_type", "error_module", "module", "component", "level", "release", "environment")

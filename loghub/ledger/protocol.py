@@ -47,6 +47,7 @@ class Group:
 
     `releases`, `environments` and `servers` say of each name when the bug was first and last seen there, in the
     order in which they were first seen. `recoveries` are the newest `RECOVERIES_PER_GROUP` of them, newest first.
+    `carried` says how many of its occurrences other ledgers have counted, by their ids, before they were moved here.
     """
 
     fingerprint: str
@@ -67,10 +68,19 @@ class Group:
     environments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     servers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     recoveries: Sequence[Recovery] = ()
+    carried: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def own(self) -> int:
+        """Occurrences that this ledger has counted itself."""
+        return self.count - sum(self.carried.values())
 
 
 KINDS = ("server", "release", "environment")
-"""Where it is known of each group how often it was seen there."""
+"""Facts of a group: for each value how often it was seen there, first, and last."""
+
+LEDGER = "ledger"
+"""The same of occurrences that another ledger has counted, by its id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from loghub.event import storable
 from loghub.ledger import conditions
 from loghub.ledger.database import Store
 from loghub.ledger.find import ALL, ORDERS, Find, Page, cursor, read_cursor
-from loghub.ledger.protocol import KINDS, Group, Recovery, Seen
+from loghub.ledger.protocol import KINDS, LEDGER, Group, Recovery, Seen
 from loghub.ledger.rows import GROUP, read_event, read_group
 
 if TYPE_CHECKING:
@@ -107,12 +107,16 @@ class Reading(Store):
 
     def _with_facts(self, group_id: int, group: Group) -> Group:
         found: dict[str, dict[str, tuple[float, float]]] = {"release": {}, "environment": {}, "server": {}}
-        for kind, value, first_at, last_at in self._rows(
-            "SELECT kind, value, first_seen_at, last_seen_at FROM facts WHERE group_id = ?"
+        carried = {}
+        for kind, value, count, first_at, last_at in self._rows(
+            "SELECT kind, value, count, first_seen_at, last_seen_at FROM facts WHERE group_id = ?"
             " ORDER BY first_seen_at, value",
             (group_id,),
         ):
-            found.setdefault(kind, {})[value] = (first_at, last_at)
+            if kind == LEDGER:
+                carried[value] = count
+            else:
+                found.setdefault(kind, {})[value] = (first_at, last_at)
         recoveries = self._rows(
             "SELECT at, procedure, outcome, seconds, reason, server FROM recoveries WHERE group_id = ?"
             " ORDER BY number DESC",
@@ -124,6 +128,7 @@ class Reading(Store):
             environments=found["environment"],
             servers=found["server"],
             recoveries=[Recovery(*row) for row in recoveries],
+            carried=carried,
         )
 
     def seen_by(self, kind: str, find: Find = ALL) -> list[Seen]:
