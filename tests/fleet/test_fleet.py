@@ -1,0 +1,56 @@
+"""Six hosts with one memory: processes are killed, the database too, and everything adds up."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from loghub.github.block import read_state
+from tests.fakes.github import FakeGitHub
+from tests.fakes.smtp import FakeSMTP
+from tests.fleet.hosts import BUGS, Host
+
+pytestmark = pytest.mark.slow
+
+HOSTS, BATCHES, ERRORS = 6, 20, 500
+"""60,000 errors: so many hosts, each so often so many."""
+
+
+def storm(hosts, database, chance):
+    """Have all hosts fail; meanwhile kill one after the other, and three times the database, for two batches each."""
+    for batch in range(BATCHES):
+        for host in hosts:
+            host.fail(ERRORS)
+        if batch in (4, 9, 14):
+            database.kill()
+        if batch in (6, 11, 16):
+            database.start()
+        for host in chance.sample(hosts, 2):
+            host.kill()
+        for host in hosts:
+            host.wait()
+
+
+def mailed(smtp):
+    """Return how many occurrences mails have told of."""
+    subjects = [str(mail.message["Subject"]) for mail in smtp.mails]
+    return sum(int(re.search(r"\d+(?= occurrences)", subject)[0]) for subject in subjects)
+
+
+def test_the_fleet(tmp_path, database):
+    """60,000 errors of 50 bugs on six hosts, 40 kills and three restarts: 50 issues, and every count is exact."""
+    with FakeGitHub("acme/shop") as github, FakeSMTP() as smtp:
+        hosts = [Host(tmp_path / f"web-{n}", database.url, github, smtp) for n in range(HOSTS)]
+        storm(hosts, database, random.Random(10))
+        for host in hosts:
+            host.end()
+        hosts[0].loghub("drain", "--timeout", "300")
+        counts = [read_state(issue["body"]).count for issue in github.issues("acme/shop")]
+        assert github.violations == []
+        groups = hosts[0].groups()
+        each = HOSTS * BATCHES * ERRORS // BUGS
+        assert [group["count"] for group in groups] == [each] * BUGS
+        assert counts == [each] * BUGS
+        assert mailed(smtp) == each * BUGS
