@@ -8,6 +8,7 @@ prepared, no lock outlasts it. They go to the server together with the first sta
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import math
 import os
@@ -19,14 +20,16 @@ from loghub.errors import LedgerError, MissingExtraError
 from loghub.event import storable
 from loghub.ledger import postgres_schema
 from loghub.ledger.database import OneAtATime, batched
-from loghub.ledger.dialect import of_many, translated
+from loghub.ledger.dialect import filled, of_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import psycopg
 
     from loghub.ledger.address import Address
+
+    Literal = Callable[[Any], bytes]
 
 OLDEST_SERVER = 130000
 CONNECT_SECONDS = 5
@@ -89,19 +92,18 @@ class _Transaction:
         self.preface = preface
 
     def execute(self, query: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
-        return self._run(translated(query), values)
+        return self._run(lambda literal: filled(query, values, literal))
 
     def executemany(self, query: str, rows: Iterable[Sequence[Any]], /) -> _Changed:
         changed = 0
         for some in batched(list(rows)):
-            changed += self._run(of_many(query, len(some)), [value for row in some for value in row]).rowcount
+            changed += self._run(functools.partial(of_many, query, some)).rowcount
         return _Changed(changed)
 
-    def _run(self, query: str, values: Sequence[Any]) -> psycopg.Cursor[Any]:
-        given = [storable(value) if isinstance(value, str) else value for value in values]
+    def _run(self, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
         if not self.preface:
-            return self._server.connection.execute(query, given)
-        result = self._server.begin(self.preface + query, given)
+            return self._server.connection.execute(statement(self._server.literal))
+        result = self._server.begin(self.preface.encode(), statement)
         self.preface = ""
         while result.nextset():
             pass
@@ -136,6 +138,7 @@ class Server(OneAtATime):
         self.address = address
         self._opened: psycopg.Connection[Any] | None = None
         self._socket: tuple[int, descriptor.Identity] = (-1, (0, 0))
+        self._writer: Any = None
         self._pid = 0
         self._connections = 0
         self._id = ""
@@ -183,11 +186,10 @@ class Server(OneAtATime):
         driver = _driver()
         connection: psycopg.Connection[Any]
         with self._explained(LedgerError):
-            connection = driver.connect(
-                **self._parameters(driver), autocommit=True, prepare_threshold=None, cursor_factory=driver.ClientCursor
-            )
+            connection = driver.connect(**self._parameters(driver), autocommit=True, prepare_threshold=None)
         try:
             connection.adapters.register_loader("numeric", driver.types.numeric.IntLoader)  # sums of whole numbers
+            self._writer = driver.adapt.Transformer(connection)
             self._opened, self._pid = connection, os.getpid()
             self._socket = connection.fileno(), descriptor.identity(connection.fileno())
             self._connections += 1
@@ -248,16 +250,20 @@ class Server(OneAtATime):
                 postgres_schema.create(db, name)
             ((self._id,),) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchall()
 
-    def begin(self, query: str, values: Sequence[Any]) -> psycopg.Cursor[Any]:
+    def literal(self, value: Any) -> bytes:
+        """Return a value as it is written in a statement."""
+        return bytes(self._writer.as_literal(storable(value) if isinstance(value, str) else value))
+
+    def begin(self, preface: bytes, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
         """Send the first statement of a transaction, once more where the connection was lost since the last one."""
         connection = self.connection
         before = self._connections
         try:
-            return connection.execute(query, values)
+            return connection.execute(preface + statement(self.literal))
         except _driver().OperationalError:
             if not connection.closed or self._connections > before:
                 raise
-        return self.connection.execute(query, values)
+        return self.connection.execute(preface + statement(self.literal))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[_Transaction]:
@@ -330,6 +336,7 @@ def require_driver() -> None:
 def _driver() -> Any:
     try:
         import psycopg
+        import psycopg.adapt
         import psycopg.types.numeric
     except ImportError as error:
         raise LedgerError(
