@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast again browser bench fuzz clean
+.PHONY: demo test check fast again browser pgbouncer bench fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -27,6 +27,11 @@ browser: .axe/axe.min.js
 	command -v node || { apt-get update -qq && apt-get install -qq -y --no-install-recommends nodejs; }
 	command -v chromium || command -v chromium-browser || command -v google-chrome || \
 	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
+
+# For the tests of a ledger behind a pooler, on Debian; without it they are skipped, and say so.
+pgbouncer:
+	command -v pgbouncer || test -x /usr/sbin/pgbouncer || \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends pgbouncer; }
 
 # axe-core (MPL-2.0), which looks for what keeps people out; the package is only what carries the file.
 .axe/axe.min.js: $(VENV)/bin/python

@@ -29,6 +29,26 @@ def certificate(tmp_path_factory):
     return Certificate(tmp_path_factory.mktemp("certificates"))
 
 
+@pytest.fixture(scope="session")
+def postgres():
+    """Return a PostgreSQL server; who kills it has one of his own."""
+    from tests.postgres import Server
+
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres):
+    """Return pgbouncer in transaction mode before that server."""
+    from tests.postgres import Pooler
+
+    pooler = Pooler(postgres)
+    yield pooler
+    pooler.close()
+
+
 @pytest.fixture
 def hearing():
     """Have programs start as from a terminal: nohup, and a shell for what runs behind, ignore some signals for them."""

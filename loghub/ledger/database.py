@@ -59,13 +59,12 @@ def marks(values: Sequence[Any], each: str = "?") -> str:
 
 
 class Store(ABC):
-    """Where the rows of a ledger are.
+    """Where the rows of a ledger are."""
 
-    Attributes:
-        ahead: By how many seconds this host's clock is ahead of the one that times in the ledger go by.
-    """
-
-    ahead = 0.0
+    @property
+    def ahead(self) -> float:
+        """By how many seconds this host's clock is ahead of the one that the ledger goes by."""
+        return 0.0
 
     @abstractmethod
     def _transaction(self) -> AbstractContextManager[Database]:

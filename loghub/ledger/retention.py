@@ -24,6 +24,13 @@ DAY_DAYS = 400
 MAX_BYTES = 768 << 20
 """With more in the ledger than this the oldest events go, but for the newest of each group; then groups go."""
 
+MAX_EVENTS, MAX_GROUPS = 2_000_000, 200_000
+"""The same for a ledger that cannot tell its size: so many go by number."""
+
+JOURNAL_DAYS = DAY_DAYS
+"""How far a journal was folded is forgotten where it did not move for so long. A host that comes back later than that,
+with a journal that was folded in part, has it counted anew: a shorter time would come upon hosts that were repaired."""
+
 BUDGET_DAYS = 2
 """What was spent before is of no budget any more."""
 
@@ -37,6 +44,8 @@ _NOT_THE_NEWEST = (
     "EXISTS (SELECT 1 FROM events newer WHERE newer.group_id = e.group_id"
     " AND (newer.at, newer.number) > (e.at, e.number))"
 )
+
+_UNLOCKED = "/*FOR UPDATE SKIP LOCKED*/"  # who writes and who deletes do not wait for each other
 
 _DAY = 86_400.0
 
@@ -71,6 +80,24 @@ def tidy(db: Database, now: float) -> bool:
     return any(deleted)
 
 
+def thin(db: Database, now: float) -> bool:
+    """Let go of a chunk of what is too much, and of journals that nobody will go on with; True if there may be more."""
+    return any([
+        _surplus(db, "events", MAX_EVENTS) and _delete_events(db, float("inf")),
+        _surplus(db, "groups", MAX_GROUPS) and _forget_groups(db),
+        _delete_journals(db, now - JOURNAL_DAYS * _DAY),
+    ])  # fmt: skip
+
+
+def _surplus(db: Database, table: str, most: int) -> bool:
+    return bool(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > most)  # noqa: S608 - literals
+
+
+def _delete_journals(db: Database, before: float) -> int:
+    query = "DELETE FROM journals WHERE name IN (SELECT name FROM journals WHERE moved_at < ? LIMIT ?)"
+    return db.execute(query, (before, CHUNK)).rowcount
+
+
 def give_back(db: Database) -> bool:
     """Give a chunk of what lies free in the file back to the file system; True if there is more."""
     page = db.execute("PRAGMA page_size").fetchone()[0]
@@ -96,7 +123,7 @@ def _rewrite(db: Database, free: int) -> bool:
 def _delete_events(db: Database, before: float) -> int:
     return db.execute(
         "DELETE FROM events WHERE number IN"  # noqa: S608 - a literal
-        f" (SELECT number FROM events e WHERE at < ? AND {_NOT_THE_NEWEST} ORDER BY at, number LIMIT ?)",
+        f" (SELECT number FROM events e WHERE at < ? AND {_NOT_THE_NEWEST} ORDER BY at, number LIMIT ? {_UNLOCKED})",
         (before, CHUNK),
     ).rowcount
 
@@ -104,9 +131,9 @@ def _delete_events(db: Database, before: float) -> int:
 def _delete_groups(db: Database, before: float, now: float) -> int:
     """Let the groups go that were last seen before a time, are not muted, and of which nobody has to be told."""
     return db.execute(
-        "DELETE FROM groups WHERE id IN (SELECT id FROM groups g WHERE last_seen_at < ? AND muted_until <= ?"
+        "DELETE FROM groups WHERE id IN (SELECT id FROM groups g WHERE last_seen_at < ? AND muted_until <= ?"  # noqa: S608
         " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.group_id = g.id AND o.total > o.told)"
-        " ORDER BY last_seen_at LIMIT ?)",
+        f" ORDER BY last_seen_at LIMIT ? {_UNLOCKED})",
         (before, now, CHUNK),
     ).rowcount
 

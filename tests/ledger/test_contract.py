@@ -18,6 +18,8 @@ from loghub.ledger.find import Find
 from loghub.ledger.protocol import RECOVERIES_PER_GROUP, Outcome, Recovery
 from tests.ledger.rows import GITHUB, ONE, SMTP, T0, TWO, _names, event, fold, tally
 
+pytestmark = pytest.mark.parametrize("make", ["sqlite file", "sqlite memory", "postgres", "pgbouncer"], indirect=True)
+
 
 def told(item, state="done", **more):
     """Return what became of an item."""
@@ -161,7 +163,7 @@ def test_hostile_texts(ledger):
     fold(ledger, mixed)
     one = ledger.group(ONE)
     assert one.error_message == "lone \\ud800 surrogate"
-    assert (one.component, one.level, one.logger) == ("5", "", "\x00")
+    assert (one.component, one.level, one.logger) == ("5", "", "\\x00")
     assert list(one.servers) == ["\\udfff"]
     assert len(ledger.events(10)) == 2
     (item,) = ledger.load(ledger.waiting(GITHUB, T0))

@@ -358,57 +358,6 @@ def test_events_of_one_group_are_bounded(ledger, monkeypatch):
     assert ids(ledger.events(10)) == "bcaf"
 
 
-def full(ledger, monkeypatch, size):
-    """Let the ledger be full at so many bytes."""
-    monkeypatch.setattr(retention, "MAX_BYTES", size)
-    ledger._full_at = size
-
-
-def test_a_ledger_that_grows_too_large(make, monkeypatch):
-    """The oldest events go where there is too much, but each group keeps its newest; nothing is counted less."""
-    ledger = make()
-    big = "x" * 10_000
-    full(ledger, monkeypatch, 400_000)
-    monkeypatch.setattr(retention, "CHUNK", 5)
-    fold(ledger, tally(1, T0, kept=[event(TWO, key="z", at=T0, traceback=big)]), fingerprint=TWO)
-    for n in range(80):
-        fold(ledger, tally(1, T0 + n, kept=[event(at=T0 + n, traceback=big) | {"id": f"{n:02d}"}]))
-    kept = [one["id"] for one in ledger.events(100)]
-    assert 10 < len(kept) < 40
-    assert kept[-1][0] == "z"
-    assert kept[:-1] == [f"{n:02d}" for n in range(79, 80 - len(kept), -1)]
-    assert ledger.group(ONE).count == 80
-
-
-def test_a_ledger_full_of_groups(make, monkeypatch):
-    """Where one event of each group is too much, those that were not seen for longest go, which is counted."""
-    ledger = make()
-    full(ledger, monkeypatch, 400_000)
-    monkeypatch.setattr(retention, "CHUNK", 5)
-    for n in range(80):
-        kept = [event(at=T0 + n, traceback="x" * 10_000) | {"id": f"{n:02d}"}]
-        fold(ledger, tally(1, T0 + n, kept=kept, smtp=n == 0), fingerprint=f"v1:{n:02d}")
-    left = [one.fingerprint for one in ledger.groups()]
-    assert 10 < len(left) < 40
-    assert left == [f"v1:{n:02d}" for n in [*range(79, 80 - len(left), -1), 0]]
-    assert ledger.totals()["forgotten"] == 80 - len(left)
-
-
-def test_a_ledger_full_of_what_waits(make, monkeypatch):
-    """What waits for delivery stays, and the ledger is not searched again at every fold for what could go."""
-    ledger = make()
-    full(ledger, monkeypatch, 300_000)
-    tried = []
-    delete = retention._delete_groups
-    monkeypatch.setattr(retention, "_delete_groups", lambda *how: tried.append(1) or delete(*how))
-    for n in range(80):
-        kept = [event(at=T0 + n, traceback="x" * 10_000) | {"id": f"{n:02d}"}]
-        fold(ledger, tally(1, T0 + n, kept=kept, smtp=1), fingerprint=f"v1:{n:02d}")
-    assert len(ledger.groups()) == 80
-    assert ledger.totals()["forgotten"] == 0
-    assert len(tried) < 40
-
-
 def tidied(ledger, now):
     """Tidy until there is nothing more; return the steps."""
     return next(number for number in itertools.count(1) if not ledger.tidy(now))
