@@ -34,6 +34,13 @@ class CorruptLedgerError(LedgerError):
         self.path = path
 
 
+class Connection(sqlite3.Connection):
+    """One that is near: what may be run later is run now."""
+
+    later = sqlite3.Connection.execute
+    later_many = sqlite3.Connection.executemany
+
+
 class SQLiteFile(OneAtATime):
     """The ledger's file at `path`; None keeps it in memory, until it is closed.
 
@@ -53,7 +60,7 @@ class SQLiteFile(OneAtATime):
         self.path = path
         self.id = ""
         self._timeout = timeout
-        self._opened: sqlite3.Connection | None = None
+        self._opened: Connection | None = None
         self._inode = 0
         self._canary: tuple[int, descriptor.Identity] | None = None  # goes when somebody closes all descriptors
         self._rows("SELECT 1 FROM meta")  # what is wrong with the file is said now
@@ -64,7 +71,7 @@ class SQLiteFile(OneAtATime):
         return str(self.path)
 
     @property
-    def _db(self) -> sqlite3.Connection:
+    def _db(self) -> Connection:
         with self._lock:
             if self._opened is not None and (self._is_lost() or self._was_replaced()):
                 self.close()
@@ -84,10 +91,14 @@ class SQLiteFile(OneAtATime):
             fd = os.open(os.path.dirname(path), os.O_RDONLY)  # to close the file itself would end SQLite's locks
             self._canary = fd, descriptor.identity(fd)
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> Connection:
         with self._explained():
             db = sqlite3.connect(
-                self.path or ":memory:", timeout=self._timeout, isolation_level=None, check_same_thread=False
+                self.path or ":memory:",
+                timeout=self._timeout,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=Connection,
             )
             try:
                 if self.path:
@@ -151,7 +162,7 @@ class SQLiteFile(OneAtATime):
             raise LedgerError(f"The ledger {self.path} cannot be used now: {error}.{hint}") from error
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[Connection]:
         with self._lock, self._explained():
             db = self._db
             db.execute("BEGIN IMMEDIATE")

@@ -43,6 +43,12 @@ class Database(Protocol):
     def executemany(self, query: str, rows: Iterable[Sequence[Any]], /) -> Result:
         """Run an INSERT of one row for each of `rows`; of a key that there is once only."""
 
+    def later(self, query: str, values: Sequence[Any] = ..., /) -> object:
+        """Run a statement before the next one, or at the end: nobody asks what it comes to."""
+
+    def later_many(self, query: str, rows: Iterable[Sequence[Any]], /) -> object:
+        """The same, for each of `rows`."""
+
 
 BATCH = 500
 """A statement has no more rows or keys than that: databases allow some ten thousand values."""

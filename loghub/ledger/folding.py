@@ -18,7 +18,7 @@ from loghub.ledger.find import words_of
 from loghub.ledger.protocol import Restored
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loghub.event import Event
     from loghub.journal import Fold, Tally
@@ -38,13 +38,17 @@ def fold(db: Database, stretch: Fold, now: float) -> bool:
         return False
     groups = sorted(stretch.groups.items())
     deployed = _deployments(db, (tally.hours for _, tally in groups))
-    _make(db, [(fingerprint, tally) for fingerprint, tally in groups if not tally.last_at], now)
-    _count(db, [(fingerprint, tally, tally.count) for fingerprint, tally in groups if tally.last_at])
     found = numbers(db, [fingerprint for fingerprint, _ in groups])
+    if new := [(fingerprint, tally) for fingerprint, tally in groups if fingerprint not in found]:
+        _make(db, new, now)
+        found |= numbers(db, [fingerprint for fingerprint, _ in new])
+    # From here on nobody asks what comes of it: rows that others want too are locked for as short as can be.
+    _count(db, [(fingerprint, tally, tally.count) for fingerprint, tally in groups if tally.last_at])
     counted = [(found[fingerprint], tally) for fingerprint, tally in stretch.groups.items()]  # events in their order
     _count_hours(db, [(number, tally.hours) for number, tally in counted], deployed)
     _note_facts(db, counted)
-    _keep_events(db, counted)
+    db.later_many(_EVENTS, _events(counted))
+    bound_events(db, _with_events(counted))
     _route(db, counted, now)
     for key, n in (("dropped", stretch.dropped), ("torn", stretch.torn)):
         if n:
@@ -67,7 +71,7 @@ def _move(db: Database, stretch: Fold) -> bool:
 
 def add_up(db: Database, key: str, n: int) -> None:
     """Add to one of the ledger's own counts."""
-    db.execute(
+    db.later(
         "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE"
         " SET value = CAST(meta.value AS BIGINT) + CAST(excluded.value AS BIGINT)",
         (key, n),
@@ -93,7 +97,10 @@ def restore(db: Database, groups: Mapping[str, Tally], kept_since: int) -> Resto
     _count(db, [(name, tally, missing[name].total()) for name, tally in added])
     _count_hours(db, [(found[name], missing[name]) for name, _ in added], deployed)
     _note_facts(db, [(found[name], tally) for name, tally in added])
-    kept = _keep_events(db, [(found[name], tally) for name, tally in groups.items()])
+    counted = [(found[name], tally) for name, tally in groups.items()]
+    rows = _events(counted)
+    kept = db.executemany(_EVENTS, rows).rowcount if rows else 0
+    bound_events(db, _with_events(counted))
     return Restored(made, kept, sum(hours.total() for hours in missing.values()))
 
 
@@ -166,7 +173,7 @@ def _make(db: Database, groups: Iterable[tuple[str, Tally]], now: float) -> None
 def _count(db: Database, groups: Iterable[tuple[str, Tally, int]]) -> None:
     """Count occurrences of groups, at the times and the level of a tally."""
     rows = [_group(fingerprint, tally, n, tally.first_at, tally.last_at) for fingerprint, tally, n in groups]
-    db.executemany(
+    db.later_many(
         f"{_GROUPS} UPDATE SET count = groups.count + excluded.count,"
         " first_seen_at = min(groups.first_seen_at, excluded.first_seen_at),"
         " last_seen_at = max(groups.last_seen_at, excluded.last_seen_at),"
@@ -217,7 +224,7 @@ def _count_hours(db: Database, counted: Iterable[tuple[int, Hours]], deployed: M
             by_hour[group_id, hour, deployment] += n
             by_day[group_id, hour // 24, deployment] += n
     for table, unit, counts in (("hours", "hour", by_hour), ("days", "day", by_day)):
-        db.executemany(
+        db.later_many(
             f"INSERT INTO {table} (group_id, {unit}, deployment_id, count) VALUES (?, ?, ?, ?)"  # noqa: S608 - literals
             f" ON CONFLICT (group_id, {unit}, deployment_id) DO UPDATE SET count = {table}.count + excluded.count",
             [(*cell, n) for cell, n in counts.items()],
@@ -234,7 +241,7 @@ def _note_facts(db: Database, counted: Iterable[Counted]) -> None:
             for value, n in values.items():
                 if value:
                     seen[group_id, kind, storable(value)] += n
-    db.executemany(
+    db.later_many(
         "INSERT INTO facts (group_id, kind, value, count, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (group_id, kind, value) DO UPDATE SET count = facts.count + excluded.count,"
         " first_seen_at = min(facts.first_seen_at, excluded.first_seen_at),"
@@ -249,9 +256,17 @@ def _facts(tally: Tally) -> Iterator[tuple[str, Counter[str]]]:
     yield "server", tally.servers
 
 
-def _keep_events(db: Database, counted: Collection[Counted]) -> int:
-    """Keep the events of tallies, and no more of a group than it may have; return how many are new."""
-    rows = [
+_EVENTS = (
+    "INSERT INTO events (id, group_id, at, error_type, error_module, module, component, level, release,"
+    " environment, severity, words, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO NOTHING"
+)
+_NAMES = ("error_type", "error_module", "module", "component", "level", "release", "environment")
+
+
+def _events(counted: Iterable[Counted]) -> list[tuple[Any, ...]]:
+    """Return the events of tallies that are to be kept, as rows."""
+    return [
         (
             storable(one.get("id") or uuid.uuid4().hex),
             group_id,
@@ -264,30 +279,21 @@ def _keep_events(db: Database, counted: Collection[Counted]) -> int:
         for group_id, tally in counted
         for one in tally.kept
     ]
-    if not rows:
-        return 0
-    new = db.executemany(
-        "INSERT INTO events (id, group_id, at, error_type, error_module, module, component, level, release,"
-        " environment, severity, words, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (id) DO NOTHING",
-        rows,
-    )
-    bound_events(db, [group_id for group_id, tally in counted if tally.kept])
-    return new.rowcount
+
+
+def _with_events(counted: Iterable[Counted]) -> list[int]:
+    return [group_id for group_id, tally in counted if tally.kept]
 
 
 def bound_events(db: Database, groups: Sequence[int]) -> None:
     """See that no group has more kept events than it may have."""
     for some in batched(groups):
-        db.execute(
+        db.later(
             "DELETE FROM events WHERE number IN (SELECT number FROM (SELECT number,"  # noqa: S608 - marks
             " row_number() OVER (PARTITION BY group_id ORDER BY at DESC, number DESC) AS place"
             f" FROM events WHERE group_id IN ({marks(some)})) placed WHERE place > ?)",
             (*some, EVENTS_PER_GROUP),
         )
-
-
-_NAMES = ("error_type", "error_module", "module", "component", "level", "release", "environment")
 
 
 def _route(db: Database, counted: Iterable[Counted], now: float) -> None:
@@ -297,7 +303,7 @@ def _route(db: Database, counted: Iterable[Counted], now: float) -> None:
         levels[group_id] = tally.level
         for name, n in tally.routed.items():
             due[storable(name), group_id] += n
-    db.executemany(
+    db.later_many(
         "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (destination, group_id) DO UPDATE SET"
         " since_at = CASE WHEN outbox.total > outbox.told THEN outbox.since_at ELSE excluded.since_at END,"

@@ -90,6 +90,7 @@ class _Transaction:
     def __init__(self, server: Server, preface: str) -> None:
         self._server = server
         self.preface = preface
+        self._waiting: list[bytes] = []
 
     def execute(self, query: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         return self._run(lambda literal: filled(query, values, literal))
@@ -100,11 +101,25 @@ class _Transaction:
             changed += self._run(functools.partial(of_many, query, some)).rowcount
         return _Changed(changed)
 
+    def later(self, query: str, values: Sequence[Any] = (), /) -> None:
+        self._waiting.append(filled(query, values, self._server.literal))
+
+    def later_many(self, query: str, rows: Iterable[Sequence[Any]], /) -> None:
+        self._waiting += [of_many(query, some, self._server.literal) for some in batched(list(rows))]
+
+    def end(self) -> None:
+        """Commit what was done; what waited goes along, so that its locks are held for no way to and fro."""
+        if self._waiting or not self.preface:
+            self._run(lambda _: b"COMMIT")
+
     def _run(self, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
+        before = b"".join(one + b"; " for one in self._waiting)
+        self._waiting.clear()
         if not self.preface:
-            return self._server.connection.execute(statement(self._server.literal))
-        result = self._server.begin(self.preface.encode(), statement)
-        self.preface = ""
+            result = self._server.connection.execute(before + statement(self._server.literal))
+        else:
+            result = self._server.begin(self.preface.encode() + before, statement)
+            self.preface = ""
         while result.nextset():
             pass
         return result
@@ -271,8 +286,7 @@ class Server(OneAtATime):
             db = _Transaction(self, f"BEGIN ISOLATION LEVEL READ COMMITTED; {self._settings}")
             try:
                 yield db
-                if not db.preface:
-                    self.connection.execute("COMMIT")
+                db.end()
             except BaseException:
                 self._undo()
                 raise
