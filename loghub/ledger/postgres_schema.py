@@ -52,7 +52,13 @@ def statements() -> list[str]:
 
 def version(db: Database, name: str) -> int:
     """Return which version the tables in a schema are of; 0 where there are none."""
-    if not db.execute("SELECT to_regclass(?)", (f"{name}.meta",)).fetchone()[0]:
+    # Not by to_regclass: that remembers, also while another process makes them and this one waits for it.
+    there = db.execute(
+        "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = ? AND c.relname = 'meta'",
+        (name,),
+    )
+    if not there.fetchone():
         return 0
     found = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     return int(found[0]) if found else 0
