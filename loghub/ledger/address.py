@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 SCHEMES = ("postgresql://", "postgres://")
 SCHEMA = "loghub"
@@ -65,12 +65,12 @@ def read_address(text: str) -> Address:
     given = parts.query.split("&") if parts.query else []
     if not all(map(_PARAMETER.match, given)):
         raise AddressError(_ESCAPED)
-    parameters = parse_qsl(parts.query, keep_blank_values=True)
-    schemas = [value for name, value in parameters if name == "schema"] or [SCHEMA]
+    schemas = [one.partition("=")[2] for one in given if one.startswith("schema=")] or [SCHEMA]
     if len(schemas) > 1 or not _NAME.match(schemas[0]) or schemas[0].startswith("pg_"):
         raise AddressError("an address whose parameter schema is there once, a name of small letters, digits and _")
-    rest = urlencode([(name, value) for name, value in parameters if name != "schema"])
-    secrets = {unquote(password), password, *(value for name, value in parameters if "password" in name)}
+    rest = "&".join(one for one in given if not one.startswith("schema="))  # libpq has rules of its own for +
+    said = [password, *(one.partition("=")[2] for one in given if "password" in one)]
+    secrets = {*said, *map(unquote, said)}
     return Address(
         f"postgresql://{parts.netloc}{parts.path}{'?' * bool(rest)}{rest}",
         schemas[0],

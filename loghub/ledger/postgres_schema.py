@@ -52,9 +52,11 @@ def statements() -> list[str]:
 
 def version(db: Database, name: str) -> int:
     """Return which version the tables in a schema are of; 0 where there are none."""
-    if not db.execute("SELECT to_regclass(?)", (f"{name}.meta",)).fetchone()[0]:
+    # Not by to_regclass: within a transaction it does not see what others have made meanwhile.
+    tables = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = 'meta'"
+    if not db.execute(tables, (name,)).fetchone():
         return 0
-    found = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    found = db.execute(f"SELECT value FROM \"{name}\".meta WHERE key = 'schema'").fetchone()  # noqa: S608 - a name
     return int(found[0]) if found else 0
 
 
