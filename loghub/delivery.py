@@ -62,6 +62,9 @@ LEASE_SECONDS = 60.0
 TROUBLE_SECONDS = 5.0
 """How long a ledger that cannot be used, or a handler that failed to look, is left alone."""
 
+AWAY_SECONDS = 60.0
+"""How long a server that does not answer is left alone at most: a fleet is not to come back to it all at once."""
+
 FORK_SECONDS = 1.5
 """The longest that a fork waits for a thread that is in the ledger; longer than that takes no call there."""
 
@@ -267,6 +270,7 @@ class Home:
         self.keep = journal.KEEP_PER_GROUP
         self.changed = False
         self.trouble = ""  # why the ledger cannot be used now
+        self._troubles = 0  # how often in a row
         self.look_at = float("inf")  # when there may be something to deliver
         self.wake_at = float("inf")  # when a handler wants a batch, whatever waits
         self.again_at = float("inf")  # when what failed is due again; the rest of what waits is for an interval
@@ -542,6 +546,8 @@ class Home:
             return False
         try:
             self.changed = False
+            if self.url is not None and self.trouble and not closing and self.now() < self.look_at:
+                return False  # whatever comes meanwhile: the journal has it
             self.draining = everything
             return self._round(closing=closing, everything=everything)
         except LedgerError as error:
@@ -737,17 +743,25 @@ class Home:
             tell(logging.INFO, "the journal can be written again.")
 
     def _mend(self) -> None:
+        self._troubles = 0
         if self.trouble:
             self.trouble = ""
             self._said.pop("ledger", None)
             tell(logging.INFO, "the ledger can be used again.")
+
+    def _leave_alone(self) -> float:
+        """Return how long not to ask a ledger again that could not be used."""
+        if self.url is None:
+            return TROUBLE_SECONDS
+        return backoff.delay(self._troubles, first=TROUBLE_SECONDS, longest=AWAY_SECONDS)
 
     def _give_up_ledger(self, error: LedgerError) -> None:
         """Keep journaling without the ledger; a damaged one is set aside, so that the next round begins anew."""
         from loghub.ledger.connection import CorruptLedgerError
 
         self.trouble = str(error)
-        self.look_at = self.again_at = self.now() + TROUBLE_SECONDS
+        self._troubles += 1
+        self.look_at = self.again_at = self.now() + self._leave_alone()
         if self._ledger is not None:
             self._ledger.close()
         self._ledger = None
@@ -764,7 +778,9 @@ class Home:
         """Fold what is left and let go of journal and ledger, unless that takes longer than `timeout`."""
         if _logging_is_locked():
             return  # the thread goes on
-        if not self.trouble and self._folding.acquire(timeout=max(0.0, timeout)):
+        if self.url is not None:
+            pass  # a server may not answer for longer than that: what the thread does not fold, whoever comes next does
+        elif not self.trouble and self._folding.acquire(timeout=max(0.0, timeout)):
             try:
                 self.fold(release=True)
                 if self._ledger is not None and self.path is not None:
@@ -876,11 +892,13 @@ def _is_dead(owner: str) -> bool:
 def open_ledger(path: str | None, url: str | None) -> Ledger:
     """Open the ledger of a home: at `url`, or SQLite in the folder `path`, or in memory.
 
+    That at a URL is not connected to before it is asked something.
+
     Raises:
         LedgerError: It cannot be opened; the message says why.
     """
     if url and url != "sqlite":
-        raise LedgerError("This version knows no ledger but sqlite: leave the option and LOGHUB_LEDGER out.")
+        return _open_server(url)
     from loghub.ledger.sqlite import SQLiteLedger
 
     if path is None:
@@ -890,6 +908,16 @@ def open_ledger(path: str | None, url: str | None) -> Ledger:
     except OSError as error:
         raise LedgerError(f"The home {path} cannot be made: {error.strerror}.") from error
     return SQLiteLedger(os.path.join(path, "ledger.db"))
+
+
+def _open_server(url: str) -> Ledger:
+    from loghub.ledger.address import AddressError, read_address
+    from loghub.ledger.postgres import PostgresLedger
+
+    try:
+        return PostgresLedger(read_address(url))
+    except AddressError as error:
+        raise LedgerError(f"The address of the ledger must be {error}.") from None
 
 
 def set_aside(path: str, inode: int) -> str | None:

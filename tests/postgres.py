@@ -9,11 +9,13 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -266,3 +268,42 @@ def _folder(user: str | None, name: str) -> str:
         entry = pwd.getpwnam(user)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
     return folder
+
+
+class Relay:
+    """Stands between a client and a server, and breaks off where it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._cut_at: bytes | None = None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut_at(self, word: bytes) -> None:
+        """Let the server hear what the client says with this word in it next, and nobody its answer."""
+        self._cut_at = word
+
+    def close(self) -> None:
+        """Take no more clients."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client = self._listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self._to))
+                threading.Thread(target=self._talk, args=(client, server), daemon=True).start()
+
+    def _talk(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server, contextlib.suppress(OSError):
+            while True:
+                for one in select.select([client, server], [], [])[0]:
+                    data = one.recv(65536)
+                    if not data:
+                        return
+                    (server if one is client else client).sendall(data)
+                    if one is client and self._cut_at is not None and self._cut_at in data:
+                        self._cut_at = None
+                        server.recv(65536)  # it has done what it was told
+                        return

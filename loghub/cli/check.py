@@ -104,11 +104,13 @@ def _home(handler: ReportingHandler) -> Iterator[Finding]:
     yield from _folder("home", home.path)
     try:
         home.adopt(force=True)
-        totals = home.ledger().totals()
+        ledger = home.ledger()
+        totals = ledger.totals()
     except LedgerError as error:
         yield Finding("FAIL", "ledger", str(error))
         return
-    yield Finding("ok", "ledger", f"{totals['groups']:,} groups, {totals['occurrences']:,} errors.")
+    answers = "" if home.url is None else f"{ledger.where} answers: "
+    yield Finding("ok", "ledger", f"{answers}{totals['groups']:,} groups, {totals['occurrences']:,} errors.")
     if totals["dropped"]:
         yield Finding("note", "ledger", f"{totals['dropped']:,} errors could not be written and are not counted.")
     rows = home.ledger().outbox()

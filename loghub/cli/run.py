@@ -29,7 +29,7 @@ class _Raw(click.Command):
 @click.command("run", cls=_Raw, add_help_option=False, short_help="Run a command, and report how it ends.")
 @click.option("--component", metavar="NAME", help="Which part of the system it is (LOGHUB_COMPONENT).")
 @click.option("--home", metavar="DIR", help="Folder of journal and ledger, also of the command (LOGHUB_HOME).")
-@click.option("--ledger", metavar="URL", help="sqlite, in the home (LOGHUB_LEDGER).")
+@click.option("--ledger", metavar="URL", help="sqlite, in the home, or postgresql://... (LOGHUB_LEDGER).")
 @click.option("--config", metavar="FILE", help="A logging.yaml, whose reporting handlers are told; else GitHub.")
 @click.option("--timeout", default=command.TIMEOUT, show_default=True, help="Seconds that the end waits for delivery.")
 @click.pass_obj

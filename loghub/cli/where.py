@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     click.option("--home", metavar="DIR", help="Folder of journal and ledger (LOGHUB_HOME)."),
-    click.option("--ledger", metavar="URL", help="sqlite, in the home (LOGHUB_LEDGER)."),
+    click.option("--ledger", metavar="URL", help="sqlite, in the home, or postgresql://... (LOGHUB_LEDGER)."),
     click.option("--config", metavar="FILE", help="A logging.yaml: its handlers, home and ledger count."),
 )
 

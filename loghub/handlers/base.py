@@ -58,12 +58,13 @@ class ReportingHandler(logging.Handler):
     Args:
         level: Lowest level to report; ERROR.
         home: Folder of journal and ledger (env LOGHUB_HOME; else the user's state directory).
-        ledger: ``sqlite``, in `home` (env LOGHUB_LEDGER).
+        ledger: ``sqlite``, in `home`, or ``postgresql://...``, for many hosts (env LOGHUB_LEDGER).
         shutdown_timeout: Seconds that the end of the process may wait for delivery.
 
     Raises:
         UnknownOptionError: There is no such option.
         OptionValueError: A value is malformed.
+        MissingExtraError: The ledger needs psycopg, which is not installed.
     """
 
     destination: str | None = None
@@ -260,9 +261,24 @@ def home_option(owner: object, value: str | None) -> str | None:
 
 
 def ledger_option(owner: object, value: str | None) -> str | None:
-    """Return the address that option `ledger` has; None for SQLite in the home."""
+    """Return the address that option `ledger` has; None for SQLite in the home.
+
+    Raises:
+        OptionValueError: It is none.
+        MissingExtraError: It is one of PostgreSQL, and psycopg is not installed.
+    """
     url = value if value is not None else env.read("LOGHUB_LEDGER")
     if url is None or url == "sqlite":
         return None
+    from loghub.ledger import address, server
+
+    right = "'sqlite' or postgresql://USER@HOST/DATABASE"
+    if isinstance(url, str) and address.is_address(url):
+        try:
+            address.read_address(url)
+            server.require_driver()
+            return url
+        except address.AddressError as error:
+            right = str(error)
     shown = re.match(r"[\w+]*:(?=/)|\w*(?=\s|\Z)", str(url))  # what follows may hold a password
-    options.refuse(owner, "ledger", f"{shown[0] if shown else ''}...", "'sqlite': this version knows no other ledger")
+    return options.refuse(owner, "ledger", f"{shown[0] if shown else ''}...", right)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 SCHEMES = ("postgresql://", "postgres://")
 SCHEMA = "loghub"
@@ -57,19 +57,20 @@ def read_address(text: str) -> Address:
     if any(ord(one) <= 0x20 or ord(one) == 0x7F for one in text) or "#" in text or _BAD_ESCAPE.search(text):
         raise AddressError(_ESCAPED)
     parts = _split(text)
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    hosts, database = parts.netloc.rpartition("@")[2], parts.path.removeprefix("/")
-    if not (_PLAIN.match(user) and _HOSTS.match(hosts) and _PLAIN.match(database)):
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    database = parts.path.removeprefix("/")
+    if not (_PLAIN.match(user) and "@" not in password and _HOSTS.match(hosts) and _PLAIN.match(database)):
         raise AddressError(_ESCAPED)
     given = parts.query.split("&") if parts.query else []
     if not all(map(_PARAMETER.match, given)):
         raise AddressError(_ESCAPED)
-    parameters = parse_qsl(parts.query, keep_blank_values=True)
-    schemas = [value for name, value in parameters if name == "schema"] or [SCHEMA]
+    schemas = [one.partition("=")[2] for one in given if one.startswith("schema=")] or [SCHEMA]
     if len(schemas) > 1 or not _NAME.match(schemas[0]) or schemas[0].startswith("pg_"):
-        raise AddressError("the parameter `schema` must be a name of small letters, digits and _, and be there once")
-    rest = urlencode([(name, value) for name, value in parameters if name != "schema"])
-    secrets = {unquote(password), password, *(value for name, value in parameters if "password" in name)}
+        raise AddressError("an address whose parameter schema is there once, a name of small letters, digits and _")
+    rest = "&".join(one for one in given if not one.startswith("schema="))  # libpq has rules of its own for +
+    said = [password, *(one.partition("=")[2] for one in given if "password" in one)]
+    secrets = {*said, *map(unquote, said)}
     return Address(
         f"postgresql://{parts.netloc}{parts.path}{'?' * bool(rest)}{rest}",
         schemas[0],
@@ -86,6 +87,6 @@ def _split(text: str) -> SplitResult:
 
 
 _ESCAPED = (
-    "an address such as postgresql://user:password@host:5432/database?sslmode=verify-full, in which every character of"
-    " user and password that is no letter or digit is percent-encoded (@ is %40, / is %2F, : is %3A, # is %23)"
+    "postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full, with a password after USER: in which every character"
+    " that is no letter or digit is percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, % is %25)"
 )

@@ -66,6 +66,9 @@ class PostgresLedger(Server, SQLLedger):
         with self._transaction() as db:
             return retention.thin(db, now - self.ahead)
 
+    def _now(self) -> float:
+        return self._host_time() - self.ahead
+
     def mark(self) -> str:
         """Return a mark that is another one whenever something was changed, by whomever; of this process alone."""
         snapshot: Any = self._rows("SELECT CAST(pg_current_snapshot() AS TEXT)")[0][0]

@@ -52,15 +52,11 @@ def statements() -> list[str]:
 
 def version(db: Database, name: str) -> int:
     """Return which version the tables in a schema are of; 0 where there are none."""
-    # Not by to_regclass: that remembers, also while another process makes them and this one waits for it.
-    there = db.execute(
-        "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = ? AND c.relname = 'meta'",
-        (name,),
-    )
-    if not there.fetchone():
+    # Not by to_regclass: within a transaction it does not see what others have made meanwhile.
+    tables = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = 'meta'"
+    if not db.execute(tables, (name,)).fetchone():
         return 0
-    found = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    found = db.execute(f"SELECT value FROM \"{name}\".meta WHERE key = 'schema'").fetchone()  # noqa: S608 - a name
     return int(found[0]) if found else 0
 
 

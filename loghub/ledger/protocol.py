@@ -163,6 +163,10 @@ class Ledger(Protocol):
     def id(self) -> str:
         """A name of this ledger that no other has, for counts that several ledgers add up."""
 
+    @property
+    def where(self) -> str:
+        """Where it is, for a sentence; without any password."""
+
     def offset(self, journal: str) -> int:
         """Return up to which byte `journal` is folded."""
 

@@ -12,6 +12,7 @@ import functools
 import importlib.util
 import math
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ _DEFAULTS: tuple[tuple[str, str, Any], ...] = (
     ("", "keepalives_count", 3),
     ("", "tcp_user_timeout", 15_000),
 )
+
+MOST_CHARS = 500
+_IS_IT_RUNNING = re.compile(r"\s*Is the server running[^?]*\?")
 
 _SHARED_TROUBLE = {"40001", "40P01", "23503"}  # serialization, deadlock, a group that was deleted meanwhile
 _OF_THE_SCHEMA = {"42", "3F", "22"}  # something is not there, or not what it was
@@ -143,14 +147,19 @@ class Server(OneAtATime):
 
     Nothing is asked of it before the first call; after `close` and after errors the next call connects anew.
 
+    Args:
+        address: Where it is.
+        now: This host's clock, which may be wrong.
+
     Raises:
         MissingExtraError: psycopg is not installed.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, now: Callable[[], float] = time.time) -> None:
         super().__init__()
         require_driver()
         self.address = address
+        self._host_time = now
         self._opened: psycopg.Connection[Any] | None = None
         self._socket: tuple[int, descriptor.Identity] = (-1, (0, 0))
         self._writer: Any = None
@@ -244,9 +253,9 @@ class Server(OneAtATime):
         self._ask_time(connection)
 
     def _ask_time(self, connection: psycopg.Connection[Any]) -> None:
-        before = time.time()
+        before = self._host_time()
         ((now,),) = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchall()
-        after = time.time()
+        after = self._host_time()
         ahead = (before + after) / 2 - now
         self._ahead = 0.0 if abs(ahead) <= max(SAME_SECONDS, after - before) else float(round(ahead))
         self._asked_at = time.monotonic()
@@ -312,12 +321,12 @@ class Server(OneAtATime):
             yield
         except driver.Error as error:
             state = error.sqlstate or ""
-            said = error.diag.message_primary or str(error).strip().rpartition("\n")[2] or type(error).__name__
+            said = error.diag.message_primary or _IS_IT_RUNNING.sub("", str(error)) or type(error).__name__
             lost = self._opened is None or self._opened.closed
             if not lost and state[:2] in _OF_THE_SCHEMA:
                 self.close()  # the next connection looks at the tables anew
             kind = kind or (UndoneError if lost or state in _SHARED_TROUBLE else LedgerError)
-            text = self.address.hide(said).rstrip(".")
+            text = self.address.hide(" ".join(said.split()))[:MOST_CHARS].rstrip(".")
             raise kind(f"The ledger {self.where} cannot be used now: {text}.{_hint(state, said)}") from None
 
     def close(self) -> None:

@@ -18,15 +18,15 @@ HOSTS, BATCHES, ERRORS = 6, 20, 500
 """60,000 errors: so many hosts, each so often so many."""
 
 
-def storm(hosts, database, chance):
+def storm(hosts, server, chance):
     """Have all hosts fail; meanwhile kill one after the other, and three times the database, for two batches each."""
     for batch in range(BATCHES):
         for host in hosts:
             host.fail(ERRORS)
         if batch in (4, 9, 14):
-            database.kill()
+            server.kill()
         if batch in (6, 11, 16):
-            database.start()
+            server.start()
         for host in chance.sample(hosts, 2):
             host.kill()
         for host in hosts:
@@ -39,11 +39,11 @@ def mailed(smtp):
     return sum(int(re.search(r"\d+(?= occurrences)", subject)[0]) for subject in subjects)
 
 
-def test_the_fleet(tmp_path, database):
+def test_the_fleet(tmp_path, server, address):
     """60,000 errors of 50 bugs on six hosts, 40 kills and three restarts: 50 issues, and every count is exact."""
     with FakeGitHub("acme/shop") as github, FakeSMTP() as smtp:
-        hosts = [Host(tmp_path / f"web-{n}", database.url, github, smtp) for n in range(HOSTS)]
-        storm(hosts, database, random.Random(10))
+        hosts = [Host(tmp_path / f"web-{n}", address, github, smtp) for n in range(HOSTS)]
+        storm(hosts, server, random.Random(10))
         for host in hosts:
             host.end()
         hosts[0].loghub("drain", "--timeout", "300")
