@@ -9,7 +9,6 @@ import contextlib
 import importlib.util
 import os
 import pwd
-import select
 import shutil
 import signal
 import socket
@@ -19,10 +18,14 @@ import threading
 import time
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
 import pytest
+
+if TYPE_CHECKING:
+    import ssl
 
 PASSWORD = "s3cret/of:the@owner"
 SECONDS = 60.0
@@ -47,7 +50,7 @@ class Server:
         self._user = "nobody" if os.getuid() == 0 else None
         self.folder = Path(_folder(self._user, "postgres"))
         self._programs = self._readable_programs()
-        self._settings = settings
+        self.settings = settings
         self.port = free_port()
         self._process: subprocess.Popen | None = None
         self._schemas: list[str] = []
@@ -92,7 +95,7 @@ class Server:
             "max_connections": "100",
             "shared_buffers": "64MB",
             "autovacuum": "off",
-            **self._settings,
+            **self.settings,
         }
         options = [f"-c{name}={value}" for name, value in settings.items()]
         with open(self.folder / "log", "ab") as log:
@@ -271,10 +274,16 @@ def _folder(user: str | None, name: str) -> str:
 
 
 class Relay:
-    """Stands between a client and a server, and breaks off where it is told to."""
+    """Stands between a client and a server, and breaks off where it is told to.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        port: Where the server listens.
+        tls: What it shows to clients, who then talk to it as to a server that has TLS.
+    """
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._to = port
+        self._tls = tls
         self._cut_at: bytes | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -292,18 +301,31 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
-                server = socket.create_connection(("127.0.0.1", self._to))
-                threading.Thread(target=self._talk, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
 
-    def _talk(self, client: socket.socket, server: socket.socket) -> None:
-        with client, server, contextlib.suppress(OSError):
-            while True:
-                for one in select.select([client, server], [], [])[0]:
-                    data = one.recv(65536)
-                    if not data:
-                        return
-                    (server if one is client else client).sendall(data)
-                    if one is client and self._cut_at is not None and self._cut_at in data:
-                        self._cut_at = None
-                        server.recv(65536)  # it has done what it was told
-                        return
+    def _talk(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._to)) as server:
+            if self._tls is not None:
+                assert len(client.recv(8)) == 8  # the request for TLS
+                client.sendall(b"S")
+                client = self._tls.wrap_socket(client, server_side=True)
+            cut = threading.Event()
+            back = threading.Thread(target=self._answer, args=(server, client, cut), daemon=True)
+            back.start()
+            while data := client.recv(65536):
+                if self._cut_at is not None and self._cut_at in data:
+                    self._cut_at = None
+                    cut.set()
+                server.sendall(data)
+            server.shutdown(socket.SHUT_RDWR)
+            back.join()
+            client.close()
+
+    def _answer(self, server: socket.socket, client: socket.socket, cut: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                if cut.is_set():
+                    break
+                client.sendall(data)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)

@@ -37,6 +37,9 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 15
 LOCK_SECONDS = 5
 
+FORK_SECONDS = 0.1
+"""The longest that a fork waits for a thread that asks the server something."""
+
 CLOCK_SECONDS = 60.0
 """How often the server is asked what time it is."""
 
@@ -339,6 +342,13 @@ class Server(OneAtATime):
                 descriptor.abandon(opened)
             else:
                 opened.close()
+
+    def hold(self, seconds: float) -> bool:
+        """Before a fork: close, and keep every thread out until `resume`; False if that took too long.
+
+        That is soon: a thread may wait for the server for long, and a child can do without.
+        """
+        return super().hold(min(seconds, FORK_SECONDS))
 
     def _before_fork(self) -> None:
         self.close()

@@ -346,7 +346,7 @@ def test_takeover(opened):
 # Many at once
 
 
-def test_many_hosts(opened):
+def test_many_hosts(opened, postgres):
     """Hosts that fold the same bugs, settle and tidy at once lose nothing, and do not wait for each other in a ring."""
     prints = [f"v1:{n:016x}" for n in range(12)]
     failed = []
@@ -371,6 +371,7 @@ def test_many_hosts(opened):
     for thread in threads:
         thread.join()
     assert failed == []
+    assert "deadlock" not in (postgres.folder / "log").read_text(errors="replace")
     assert opened().totals()["occurrences"] == 4 * 25 * 6
 
 
