@@ -12,6 +12,7 @@ import sys
 
 import yaml
 
+from loghub import delivery
 from tests.configurations import everything
 from tests.processes import environment
 
@@ -19,8 +20,10 @@ BUGS = 50
 
 _WORKER = """
 import fcntl, logging.config, sys, yaml
+from loghub import delivery
 
-path, gate = sys.argv[1:]
+path, gate, lease = sys.argv[1:]
+delivery.LEASE_SECONDS = float(lease)
 with open(path) as file:
     logging.config.dictConfig(yaml.safe_load(file))
 gate = open(gate)
@@ -64,11 +67,13 @@ class Host:
         ledger: Option `ledger` of its handlers.
         github: A FakeGitHub.
         smtp: A FakeSMTP.
+        lease: For how many seconds a process may deliver before it asks again.
         options: More options of its handlers.
     """
 
-    def __init__(self, folder, ledger, github, smtp, **options) -> None:
+    def __init__(self, folder, ledger, github, smtp, *, lease=delivery.LEASE_SECONDS, **options) -> None:
         self.folder = folder
+        self.lease = lease
         folder.mkdir()
         said = everything(folder, github=github.url, token=github.token, smtp=smtp.port, ledger=ledger, **options)
         said["handlers"]["github"]["issues_per_hour"] = 1000
@@ -87,12 +92,21 @@ class Host:
         """Start the process anew."""
         with (self.folder / "stderr").open("a") as stderr:
             self.process = subprocess.Popen(
-                [*_apart(self.folder.name), sys.executable, "-c", _WORKER, str(self.config), str(self.gate)],
+                [
+                    *_apart(self.folder.name),
+                    sys.executable,
+                    "-c",
+                    _WORKER,
+                    str(self.config),
+                    str(self.gate),
+                    str(self.lease),
+                ],
                 env=environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
+                start_new_session=True,
             )
 
     def fail(self, number: int) -> None:
@@ -120,6 +134,14 @@ class Host:
         self.start()
         if left:
             self.fail(left)
+
+    def cut_off(self) -> None:
+        """Have the process neither say nor hear anything, in the midst of whatever it does."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End that."""
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def end(self) -> None:
         """Let the process end in order."""

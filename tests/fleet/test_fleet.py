@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 
@@ -54,3 +55,35 @@ def test_the_fleet(tmp_path, server, address):
         assert [group["count"] for group in groups] == [each] * BUGS
         assert counts == [each] * BUGS
         assert mailed(smtp) == each * BUGS
+
+
+def eventually(holds):
+    """Wait until something holds."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_taken_over(tmp_path, server, address, when):
+    """Who is cut off while GitHub opens an issue for him is taken over when his lease is over; there is one issue."""
+    with FakeGitHub("acme/shop") as github, FakeSMTP() as smtp:
+        github.fault("POST */issues", "hang", when, seconds=300)
+        first, second = (Host(tmp_path / f"web-{n}", address, github, smtp, lease=4.0) for n in range(2))
+        first.fail(1)
+        first.wait()
+        eventually(lambda: any(request.method == "POST" for request in github.requests))
+        first.cut_off()
+        second.fail(1)
+        second.wait()
+        said = sum(request.method == "PATCH" for request in github.requests)
+        eventually(lambda: len(github.issues("acme/shop")) == 1)
+        eventually(lambda: when == "before" or sum(one.method == "PATCH" for one in github.requests) > said)
+        first.go_on()
+        first.end()
+        second.end()
+        second.loghub("drain", "--timeout", "60")
+        counts = [read_state(issue["body"]).count for issue in github.issues("acme/shop") if issue["state"] == "open"]
+        assert counts == [second.groups()[0]["count"]] == [2]
+        assert github.violations == []
