@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from loghub import env, options
 from loghub.capture import Capture, in_app_rule
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from loghub.event import Event
 
+_Share = options.Takes(maximum=1, pattern=r"^\s*\+?((0+(\.\d*)?|\.\d+)([eE]-\d+)?|0*1(\.0*)?)\s*$")
+
 
 class EventFilter(logging.Filter):
     """Says what is true of every event; lets every record pass (what is ignored is only not reported).
 
     Args:
+        name: Look only at records of this logger and its children, and let no others pass, as `logging.Filter` does.
         component: Which part of the system (env LOGHUB_COMPONENT; else the logger's first name).
         environment: production, staging, ...
         release: What is deployed; found by itself (`loghub.release.find_release`).
@@ -50,7 +53,7 @@ class EventFilter(logging.Filter):
 
     def __init__(
         self,
-        name: str = "",
+        name: Annotated[str, options.Takes(type="string")] = "",
         *,
         component: str | None = None,
         environment: str = "production",
@@ -63,8 +66,8 @@ class EventFilter(logging.Filter):
         before_send: str | Callable[[Event], Event | None] | None = None,
         include_system_info: bool | None = None,
         include_locals: bool = False,
-        sample_rate: float = 1.0,
-        grouping: str = VERSION,
+        sample_rate: Annotated[float, _Share] = 1.0,
+        grouping: Annotated[str, options.Takes(enum=list(VERSIONS))] = VERSION,
         **unknown: object,
     ) -> None:
         super().__init__(name)

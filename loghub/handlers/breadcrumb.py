@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 from loghub import breadcrumbs, complaint, options
 from loghub.capture import OWN_LOGGER, current_cause, muted_threads
@@ -25,7 +25,13 @@ class BreadcrumbHandler(logging.Handler):
         OptionValueError: A value is malformed.
     """
 
-    def __init__(self, *, capacity: int = 30, level: int | str = logging.INFO, **unknown: object) -> None:
+    def __init__(
+        self,
+        *,
+        capacity: Annotated[int, options.Takes(minimum=1, maximum=MAX_CAPACITY)] = 30,
+        level: int | str = logging.INFO,
+        **unknown: object,
+    ) -> None:
         options.reject_unknown(self, unknown)
         most = options.whole(self, "capacity", capacity, 1)
         if most > MAX_CAPACITY:

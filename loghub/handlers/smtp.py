@@ -20,7 +20,7 @@ from loghub.delivery import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, OptionValueError, RefusedError
 from loghub.handlers.digest import DigestHandler
 from loghub.mail.template import templates
-from loghub.mailserver.options import server_of
+from loghub.mailserver.options import Credentials, MailHost, Patience, Secure, server_of
 from loghub.mailserver.owed import MOST_BYTES, MOST_MAILS, OWED, Owed, OwedMail
 from loghub.mailserver.server import Answer, needs_utf8
 from loghub.scrub.own import hide
@@ -82,18 +82,18 @@ class BatchingSMTPHandler(DigestHandler):
 
     def __init__(  # noqa: PLR0917  the order of logging.handlers.SMTPHandler
         self,
-        mailhost: str | Sequence[Any] | None = None,
-        fromaddr: str | None = None,
+        mailhost: MailHost | None = None,
+        fromaddr: str | Sequence[str] | None = None,
         toaddrs: str | Sequence[str] | None = None,
         subject: str | None = None,
-        credentials: Sequence[str] | None = None,
-        secure: str | Sequence[str] | None = None,
-        timeout: float = 5.0,
+        credentials: Credentials | None = None,
+        secure: Secure | None = None,
+        timeout: Patience = 5.0,
         *,
-        capacity: int = 100,
+        capacity: options.AtLeastOne = 100,
         flush_interval: float = 60.0,
-        flushLevel: int | str = logging.CRITICAL,
-        mails_per_hour: int = 30,
+        flushLevel: options.Level = logging.CRITICAL,
+        mails_per_hour: options.AtLeastOne = 30,
         html: bool = True,
         template: str | None = None,
         html_template: str | None = None,
@@ -304,7 +304,7 @@ def _subject(owner: object, value: object) -> str | None:
 
 def _addresses(owner: object, name: str, value: object) -> tuple[Address, ...]:
     """Return mail addresses, internationalized domains in ASCII; one string is split at commas."""
-    listed = options.plain(value) or []
+    listed = [] if value is None or value == "" else options.plain(value)
     listed = [listed] if isinstance(listed, str) else listed
     right = "mail addresses, such as ops@example.com or Ops <ops@example.com>"
     if not isinstance(listed, list) or not all(isinstance(each, str) and each.strip() for each in listed):
