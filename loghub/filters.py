@@ -32,7 +32,7 @@ class EventFilter(logging.Filter):
         name: Look only at records of this logger and its children, and let no others pass, as `logging.Filter` does.
         component: Which part of the system (env LOGHUB_COMPONENT; else the logger's first name).
         environment: production, staging, ...
-        release: What is deployed; found by itself (`loghub.release.find_release`).
+        release: What is deployed; found by itself (platform, file REVISION, package, .git).
         project_root: Only frames of files below it are the application's.
         in_app: Modules that are the application's in any case.
         not_in_app: Modules that are not.
@@ -44,7 +44,7 @@ class EventFilter(logging.Filter):
         include_locals: Whether frames carry their local variables.
         sample_rate: The share of records to report, 0.0 to 1.0.
         grouping: Which rules say what is the same bug: ``v1``, or ``v0`` (class, message and first frames, as
-            simple reporters do it); see `loghub.fingerprint`. Groups of another version stay as they are.
+            simple reporters do it). Groups of another version stay as they are.
 
     Raises:
         UnknownOptionError: There is no such option.

@@ -1,4 +1,4 @@
-"""The repository's own logging.yaml and README tell everything there is, and nothing that is not."""
+"""The repository's own logging.yaml tells everything there is, and nothing that is not."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ import yaml
 
 import loghub
 from loghub import delivery
-from loghub.cli import VERBS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "logging.yaml").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOT_FOR_YAML = {"self", "unknown", "rest", "now", "name", "mode", "delay", "encoding", "errors", "log_path"}
 
 
@@ -88,19 +86,3 @@ def test_defaults_are_true():
                 default = defaults[option]
                 same = list(default) == value if isinstance(default, tuple) else default == value
                 assert same or logging.getLevelName(default) == value, (name, option, default)
-
-
-def test_readme_names_everything():
-    """The README names each public class, each verb, and each environment variable that the code reads."""
-    for name in set(loghub.__all__) - {"__version__"}:
-        assert f"loghub.{name}" in README
-    for verb in VERBS:
-        assert f"loghub {verb}" in README or f"`{verb}`" in README, verb
-    read = set()
-    for path in (ROOT / "loghub").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        read |= set(
-            re.findall(r"\b(?:LOGHUB_[A-Z]+|ERROR_REPORTING_[A-Z_]+|GITHUB_(?:TOKEN|REPO|API_URL)|GH_TOKEN)\b", text)
-        )
-    for variable in read - {"LOGHUB_RELEASE", "LOGHUB_RUN"}:  # the second is set for whatever a `loghub run` starts
-        assert f"`{variable}`" in README, variable

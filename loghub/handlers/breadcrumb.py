@@ -17,7 +17,7 @@ class BreadcrumbHandler(logging.Handler):
     Where records go through a queue, it belongs before the QueueHandler, in the list of handlers as well.
 
     Args:
-        capacity: How many, `MAX_CAPACITY` at most: each thread and task keeps so many.
+        capacity: How many, 1,000 at most: each thread and task keeps so many.
         level: Lowest level to keep; INFO.
 
     Raises:

@@ -50,8 +50,9 @@ class BatchingSMTPHandler(DigestHandler):
             it nothing is sent, and what waits can be seen.
         fromaddr: The sender, with or without a name.
         toaddrs: The recipients, as a list or in one string with commas.
-        subject: A template with `loghub.mail.SUBJECT_NAMES`. Default: ``{component} Error: {type} in
-            {module}`` for one bug, ``{component}: {errors} errors, {occurrences} occurrences`` for more.
+        subject: A template; knows component, type, module, errors, occurrences, level, environment, release, trend.
+            Default: ``{component} Error: {type} in {module}`` for one bug,
+            ``{component}: {errors} errors, {occurrences} occurrences`` for more.
         credentials: ``[user, password]``.
         secure: ``starttls``, ``ssl`` (TLS from the first byte) or ``none``; as in the stdlib also ``[]``,
             ``[file with key and certificate]`` or ``[keyfile, certfile]`` for STARTTLS. Default: ``ssl`` on
@@ -60,11 +61,11 @@ class BatchingSMTPHandler(DigestHandler):
         timeout: Seconds to wait for each answer of the server; for the acknowledgement of a mail four times that.
         capacity: A mail is sent as soon as that many new bugs wait.
         flush_interval: A new bug is mailed at once if no mail went out for that many seconds; else then, with all
-            that waits. How long the count of a known bug waits for such a mail says `loghub.handlers.digest`.
+            that waits. The count of a known bug waits for such a mail, or longer.
         flushLevel: A new bug of this level is mailed at once, with all that waits.
         mails_per_hour: The limit for all processes of a ledger.
         html: Whether the mail has an HTML alternative.
-        template: A file with a template for the text part, read once: `docs/mail_templates.md` tells what it can name.
+        template: A file with a template for the text part, read once.
         html_template: The same for the HTML part.
         ca_file: A file with the certificates (PEM) of the CAs that may have signed the server's, in place of those that
             this machine trusts.
