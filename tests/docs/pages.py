@@ -16,7 +16,7 @@ PAGES = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path 
 MANUAL = {name: text for name, text in PAGES.items() if name == "README.md" or name.startswith("docs/")}
 """What tells how to use it."""
 
-_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 
 
@@ -36,10 +36,10 @@ class Block:
 def blocks(*languages: str) -> list[Block]:
     """Return the blocks of the manual in one of these languages."""
     return [
-        Block(page, text.count("\n", 0, found.start()) + 1, found[2], found[3])
+        Block(page, text.count("\n", 0, found.start()) + 1, found[1], found[2])
         for page, text in MANUAL.items()
         for found in _BLOCK.finditer(text)
-        if found[2] in languages
+        if found[1] in languages
     ]
 
 
