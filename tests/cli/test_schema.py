@@ -16,18 +16,12 @@ from loghub.cli import main
 from loghub.cli.schema import document
 from loghub.declared import options_of
 from loghub.errors import LoghubError
+from tests.configurations import keyed
 
 ROOT = Path(__file__).parents[2]
 CHECK = jsonschema.Draft202012Validator(document())
 CLASSES = [getattr(loghub, name) for name in loghub.__all__ if name.endswith(("Handler", "Filter"))]
 OURS = {f"{one.__name__}.{name}": (one, name) for one in CLASSES for name in options_of(one)}
-
-
-def keyed(value):
-    """Return what an editor reads where PyYAML reads a bare ``on`` as true."""
-    if isinstance(value, dict):
-        return {"on" if key is True else key: keyed(one) for key, one in value.items()}
-    return [keyed(one) for one in value] if isinstance(value, list) else value
 
 
 def errors(handlers):

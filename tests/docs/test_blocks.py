@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from loghub.cli.schema import document
+from tests.configurations import keyed
 from tests.docs.pages import MANUAL, ROOT, blocks, code_spans
 from tests.docs.words import commands, fault
 
@@ -96,13 +97,6 @@ def whole(text):
         config[part] = config[part] | said if isinstance(config.get(part), dict) else said
     config.setdefault("root", {"handlers": list(shown["handlers"])})
     return config
-
-
-def keyed(value):
-    """Return what an editor reads where PyYAML reads a bare ``on`` as true."""
-    if isinstance(value, dict):
-        return {"on" if key is True else key: keyed(one) for key, one in value.items()}
-    return [keyed(one) for one in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=in_page)
