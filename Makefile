@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast again browser pgbouncer bench fuzz clean
+.PHONY: demo test check fast again browser pgbouncer bench docs fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -50,6 +50,12 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py $(BENCH)
 	$(BIN)/python benchmarks/grouping.py $(BENCH)
 
+# The pages as a site, in .site; what they link to stands beside them as in the repository.
+docs: $(VENV)/.dev
+	rm -rf .site-source && mkdir .site-source
+	cp -r README.md CHANGELOG.md CONTRIBUTING.md LICENSE logging.yaml docs examples benchmarks .site-source
+	$(BIN)/python -m mkdocs build --strict --config-file .ci/mkdocs.yml
+
 # Goes on for FUZZ_SECONDS with each target; `python -m tests.fuzz.run --help` tells more.
 FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/.fuzz
@@ -77,4 +83,4 @@ $(VENV)/.fuzz: $(VENV)/bin/python pyproject.toml
 	touch $@ $(VENV)/.demo $(VENV)/.dev
 
 clean:
-	rm -rf $(VENV) .fuzz dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .fuzz .site .site-source dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

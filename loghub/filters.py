@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from loghub import env, options
 from loghub.capture import Capture, in_app_rule
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
     from loghub.event import Event
 
+_Share = options.Takes(maximum=1, pattern=r"^\s*\+?((0+(\.\d*)?|\.\d+)([eE]-\d+)?|0*1(\.0*)?)\s*$")
+
 
 class EventFilter(logging.Filter):
     """Says what is true of every event; lets every record pass (what is ignored is only not reported).
 
     Args:
+        name: Look only at records of this logger and its children, and let no others pass, as `logging.Filter` does.
         component: Which part of the system (env LOGHUB_COMPONENT; else the logger's first name).
         environment: production, staging, ...
-        release: What is deployed; found by itself (`loghub.release.find_release`).
+        release: What is deployed; found by itself (platform, file REVISION, package, .git).
         project_root: Only frames of files below it are the application's.
         in_app: Modules that are the application's in any case.
         not_in_app: Modules that are not.
@@ -41,7 +44,7 @@ class EventFilter(logging.Filter):
         include_locals: Whether frames carry their local variables.
         sample_rate: The share of records to report, 0.0 to 1.0.
         grouping: Which rules say what is the same bug: ``v1``, or ``v0`` (class, message and first frames, as
-            simple reporters do it); see `loghub.fingerprint`. Groups of another version stay as they are.
+            simple reporters do it). Groups of another version stay as they are.
 
     Raises:
         UnknownOptionError: There is no such option.
@@ -50,7 +53,7 @@ class EventFilter(logging.Filter):
 
     def __init__(
         self,
-        name: str = "",
+        name: Annotated[str, options.Takes(type="string")] = "",
         *,
         component: str | None = None,
         environment: str = "production",
@@ -63,8 +66,8 @@ class EventFilter(logging.Filter):
         before_send: str | Callable[[Event], Event | None] | None = None,
         include_system_info: bool | None = None,
         include_locals: bool = False,
-        sample_rate: float = 1.0,
-        grouping: str = VERSION,
+        sample_rate: Annotated[float, _Share] = 1.0,
+        grouping: Annotated[str, options.Takes(enum=list(VERSIONS))] = VERSION,
         **unknown: object,
     ) -> None:
         super().__init__(name)

@@ -10,13 +10,30 @@ import difflib
 import inspect
 import os
 import pkgutil
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from loghub import env
 from loghub.errors import OptionValueError, UnknownOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+
+
+class Takes:
+    """Stands in an option's type and says, by keywords of JSON Schema, what the type alone does not say.
+
+    A type says how the option is read: bool by `flag`, int by `whole`, float by `number`, str by `text`,
+    Sequence[str] by `names`. With ``type`` among the keywords they stand for the whole of it. `loghub schema` writes
+    them down.
+    """
+
+    def __init__(self, **keywords: Any) -> None:
+        self.keywords = keywords
+
+
+MaybeText = Annotated[str, Takes(pattern=r"^$|\S")]
+AtLeastOne = Annotated[int, Takes(minimum=1)]
+Level = Annotated[int | str, Takes(type=["string", "integer"], minimum=0, pattern=r"\S")]
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _MAX_REPR = 8_192
@@ -36,17 +53,30 @@ def reject_unknown(owner: object, unknown: Mapping[str, object]) -> None:
     """Raise UnknownOptionError for the first of `unknown`, naming the nearest option that `owner` has."""
     if not unknown:
         return
-    known = {
-        name
-        for cls in type(owner).__mro__
-        if "__init__" in cls.__dict__ and cls is not object
-        for name, parameter in inspect.signature(cls.__dict__["__init__"]).parameters.items()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    } - {"self", "now"}
+    known = parameters(type(owner))
     name = next(iter(unknown))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(known))}."
     raise UnknownOptionError(f"{type(owner).__name__} has no option {name!r}; {hint}")
+
+
+def parameters(cls: type) -> dict[str, tuple[type, inspect.Parameter]]:
+    """Return the options of a class: each with the class that declares it.
+
+    Classes are asked until one has no ``**rest`` to pass on, or refuses what is left, as ``**unknown``.
+    """
+    found: dict[str, tuple[type, inspect.Parameter]] = {}
+    for one in cls.__mro__:
+        if "__init__" not in one.__dict__:
+            continue
+        declared = inspect.signature(one.__dict__["__init__"]).parameters.values()
+        for parameter in declared:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                found.setdefault(parameter.name, (one, parameter))
+        passed_on = [parameter.name for parameter in declared if parameter.kind is parameter.VAR_KEYWORD]
+        if passed_on in ([], ["unknown"]):
+            break
+    return {name: how for name, how in found.items() if name not in ("self", "now")}
 
 
 def refuse(owner: object, name: str, value: object, right: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Configurations for tests, which a child process can make as well: all handlers at once."""
+"""Configurations for tests, which a child process can make as well: all handlers at once; and how YAML is read."""
 
 from __future__ import annotations
 
@@ -42,3 +42,10 @@ def everything(folder, *, github=f"http://127.0.0.1:{NOBODY}", smtp=NOBODY, toke
         "handlers": handlers,
         "root": {"level": "INFO", "handlers": list(handlers)},
     }
+
+
+def keyed(value):
+    """Return what an editor reads where PyYAML reads a bare ``on`` as true."""
+    if isinstance(value, dict):
+        return {"on" if key is True else key: keyed(one) for key, one in value.items()}
+    return [keyed(one) for one in value] if isinstance(value, list) else value

@@ -33,7 +33,7 @@ LAYERS = [
     ["delivery"],
     ["filters", "hooks"],
     ["lives"],
-    ["formatters"],
+    ["formatters", "declared"],
     ["handlers.base"],
     ["detail"],
     ["mailserver"],
@@ -48,6 +48,7 @@ EXCEPTIONS = {
     ("options", "scrub.own"): "a value that is refused may be a secret; imported when one is",
     ("cli", ""): "the version stands in the root, which loads nothing",
     ("cli.where", ""): "the public names, for the nearest right one",
+    ("cli.schema", ""): "the public names, all of which are described",
     ("fingerprint", "filters"): "of_record asks the filter's defaults",
 }
 

@@ -1,4 +1,4 @@
-"""The repository's own logging.yaml and README tell everything there is, and nothing that is not."""
+"""The repository's own logging.yaml tells everything there is, and nothing that is not."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import logging.config
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
 import loghub
-from loghub import delivery
-from loghub.cli import VERBS
+from loghub import declared, delivery
+from loghub.cli.schema import document
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "logging.yaml").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-NOT_FOR_YAML = {"self", "unknown", "rest", "now", "name", "mode", "delay", "encoding", "errors", "log_path"}
 
 
 @pytest.fixture
@@ -47,29 +46,36 @@ def test_works_as_it_stands(configured):
     assert [group.count for group in home.ledger().groups()] == [1]
 
 
-def options(name):
-    """Return the options of a public class, its bases' included, as a YAML file names them."""
-    cls = getattr(loghub, name)
-    return {
-        parameter
-        for one in cls.__mro__
-        if one.__module__.startswith("loghub.") and "__init__" in vars(one)
-        for parameter, how in inspect.signature(one.__init__).parameters.items()
-        if how.kind is not how.POSITIONAL_ONLY
-    } - NOT_FOR_YAML
+CLASSES = [name for name in loghub.__all__ if name.endswith(("Handler", "Filter"))]
+SHARED = {"home", "ledger", "shutdown_timeout"}
+"""What every reporting handler has, and the first one shows."""
 
 
-@pytest.mark.parametrize(
-    "name",
-    sorted(name for name in loghub.__all__ if name[0].isupper() and name not in {"JsonFormatter", "ErrorReporter"}),
-)
+def entry(name):
+    """Return what the file says of a class, up to the next one."""
+    return TEXT.partition(f": loghub.{name}\n")[2].partition("\n\n")[0]
+
+
+@pytest.mark.parametrize("name", CLASSES)
 def test_every_option_is_shown(name):
-    """Each option of each class stands in the file, as an entry, an example in a comment, or in words."""
-    block = TEXT[TEXT.index(f"loghub.{name}") :]
-    missing = {option for option in options(name) if not re.search(rf"\b{option}\b", block)}
-    if name != "GitHubIssueHandler":  # the first reporting handler shows what all of them have
-        missing -= {"home", "ledger", "shutdown_timeout", "level"}
-    assert not missing
+    """Each option of each class has a line, as an entry or an example, with a comment; and no other has one."""
+    shown = set(re.findall(r"^    (?:# )?(\w+): .*#.+$", entry(name), re.MULTILINE))
+    had = set(declared.options_of(getattr(loghub, name)))
+    assert shown - {"class", "level", "filters", "formatter"} == had - (
+        SHARED if name != "GitHubIssueHandler" else set()
+    )
+
+
+def test_examples_hold():
+    """What stands in comments as an example is taken by the schema, which takes what the classes take."""
+    text = re.sub(r"^(    )# (?=\w+: \S)", r"\1", TEXT, flags=re.MULTILINE)
+    text = re.sub(
+        r"^    # (?=- on:|  \w+: )", "      ", text.replace("procedures: []", "procedures:"), flags=re.MULTILINE
+    )
+    config = yaml.safe_load(text.replace("- on:", '- "on":'))
+    assert len(config["handlers"]["recovery"]["procedures"][0]) == 6
+    assert config["handlers"]["file"]["when"] == "midnight"
+    jsonschema.Draft202012Validator(document()).validate(config)
 
 
 def test_defaults_are_true():
@@ -88,19 +94,3 @@ def test_defaults_are_true():
                 default = defaults[option]
                 same = list(default) == value if isinstance(default, tuple) else default == value
                 assert same or logging.getLevelName(default) == value, (name, option, default)
-
-
-def test_readme_names_everything():
-    """The README names each public class, each verb, and each environment variable that the code reads."""
-    for name in set(loghub.__all__) - {"__version__"}:
-        assert f"loghub.{name}" in README
-    for verb in VERBS:
-        assert f"loghub {verb}" in README or f"`{verb}`" in README, verb
-    read = set()
-    for path in (ROOT / "loghub").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        read |= set(
-            re.findall(r"\b(?:LOGHUB_[A-Z]+|ERROR_REPORTING_[A-Z_]+|GITHUB_(?:TOKEN|REPO|API_URL)|GH_TOKEN)\b", text)
-        )
-    for variable in read - {"LOGHUB_RELEASE", "LOGHUB_RUN"}:  # the second is set for whatever a `loghub run` starts
-        assert f"`{variable}`" in README, variable

@@ -36,8 +36,8 @@ def test_unknown_names_the_nearest():
 
 
 def test_unknown_with_nothing_near():
-    """Where nothing is near, all options are named, also those of base classes, and only options."""
-    with pytest.raises(TypeError, match=r"^Heir has no option 'zzz'; it has: capacity, channel, level\.$"):
+    """Where nothing is near, all options are named, also those of the class that gets the rest, and only options."""
+    with pytest.raises(TypeError, match=r"^Heir has no option 'zzz'; it has: capacity, channel\.$"):
         Heir(zzz=1)
 
 

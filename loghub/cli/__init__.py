@@ -25,6 +25,7 @@ VERBS = {
     "recent": "loghub.cli.readers",
     "reindex": "loghub.cli.reindex",
     "run": "loghub.cli.run",
+    "schema": "loghub.cli.schema",
     "selftest": "loghub.cli.selftest",
     "serve": "loghub.cli.serve",
     "show": "loghub.cli.readers",

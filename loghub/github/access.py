@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from loghub import options
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _APP_ID = re.compile(r"[A-Za-z0-9._-]+")
 _SECRET = re.compile(r"-----BEGIN|gh[pousr]_|github_pat_|[0-9a-f]{40}\Z")
 _MAX_TOKEN_CHARS = 4096
+
+AppId = Annotated[int | str, options.Takes(type=["integer", "string"], pattern=rf"^\s*{_APP_ID.pattern}\s*$")]
+Address = Annotated[str, options.Takes(pattern=r"^$|^\s*https?://[^@?#\s]+\s*$")]
 
 
 def app_token(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 from loghub import breadcrumbs, complaint, options
 from loghub.capture import OWN_LOGGER, current_cause, muted_threads
@@ -17,7 +17,7 @@ class BreadcrumbHandler(logging.Handler):
     Where records go through a queue, it belongs before the QueueHandler, in the list of handlers as well.
 
     Args:
-        capacity: How many, `MAX_CAPACITY` at most: each thread and task keeps so many.
+        capacity: How many, 1,000 at most: each thread and task keeps so many.
         level: Lowest level to keep; INFO.
 
     Raises:
@@ -25,7 +25,13 @@ class BreadcrumbHandler(logging.Handler):
         OptionValueError: A value is malformed.
     """
 
-    def __init__(self, *, capacity: int = 30, level: int | str = logging.INFO, **unknown: object) -> None:
+    def __init__(
+        self,
+        *,
+        capacity: Annotated[int, options.Takes(minimum=1, maximum=MAX_CAPACITY)] = 30,
+        level: int | str = logging.INFO,
+        **unknown: object,
+    ) -> None:
         options.reject_unknown(self, unknown)
         most = options.whole(self, "capacity", capacity, 1)
         if most > MAX_CAPACITY:

@@ -30,7 +30,8 @@ class JSONDetailHandler(ReportingHandler):
     written, the occurrence is in the journal all the same, and logger ``loghub`` says so once.
 
     Args:
-        directory: Where (``logs/errors``; made if need be). `log_path` is seed B's name for it.
+        directory: Where (``logs/errors``; made if need be).
+        log_path: Another name for `directory`.
         keep_per_group: Occurrences of one group that get a file in one hour; the others are counted only.
         backupCount: The most files; the oldest go. 0: no limit.
         max_age_days: Older files go. 0: no limit.

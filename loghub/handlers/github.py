@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from loghub import delivery, env, options
 from loghub.errors import DeliveryError, OptionValueError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from loghub.ledger.protocol import Item
 
 _REPO = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9._-]+")
+Repository = Annotated[str, options.Takes(pattern=f"^{_REPO.pattern}$")]
+Days = Annotated[float, options.Takes(exclusiveMinimum=0)]
 _MAX_BATCH = 50
 _MAX_IN_STORM = 10
 _RULES_SECONDS = 3600.0
@@ -68,14 +70,14 @@ class GitHubIssueHandler(OutboxHandler):
     def __init__(
         self,
         *,
-        repo: str | None = None,
-        token: str | None = None,
-        token_file: str | None = None,
-        app_id: int | str | None = None,
+        repo: Repository | None = None,
+        token: options.MaybeText | None = None,
+        token_file: options.MaybeText | None = None,
+        app_id: access.AppId | None = None,
         private_key_file: str | None = None,
-        installation_id: int | None = None,
-        api_url: str | None = None,
-        web_url: str | None = None,
+        installation_id: options.AtLeastOne | None = None,
+        api_url: access.Address | None = None,
+        web_url: access.Address | None = None,
         labels: Sequence[str] = ("bug", _OWN_LABEL),
         auto_label: bool | None = None,
         assignees: Sequence[str] = (),
@@ -84,17 +86,21 @@ class GitHubIssueHandler(OutboxHandler):
         comment_limit: int = 50,
         issues_per_hour: int = 60,
         reopen: bool = True,
-        quiet_close_days: float | None = None,
+        quiet_close_days: Days | None = None,
         allow_public: bool = True,
         **rest: Any,
     ) -> None:
         self.repo = _repository(self, repo)
-        self._token = token and options.text(self, "token", token)
-        self.token_file = token_file and access.file_path(self, "token_file", token_file)
+        self._token = options.text(self, "token", token) if _is_said(token) else None
+        self.token_file = access.file_path(self, "token_file", token_file) if _is_said(token_file) else None
         self.api_url = access.address(
-            self, "api_url", api_url or env.read("GITHUB_API_URL") or "https://api.github.com"
+            self,
+            "api_url",
+            api_url if _is_said(api_url) else env.read("GITHUB_API_URL") or "https://api.github.com",
         )
-        self.web_url = access.address(self, "web_url", web_url) if web_url else access.web_address(self.api_url)
+        self.web_url = (
+            access.address(self, "web_url", web_url) if _is_said(web_url) else access.web_address(self.api_url)
+        )
         self.labels = options.names(self, "labels", labels)
         self.auto_label = (
             options.variable_flag("ERROR_REPORTING_AUTO_LABEL", default=True)
@@ -124,7 +130,7 @@ class GitHubIssueHandler(OutboxHandler):
             DeliveryError: Its file cannot be read, or GitHub lends none.
         """
         if self.app is not None:
-            token: str | None = self.app()
+            token: options.MaybeText | None = self.app()
         elif self._token:
             token = self._token
         elif self.token_file:
@@ -271,6 +277,11 @@ class GitHubIssueHandler(OutboxHandler):
 
     def _own_label(self) -> str | None:
         return _OWN_LABEL if _OWN_LABEL in self.labels else self.labels[-1] if self.labels else None
+
+
+def _is_said(value: object) -> bool:
+    """Return whether an option says something: what `ext://` has read may be empty."""
+    return value is not None and value != ""
 
 
 def _repository(owner: object, repo: str | None) -> str | None:

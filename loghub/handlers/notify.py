@@ -11,16 +11,17 @@ import logging
 import re
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from loghub import capture, delivery, history, notice, options
 from loghub.errors import DeliveryError, MissingExtraError, OptionValueError
-from loghub.handlers.digest import DigestHandler, is_news
+from loghub.handlers.digest import DigestHandler, is_news, level_option
 from loghub.handlers.fanout import Branch, FanOutHandler
 from loghub.scrub.own import hide
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from loghub.delivery import Batch
     from loghub.history import Outlook
@@ -36,6 +37,18 @@ _POLL_SECONDS = 0.02
 _WORDS = ("new", "spike", "milestones")
 _MILESTONES = tuple(10**power for power in range(1, 16))
 _SECRET_CHARS = 8
+
+_RULE = rf"({'|'.join(_WORDS)}|[1-9][0-9]{{0,14}})"
+Rules = Annotated[
+    str | int | Sequence[str | int],
+    options.Takes(
+        type=["string", "integer", "array"],
+        minimum=1,
+        pattern=rf"^[\s,]*{_RULE}([\s,]+{_RULE})*[\s,]*$",
+        items={"type": ["string", "integer"], "minimum": 1, "pattern": f"^{_RULE}$"},
+        minItems=1,
+    ),
+]
 
 
 class NotifyHandler(FanOutHandler["Channel"]):
@@ -66,23 +79,25 @@ class NotifyHandler(FanOutHandler["Channel"]):
     def __init__(
         self,
         *,
-        urls: str | Sequence[str] = (),
-        only: str | int | Sequence[str | int] | None = None,
-        capacity: int = 100,
+        urls: str | Sequence[str] | None = (),
+        only: Rules | None = None,
+        capacity: options.AtLeastOne = 100,
         flush_interval: float = 60.0,
-        flushLevel: int | str = logging.CRITICAL,
-        notices_per_hour: int = 30,
+        flushLevel: options.Level = logging.CRITICAL,
+        notices_per_hour: options.AtLeastOne = 30,
         **rest: Any,
     ) -> None:
         addresses = _addresses(self, urls)
         rules = _rules(self, only)
-        shared: dict[str, Any] = {"capacity": capacity, "flush_interval": flush_interval, "flushLevel": flushLevel}
+        shared: dict[str, Any] = {
+            "capacity": options.whole(self, "capacity", capacity, 1),
+            "flush_interval": options.number(self, "flush_interval", flush_interval),
+            "flushLevel": level_option(self, "flushLevel", flushLevel),
+            "notices_per_hour": options.whole(self, "notices_per_hour", notices_per_hour, 1),
+        }
         super().__init__(**rest)
         given = {"level": self.level} | {name: rest[name] for name in _SHARED if name in rest}
-        made = [
-            Channel(service, address, rules, notices_per_hour=notices_per_hour, **shared, **given)
-            for address, service in addresses.items()
-        ]
+        made = [Channel(service, address, rules, **shared, **given) for address, service in addresses.items()]
         self.branch_off(made)
 
 
@@ -236,7 +251,7 @@ class _Overheard(logging.Filter):
 
 def _addresses(owner: object, value: object) -> dict[str, Any]:
     """Return apprise's service for each address."""
-    read = options.plain(value) or []
+    read = [] if value is None else options.plain(value)
     if isinstance(read, str):
         read = read.split()
     if not isinstance(read, list) or not all(isinstance(one, str) and one.strip() for one in read):

@@ -13,8 +13,9 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict
 
 from loghub import delivery, options
 from loghub.description import server_name
@@ -29,7 +30,7 @@ from loghub.recovery.wording import wording
 from loghub.scrub.own import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from loghub.delivery import Batch
     from loghub.event import Event
@@ -44,7 +45,19 @@ LOOK_SECONDS = 1.0
 HEAD_START_SECONDS = 5.0
 """So long an error is left to the process in which it happened: what has to be opened anew is open there."""
 
-_KEYS = ("on", "run", "with", "cooldown", "attempts", "timeout")
+Entry = TypedDict(
+    "Entry",
+    {
+        "on": Required[Annotated[Sequence[str], options.Takes(minLength=1, minItems=1)]],
+        "run": Required[str],
+        "with": Mapping[str, Any],
+        "cooldown": float,
+        "attempts": options.AtLeastOne,
+        "timeout": Annotated[float, options.Takes(minimum=0.01)],
+    },
+    total=False,
+)
+_KEYS = tuple(Entry.__annotations__)
 _POLL_SECONDS = 0.05
 
 
@@ -88,7 +101,7 @@ class RecoveryHandler(FanOutHandler["ProcedureBranch"]):
         OptionValueError: A value is malformed, or ``run`` names no function.
     """
 
-    def __init__(self, *, procedures: Sequence[Mapping[str, Any]] = (), **rest: Any) -> None:
+    def __init__(self, *, procedures: Sequence[Entry] = (), **rest: Any) -> None:
         said = options.plain(procedures)
         if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
             options.refuse(self, "procedures", procedures, f"a list of mappings with {', '.join(_KEYS)}")

@@ -47,8 +47,6 @@ from loghub.rollover.schedule import DAY_SECONDS, Schedule
 from loghub.sighting import FIELD, Sighting
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from loghub.scrub import Scrubber
 
 _POSIX = sys.platform != "win32"
@@ -113,22 +111,22 @@ class RotatingFileHandler(HeldLog):
 
     def __init__(  # noqa: PLR0917 - the order of logging.handlers.RotatingFileHandler
         self,
-        filename: str | os.PathLike[str],
-        mode: str = "a",
+        filename: settings.Path,
+        mode: settings.Mode = "a",
         maxBytes: int = 0,
         backupCount: int = 0,
         encoding: str | None = None,
         delay: bool = False,
         errors: str | None = None,
         *,
-        when: str | None = None,
-        interval: int = 1,
+        when: settings.When | None = None,
+        interval: options.AtLeastOne = 1,
         utc: bool = False,
-        atTime: dt.time | str | None = None,
-        compress: str | None = None,
+        atTime: settings.TimeOfDay | None = None,
+        compress: settings.Compress | None = None,
         max_age_days: float | None = None,
         max_total_bytes: int | None = None,
-        mode_bits: int | str | None = None,
+        mode_bits: settings.ModeBits | None = None,
         scrub: bool = False,
         **unknown: object,
     ) -> None:

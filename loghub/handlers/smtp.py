@@ -20,7 +20,7 @@ from loghub.delivery import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, OptionValueError, RefusedError
 from loghub.handlers.digest import DigestHandler
 from loghub.mail.template import templates
-from loghub.mailserver.options import server_of
+from loghub.mailserver.options import Credentials, MailHost, Patience, Secure, server_of
 from loghub.mailserver.owed import MOST_BYTES, MOST_MAILS, OWED, Owed, OwedMail
 from loghub.mailserver.server import Answer, needs_utf8
 from loghub.scrub.own import hide
@@ -50,8 +50,9 @@ class BatchingSMTPHandler(DigestHandler):
             it nothing is sent, and what waits can be seen.
         fromaddr: The sender, with or without a name.
         toaddrs: The recipients, as a list or in one string with commas.
-        subject: A template with `loghub.mail.SUBJECT_NAMES`. Default: ``{component} Error: {type} in
-            {module}`` for one bug, ``{component}: {errors} errors, {occurrences} occurrences`` for more.
+        subject: A template; knows component, type, module, errors, occurrences, level, environment, release, trend.
+            Default: ``{component} Error: {type} in {module}`` for one bug,
+            ``{component}: {errors} errors, {occurrences} occurrences`` for more.
         credentials: ``[user, password]``.
         secure: ``starttls``, ``ssl`` (TLS from the first byte) or ``none``; as in the stdlib also ``[]``,
             ``[file with key and certificate]`` or ``[keyfile, certfile]`` for STARTTLS. Default: ``ssl`` on
@@ -60,11 +61,11 @@ class BatchingSMTPHandler(DigestHandler):
         timeout: Seconds to wait for each answer of the server; for the acknowledgement of a mail four times that.
         capacity: A mail is sent as soon as that many new bugs wait.
         flush_interval: A new bug is mailed at once if no mail went out for that many seconds; else then, with all
-            that waits. How long the count of a known bug waits for such a mail says `loghub.handlers.digest`.
+            that waits. The count of a known bug waits for such a mail, or longer.
         flushLevel: A new bug of this level is mailed at once, with all that waits.
         mails_per_hour: The limit for all processes of a ledger.
         html: Whether the mail has an HTML alternative.
-        template: A file with a template for the text part, read once: `docs/mail_templates.md` tells what it can name.
+        template: A file with a template for the text part, read once.
         html_template: The same for the HTML part.
         ca_file: A file with the certificates (PEM) of the CAs that may have signed the server's, in place of those that
             this machine trusts.
@@ -82,18 +83,18 @@ class BatchingSMTPHandler(DigestHandler):
 
     def __init__(  # noqa: PLR0917  the order of logging.handlers.SMTPHandler
         self,
-        mailhost: str | Sequence[Any] | None = None,
-        fromaddr: str | None = None,
+        mailhost: MailHost | None = None,
+        fromaddr: str | Sequence[str] | None = None,
         toaddrs: str | Sequence[str] | None = None,
         subject: str | None = None,
-        credentials: Sequence[str] | None = None,
-        secure: str | Sequence[str] | None = None,
-        timeout: float = 5.0,
+        credentials: Credentials | None = None,
+        secure: Secure | None = None,
+        timeout: Patience = 5.0,
         *,
-        capacity: int = 100,
+        capacity: options.AtLeastOne = 100,
         flush_interval: float = 60.0,
-        flushLevel: int | str = logging.CRITICAL,
-        mails_per_hour: int = 30,
+        flushLevel: options.Level = logging.CRITICAL,
+        mails_per_hour: options.AtLeastOne = 30,
         html: bool = True,
         template: str | None = None,
         html_template: str | None = None,
@@ -304,7 +305,7 @@ def _subject(owner: object, value: object) -> str | None:
 
 def _addresses(owner: object, name: str, value: object) -> tuple[Address, ...]:
     """Return mail addresses, internationalized domains in ASCII; one string is split at commas."""
-    listed = options.plain(value) or []
+    listed = [] if value is None or value == "" else options.plain(value)
     listed = [listed] if isinstance(listed, str) else listed
     right = "mail addresses, such as ops@example.com or Ops <ops@example.com>"
     if not isinstance(listed, list) or not all(isinstance(each, str) and each.strip() for each in listed):

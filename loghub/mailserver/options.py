@@ -5,12 +5,32 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from loghub import options
 from loghub.errors import OptionValueError
 from loghub.mailserver.server import MailServer, load_key
 
 _HOST = re.compile(r"[^\s\[\]/@]+")
+
+_TEXT = {"type": "string"}
+_HOST_AND_PORT = (
+    r"^$|^\s*(\[[^\s\[\]/@]+\]:?\d{0,5}|[^\s\[\]/@:]+(:\d{0,5})?|[^\s\[\]/@:]*:[^\s\[\]/@:]*:[^\s\[\]/@]*)\s*$"
+)
+_PORT = {"type": ["integer", "string", "null"], "minimum": 0, "maximum": 65535, "pattern": r"^\d{1,5}$"}
+MailHost = Annotated[
+    str | Sequence[Any],
+    options.Takes(type=["string", "array"], pattern=_HOST_AND_PORT, prefixItems=[_TEXT, _PORT], minItems=2, maxItems=2),
+]
+Credentials = Annotated[
+    Sequence[str], options.Takes(type=["array", "string"], pattern="^$", items={"type": ["string", "null"]}, maxItems=2)
+]
+Secure = Annotated[
+    str | Sequence[str],
+    options.Takes(type=["string", "array"], pattern="^(starttls|ssl|none)$", items=_TEXT, maxItems=2),
+]
+Patience = Annotated[float, options.Takes(minimum=0.1)]
 
 
 def server_of(
@@ -60,7 +80,7 @@ def _split_at_port(text: str) -> list[str]:
 
 def _credentials(owner: object, value: object) -> tuple[str, str] | None:
     read = options.plain(value)
-    if not read or read in ([None, None], ["", ""]):
+    if read in (None, "", [], [None, None], ["", ""]):
         return None
     pair = isinstance(read, list) and len(read) == 2
     # What is wrong with a password is said without it.

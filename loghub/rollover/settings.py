@@ -5,13 +5,25 @@ from __future__ import annotations
 import codecs
 import datetime as dt
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from loghub import options
 from loghub.rollover.schedule import PERIODS, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Path = Annotated[str | os.PathLike[str], options.Takes(type="string", minLength=1)]
+Mode = Annotated[str, options.Takes(pattern="^[bt+]*[awx][awxbt+]*$")]
+When = Annotated[str, options.Takes(pattern="^([SsMmHhDd]|[Mm][Ii][Dd][Nn][Ii][Gg][Hh][Tt]|[Ww][0-6])$")]
+TimeOfDay = Annotated[dt.time | str, options.Takes(type="string", pattern=r"^T?([01]\d|2[0-3])(:?[0-5]\d)?")]
+Compress = Annotated[str, options.Takes(enum=["gzip", "none"])]
+ModeBits = Annotated[
+    int | str,
+    options.Takes(
+        type=["string", "integer"], pattern=r"^\s*(0o)?0*[0-7]?[67][0-7]{2}\s*$", minimum=0o600, maximum=0o7777
+    ),
+]
 
 
 def filename(owner: object, value: object) -> str | os.PathLike[str]:
