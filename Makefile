@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast again browser bench fuzz package audit clean
+.PHONY: demo test check fast again browser bench fuzz faults package audit clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -50,6 +50,10 @@ FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/.fuzz
 	for target in capture fingerprint scrub traceback; do \
 	  $(BIN)/python -m tests.fuzz.run $$target --seconds $(FUZZ_SECONDS) || exit 1; done
+
+# docs/faults.md, from what the tests that it names show now.
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults
 
 # The wheel and the sdist, as they would be uploaded.
 package: $(VENV)/.release
