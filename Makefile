@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast again browser pgbouncer bench docs fuzz clean
+.PHONY: demo test check fast again browser pgbouncer bench docs faults package audit fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -62,6 +62,20 @@ fuzz: $(VENV)/.fuzz
 	for target in capture fingerprint scrub traceback; do \
 	  $(BIN)/python -m tests.fuzz.run $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
+# docs/faults.md, from what the tests that it names show now.
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults
+
+# The wheel and the sdist, as they would be uploaded.
+package: $(VENV)/.release
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m twine check --strict dist/*
+
+# Known vulnerabilities of what is installed; says so where nobody can tell.
+audit: $(VENV)/.release
+	$(BIN)/python .ci/audit.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loghub needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -80,6 +94,10 @@ $(VENV)/.bench: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.fuzz: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev,fuzz]'
+	touch $@ $(VENV)/.demo $(VENV)/.dev
+
+$(VENV)/.release: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev,release]'
 	touch $@ $(VENV)/.demo $(VENV)/.dev
 
 clean:

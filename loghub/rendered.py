@@ -17,9 +17,9 @@ MAX_CHARS = 1 << 20
 EVENT_KEYS = ("event", "message", "msg")
 """Under which name renderers keep what was said; the first that is there counts."""
 
-_STRING = r"'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\""
+_STRING = r"'(?>(?:[^'\\]++|\\.)*)'|\"(?>(?:[^\"\\]++|\\.)*)\""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_OBJECT = re.compile(rf"(?P<string>{_STRING})|<[^<>\n]*+(?:<[^<>\n]*+>[^<>\n]*+)*+>")
+_OBJECT = re.compile(rf"(?P<string>{_STRING})|<[^<>\n]*+(?>(?:<[^<>\n]*+>[^<>\n]*+)*)>")
 _TOKEN = re.compile(rf"(?P<string>{_STRING})|[{{}}]|[^'\"{{}}]++")
 _BRACKETS = r"\([^()\n]*+\)|\[[^\[\]\n]*+\]|\{[^{}\n]*+\}|<[^<>\n]*+>"
 _VALUE = rf"(?:{_STRING}|{_BRACKETS}|[^\s'\"\[\](){{}}<>][^\s()]*+(?:\([^()\n]*+\))?|)"
@@ -33,7 +33,7 @@ _CONSOLE = re.compile(
 _NAMED = re.compile(r" *\[(?P<logger>[\w.\-]++)\]$")
 _LAST_PAIRS = re.compile(rf" (?:[\w.@\-]++)={_VALUE}(?= |$)")
 # The parser would warn of them, on the application's stderr.
-_ODD_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+\\(?:[^\n\\'\"abfnrtvxuUN0-7]|[4-7][0-7]{2})")
+_ODD_ESCAPE = re.compile(r"(?<!\\)(?>(?:\\\\)*)\\(?:[^\n\\'\"abfnrtvxuUN0-7]|[4-7][0-7]{2})")
 _WARNED_OF = re.compile(r"\d(?:if|or|and|in|is|else|for|not)\b|\b(?:is|not)\b")
 
 

@@ -581,6 +581,7 @@ class BadModuleError(Exception):
 BadModuleError.__module__ = 7
 
 
+@pytest.mark.shows("hostile input", "nothing lost", "application unharmed")
 @pytest.mark.parametrize("broken", [BadStrError, BadCauseError, BadNotesError, BadModuleError])
 def test_hostile_exceptions(capture, log, broken):
     """An exception that breaks whoever looks at it is reported, with its class and its frames."""
@@ -617,6 +618,7 @@ def test_group_in_its_own_cause(capture, log):
     assert len(event_of(capture, failed(log, throw, group))["exceptions"]) == 1
 
 
+@pytest.mark.shows("hostile input", "bounded", "ends in time")
 def test_deep_and_wide_chains(capture, log):
     """5,000 causes, 5,000 members and 1,000 groups within groups are cut, not walked to their end."""
     error = ValueError("first")

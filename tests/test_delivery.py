@@ -252,6 +252,7 @@ def test_closing_with_others_alive(by_hand, make, home):
 # Leases
 
 
+@pytest.mark.shows("many processes", "nothing twice")
 def test_one_at_a_time(by_hand, make, home, clock):
     """While one process delivers, another does not; when it is done, there is nothing left for the other."""
     one = make()
@@ -365,6 +366,8 @@ def test_two_threads_of_one_process(by_hand, make, home):
 # Failures
 
 
+@pytest.mark.shows("github away", "bounded")
+@pytest.mark.shows("mail away", "bounded")
 def test_destination_rests(by_hand, make, clock):
     """A destination that could not be told is left alone, also with what is new, longer with each failure."""
     one = make()
@@ -426,6 +429,7 @@ def test_refused(by_hand, make):
     assert one.told[-1] == ("ValueError", 2)
 
 
+@pytest.mark.shows("channel fails", "nothing lost", "bounded")
 def test_one_bad_item(by_hand, make, clock):
     """An item that a channel's code fails on does not hold up the others, and dies after some attempts."""
     one = make()
@@ -499,6 +503,7 @@ def test_an_exception_that_cannot_be_printed(by_hand, make):
     assert "Odd" in row(one)["reason"]
 
 
+@pytest.mark.shows("many processes", "bounded")
 def test_later_and_budget(by_hand, make, home, clock):
     """A budget holds for all processes of a ledger; waiting for it is no failed attempt."""
     one = make()
@@ -772,6 +777,7 @@ def test_muting_keeps_what_is_remembered(by_hand, make):
 # Homes
 
 
+@pytest.mark.shows("home not writable", "nothing lost", "nothing twice", "said")
 def test_unwritable_home(by_hand, make, tmp_path, caplog):
     """Where the home cannot be, errors are kept in memory and delivered, and that is said once."""
     (tmp_path / "file").write_text("")
@@ -846,6 +852,7 @@ class Standing(delivery._Deliverer):
         return self.gentle
 
 
+@pytest.mark.shows("storm", "application unharmed")
 @pytest.mark.parametrize("case", [(True, 10**9, True), (False, 10**9, False), (True, 0, False)])
 def test_rests_between_slices(by_hand, make, monkeypatch, case):
     """The thread folds in slices and rests between them, unless somebody waits or the journal is nearly full."""
@@ -879,6 +886,7 @@ def tidied(monkeypatch):
     return asked
 
 
+@pytest.mark.shows("many processes", "bounded")
 def test_tidied_once_an_hour(by_hand, make, home, clock, tidied):
     """One of a ledger's processes tidies once an hour, a step a round while others want the processor."""
     one = make()
@@ -929,6 +937,7 @@ def test_tidying_makes_way_for_what_is_due(by_hand, make, clock, monkeypatch, ti
     assert len(tidied) == 2
 
 
+@pytest.mark.shows("clock wrong", "bounded")
 def test_tidied_by_a_clock_that_was_set_back(by_hand, make, clock, tidied):
     """A clock that was far ahead does not keep the ledger from being tidied."""
     one = make()
@@ -970,6 +979,7 @@ def test_adopted(by_hand, make, home):
     assert one.home.ledger().offset(left.name) == 0  # forgotten
 
 
+@pytest.mark.shows("journal damaged", "nothing twice")
 def test_half_folded_and_adopted(by_hand, make, home):
     """What its process had folded before it died is not folded again."""
     left = Journal(os.path.join(home, "journal"), "other")
@@ -1008,6 +1018,7 @@ def test_a_journal_that_cannot_be_removed(by_hand, make, home, monkeypatch):
     assert journal.names(one.home.journals) == []
 
 
+@pytest.mark.shows("journal damaged", "nothing lost", "said")
 def test_a_journal_that_cannot_be_read(by_hand, make, home, monkeypatch, caplog):
     """A journal on a bad disk does not hold up the others, and is said once."""
     folder = os.path.join(home, "journal")
@@ -1069,6 +1080,7 @@ def said(caplog):
     return lines
 
 
+@pytest.mark.shows("ledger locked", "nothing lost", "nothing twice", "said")
 def test_locked_ledger(by_hand, make, home, clock, caplog):
     """While the ledger is locked errors stay in the journal; that is said once, and all is told exactly once."""
     caplog.set_level("INFO", "loghub")
@@ -1112,6 +1124,7 @@ def test_newer_ledger(by_hand, make, home, caplog):
     assert len([line for line in said(caplog) if "newer loghub" in line]) == 1
 
 
+@pytest.mark.shows("ledger damaged", "nothing lost", "said")
 def test_damaged_ledger(by_hand, make, home, caplog):
     """A damaged ledger is set aside, and what the journals still hold is told by the new one."""
     one = make()
@@ -1130,6 +1143,7 @@ def test_damaged_ledger(by_hand, make, home, caplog):
     assert len([line for line in said(caplog) if "moved to" in line]) == 1
 
 
+@pytest.mark.shows("ledger damaged", "nothing lost")
 def test_damaged_while_in_use(by_hand, make, home, clock, caplog):
     """A ledger that is ruined while it is open is set aside too; every bug is told again or for the first time."""
     one = make()
@@ -1148,6 +1162,7 @@ def test_damaged_while_in_use(by_hand, make, home, clock, caplog):
     assert any("damaged" in name for name in os.listdir(home))
 
 
+@pytest.mark.shows("ledger damaged", "nothing lost", "bounded")
 def test_damaged_for_two_processes(by_hand, make, home, clock):
     """Of two processes that find a damaged ledger one sets it aside; the other does not take the new one away."""
     one = make()
@@ -1303,6 +1318,8 @@ def test_flush_of_what_is_under_way(real):
     assert one.count == 1
 
 
+@pytest.mark.shows("github hangs", "ends in time")
+@pytest.mark.shows("channel fails", "ends in time")
 def test_flush_is_bounded(real):
     """A flush of a delivery that hangs ends in time, and the next ones at once: handlers are flushed one by one."""
     one, other = real(), real("list:other")
@@ -1368,6 +1385,7 @@ def test_flush_stops_at_the_next_step(real):
     assert one.home.ledger().leaseholder(LIST) == ("", 0.0)
 
 
+@pytest.mark.shows("github limits", "ends in time")
 def test_flush_sits_out_a_short_rest(real, monkeypatch):
     """A pause that ends within the time of the flush is sat out; a longer one ends the flush at once."""
     one = real()
@@ -1421,6 +1439,7 @@ def test_the_thread_wakes(real):
     assert one.batches[-1].items == []
 
 
+@pytest.mark.shows("ledger damaged", "nothing lost", "ends in time")
 def test_flush_after_damage(real, home):
     """A flush that finds a damaged ledger begins a new one and delivers."""
     one = real()
@@ -1527,6 +1546,7 @@ def test_closing_the_last_handler_folds(by_hand, make):
     found.close()
 
 
+@pytest.mark.shows("ledger locked", "ends in time")
 def test_close_is_bounded(by_hand, make, home):
     """Closing does not wait for a ledger that others keep locked."""
     one = make(shutdown_timeout=0.2)

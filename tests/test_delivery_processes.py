@@ -93,6 +93,7 @@ def counted(home):
 # The end of a process
 
 
+@pytest.mark.shows("interpreter ends", "nothing lost", "nothing twice")
 def test_end():
     """What was logged until the end is delivered at the end, without a flush."""
     processes.run(
@@ -105,6 +106,8 @@ fail(500, KeyError)
     assert sorted(told("told").values()) == [500, 1000]
 
 
+@pytest.mark.shows("interpreter ends", "ends in time")
+@pytest.mark.shows("github hangs", "ends in time")
 @pytest.mark.parametrize("noise", [False, True])
 def test_end_while_delivery_hangs(home, noise):
     """The end of a process waits for a hanging delivery no longer than shutdown_timeout, however many handlers."""
@@ -159,6 +162,7 @@ fail()
     left.ledger().close()
 
 
+@pytest.mark.shows("interpreter ends", "nothing lost", "application unharmed")
 def test_logged_at_the_very_end(home):
     """What is logged by atexit functions and finalizers, when no thread can be started any more, is kept."""
     _, err = processes.run(
@@ -177,6 +181,7 @@ atexit.register(fail)
     assert finish(home) >= 1
 
 
+@pytest.mark.shows("interpreter ends", "nothing lost")
 def test_os_exit(home):
     """What was logged before os._exit is delivered by the next process."""
     processes.run(
@@ -191,6 +196,8 @@ os._exit(3)
     assert finish(home) == 1234
 
 
+@pytest.mark.shows("killed", "nothing lost")
+@pytest.mark.shows("out of memory", "nothing lost")
 def test_killed(home):
     """What was logged before SIGKILL is delivered by the next process, counted exactly."""
     with processes.python(
@@ -228,6 +235,7 @@ while True:
     assert int(last) <= counted(home) <= int(last) + 1
 
 
+@pytest.mark.shows("killed", "ends in time")
 @pytest.mark.slow
 def test_killed_while_delivering(home):
     """A process that is killed with the lease in its hand is taken over soon after its last request is over."""
@@ -279,6 +287,7 @@ if {n} % 2:
 # Children
 
 
+@pytest.mark.shows("forked", "nothing lost", "nothing twice")
 def test_fork(home):
     """A forked child reports too; its parent's journal is its parent's."""
     processes.run(
@@ -298,6 +307,7 @@ fail(5)
     assert finish(home) == 10 + 3 * 20 + 30 + 5
 
 
+@pytest.mark.shows("forked", "nothing lost", "nothing twice", "application unharmed")
 def test_fork_in_the_middle_of_everything(home):
     """Forks while threads log, fold and deliver: no child hangs, nothing is lost or told twice."""
     _, err = processes.run(
@@ -363,6 +373,7 @@ if os.fork() == 0:
     assert len(tellers("told")) == 2
 
 
+@pytest.mark.shows("forked", "nothing lost", "ends in time")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing(home, method, tmp_path, monkeypatch):
     """Children of multiprocessing report, and deliver at their end, though they run no atexit functions."""
@@ -542,6 +553,7 @@ own.propagate = False
 """
 
 
+@pytest.mark.shows("disk full", "nothing lost", "nothing twice", "said")
 def test_full_disk(home):
     """While nothing can be written, errors are held in memory; that is said once, and all is told afterwards."""
     _, err = processes.run(
@@ -571,6 +583,7 @@ fail(1)
     assert err.count("Error reporter") == 2
 
 
+@pytest.mark.shows("disk full", "nothing lost", "nothing twice", "said")
 def test_full_disk_from_the_beginning(home):
     """Where the home cannot be made for want of room, errors are reported from memory, and that is said once."""
     _, err = processes.run(

@@ -430,6 +430,7 @@ def test_exact(  # noqa: PLR0917  hypothesis gives them by name
     assert bench.total.torn == bench.total.dropped == 0
 
 
+@pytest.mark.shows("disk full", "nothing lost")
 @FS
 @given(
     plan=st.lists(st.one_of(st.just(None), st.integers(0, 40)), max_size=60),
@@ -469,6 +470,8 @@ def test_bad_disk(tmp_path_factory, plan, logged, spill):
 # Trouble
 
 
+@pytest.mark.shows("disk full", "nothing twice")
+@pytest.mark.shows("journal damaged", "nothing twice")
 def test_torn_line(make):
     """A line that was written in part is ended by a mark, written once more, and counted once."""
     short = iter([None, None, 1])
@@ -508,6 +511,7 @@ def test_full_disk_for_a_while(make, disk):
     assert total.dropped == total.torn == 0
 
 
+@pytest.mark.shows("disk full", "bounded")
 def test_full_disk_for_long(make, disk, monkeypatch):
     """What does not fit into memory either is counted as dropped, and that is written when there is room."""
     monkeypatch.setattr(journal, "SPILL_BYTES", 1000)
@@ -542,6 +546,8 @@ def test_the_hour_after_a_drop(make, disk, monkeypatch):
     assert folded(one).counts == {(what.fingerprint, HOUR): 1, (what.fingerprint, HOUR + 2): 1}
 
 
+@pytest.mark.shows("ledger locked", "bounded")
+@pytest.mark.shows("storm", "bounded")
 def test_too_much_waits(make, monkeypatch):
     """Where nobody folds, a process stops writing at MAX_BYTES, counts what it drops, and goes on after a fold."""
     monkeypatch.setattr(journal, "MAX_BYTES", 2000)
@@ -573,6 +579,7 @@ def test_nothing_is_described_for_a_full_journal(make, monkeypatch):
     assert capture.events == 1
 
 
+@pytest.mark.shows("killed", "nothing twice")
 def test_torn_by_a_kill(make):
     """A last line without its end is not counted, and is passed over once nobody writes any more."""
     one = make()
@@ -655,6 +662,7 @@ GARBAGE = [
 ]
 
 
+@pytest.mark.shows("journal damaged", "nothing lost", "said")
 @pytest.mark.parametrize("line", GARBAGE)
 def test_damaged_line(make, line):
     """A line that cannot be read is counted as torn; those before and after it are right."""
@@ -670,6 +678,7 @@ def test_damaged_line(make, line):
     assert (total.torn, total.dropped) == (1, 0)
 
 
+@pytest.mark.shows("journal damaged", "ends in time", "bounded")
 @FS
 @given(st.binary(max_size=400), st.integers(1, 50))
 def test_damage_never_stops_a_reader(tmp_path_factory, damage, chunk):
@@ -755,6 +764,7 @@ def test_unwritable_folder(tmp_path):
         Journal(str(tmp_path / "file" / "journal"), "cafe")
 
 
+@pytest.mark.shows("home not writable", "nothing lost")
 def test_in_memory(make):
     """Without a folder everything is the same, but leaves no file."""
     one = make(None)
@@ -945,6 +955,7 @@ signal.pause()
 """
 
 
+@pytest.mark.shows("forked", "bounded")
 def test_forked_child_does_not_keep_the_lock(folder):
     """A child that closed its parent's journal does not stand in the way of adopting it."""
     with processes.python(FORKING, folder) as process:
@@ -966,6 +977,7 @@ def test_hidden_and_foreign_files(make, folder):
     assert journal.names(folder + "/nowhere") == []
 
 
+@pytest.mark.shows("clock wrong", "nothing lost")
 @pytest.mark.parametrize("created", [4e9, -5.0, float("nan"), float("inf"), 1e300])
 def test_impossible_time(make, created):
     """A record whose clock cannot have been right is counted at the time of writing."""

@@ -271,8 +271,8 @@ def _at(value: object) -> float | None:
 
 _EVERY_LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _MARKER = r" {0,3}+(?:[-+*]|\d{1,9}+[.)]) {1,4}+"  # of a list's item, which may begin with a fence
-_ITEMS = re.compile(rf"(?:{_MARKER})*+")
-_FENCE = re.compile(rf"((?:{_MARKER})*+) {{0,3}}(`{{3,}}(?=[^`]*$)|~{{3,}})")
+_ITEMS = re.compile(rf"(?>(?:{_MARKER})*)")
+_FENCE = re.compile(rf"((?>(?:{_MARKER})*)) {{0,3}}(`{{3,}}(?=[^`]*$)|~{{3,}})")
 
 
 def _lines_outside_fences(body: str) -> Iterator[tuple[int, str]]:

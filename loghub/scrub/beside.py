@@ -21,7 +21,7 @@ _AFTER_NAME = (
     + _COLOUR
     + r"(?P<op>[ \t]{0,8}(?:"
     # "name": "password", "value": ...
-    r"(?P<pair>(?:[\s,;]|\\{1,3}[rn]){1,40}+\\{0,3}[\"']?value\\{0,3}[\"']?[ \t]{0,4}[:=])|"
+    r"(?P<pair>(?>(?:[\s,;]|\\{1,3}[rn]){1,40})\\{0,3}[\"']?value\\{0,3}[\"']?[ \t]{0,4}[:=])|"
     # a name with its type
     r":[ \t]{0,4}[\w.]{1,40}+(?:\[[\w., |]{0,40}\])?(?:[ \t]?\|[ \t]?none)?[ \t]{0,4}=(?=[ \t]{0,4}[\"'])"
     r"|:[ \t]{0,4}(?:str|bytes|int|any)[ \t]{0,4}=(?!=)"
@@ -29,24 +29,24 @@ _AFTER_NAME = (
 )
 _QUOTED = re.compile(
     r"[bBrRuUfF]{0,2}(?:(\"\"\"|''')(?P<triple>.*?)(?:\1|\Z)"
-    r"|(\\{1,3}[\"'])(?P<escaped>(?:(?!\3)[^\n])*+)"
-    r"|([\"'])(?P<plain>(?:\\.|(?!\5)[^\\\n]|(?<=\\\\)\5(?=\w))*+)"
-    r"|(&quot;|&\#3[49];|\\{1,3}u002[27])(?P<entity>(?:(?!\7)[^\n])*+))",
+    r"|(\\{1,3}[\"'])(?P<escaped>(?>(?:(?!\3)[^\n])*))"
+    r"|([\"'])(?P<plain>(?>(?:\\.|(?!\5)[^\\\n]|(?<=\\\\)\5(?=\w))*))"
+    r"|(&quot;|&\#3[49];|\\{1,3}u002[27])(?P<entity>(?>(?:(?!\7)[^\n])*)))",
     re.DOTALL,
 )
 # Closing and parting characters belong to a bare value only where it goes on behind them.
 _UNTIL = (
     r"[^\s,;&\"'<>()\[\]{}|\\\x1b]"
     rf"|(?<!{MARK})(?!\\[nrt])"
-    r"[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=))++"
+    r"[,;&\"'()\[\]{}|\\](?=[^\s,;&\"'<>()\[\]{}|\\\x1b])(?![\w.-]{1,64}=)"
 )
-_BARE = re.compile(f"(?:(?!%22){_UNTIL}")
-_BARE_ENCODED = re.compile(f"(?:(?!%2[26]){_UNTIL}")
+_BARE = re.compile(f"(?>(?:(?!%22){_UNTIL})+)")
+_BARE_ENCODED = re.compile(f"(?>(?:(?!%2[26]){_UNTIL})+)")
 _PAIR_NAME = re.compile(
     r"(?:name|key|field|id)\\{0,3}[\"']?[ \t]{0,4}[:=]>?[ \t]{0,4}\\{0,3}[\"']?[\w./-]{0,48}\Z", re.IGNORECASE
 )
 _LINE_START = re.compile(r"(?:^|\n|\\n)([ \t]{0,40}(?:- )?)[\"']?\Z")
-_MORE_WORDS = re.compile(r"(?: {1,2}[^\s=:,;\"'<>(){}\[\]&|\\]+){1,8}+(?=[ \t]{0,8}(?:\r?\n|\\[rn]|\Z))")
+_MORE_WORDS = re.compile(r"(?>(?: {1,2}[^\s=:,;\"'<>(){}\[\]&|\\]+){1,8})(?=[ \t]{0,8}(?:\r?\n|\\[rn]|\Z))")
 _BLOCK = re.compile(r"[|>][+-]?[1-9]?[ \t]{0,8}(?P<end>\r?\n|\\{1,3}n)(?P<indent> {1,40})")
 _CONTAINED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 _WORKER = re.compile(r"[a-z]{3,20}-[0-9]{1,3}")
@@ -55,8 +55,10 @@ _SCHEME = re.compile(
     r"|bearer|basic|token|negotiate|ntlm|api-?key|key|bot|jwt|googlelogin)(?:[ \t]{1,4}|%20)",
     re.IGNORECASE,
 )
-_TO_LINE_END = re.compile(r"(?:[\w-]{1,40}=(?:\\{0,3}\"[^\"\\\n]*+\\{0,3}\"|[^\s,\"'\\]++),?[ \t]{0,4})++|[^\n\r\\]+")
-_COOKIES = re.compile(r"[\w.%-]{1,128}(?:=\"[^\"\n\r\\]*\"|[^\n\r\"'\\])*+")
+_TO_LINE_END = re.compile(
+    r"(?>(?:[\w-]{1,40}=(?:\\{0,3}\"[^\"\\\n]*+\\{0,3}\"|[^\s,\"'\\]++),?[ \t]{0,4})+)|[^\n\r\\]+"
+)
+_COOKIES = re.compile(r"[\w.%-]{1,128}(?>(?:=\"[^\"\n\r\\]*\"|[^\n\r\"'\\])*)")
 _NO_VALUE = listed("none null true false undefined nil nan yes no [] {} () str bytes secretstr")
 _ABOUT_IT = PROSE | listed("user account login change changed updated set locked strength weak strong ok")
 _STRONG = re.compile(

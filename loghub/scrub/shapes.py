@@ -28,7 +28,7 @@ def _each(starts: str, rest: str, *, alone: bool = False) -> dict[str, str]:
 
 # How a token begins, and what must follow. A beginning that words share must begin a word here, too.
 _TOKENS: dict[str, str] = {
-    **_each("ghp_ gho_ ghu_ ghs_ ghr_", rf"[A-Za-z0-9_]{{16,}}+(?:[.-][{_WORD}]{{10,}}+)*+"),
+    **_each("ghp_ gho_ ghu_ ghs_ ghr_", rf"[A-Za-z0-9_]{{16,}}+(?>(?:[.-][{_WORD}]{{10,}}+)*)"),
     **_each("github_pat_", "[A-Za-z0-9_]{16,}+"),
     **_each(
         "glpat- gldt- glrt- glrtr- glcbt- glptt- glft- glsoat- glimt- glagent- gloas- glffct-",
@@ -121,7 +121,8 @@ SHAPE_HINTS: dict[str, str] = {
 _PEM_END = r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
 PEM = re.compile(
     r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
-    rf"(?:(?:[^-]|-(?!----|--- END))*+{_PEM_END}|(?:[\s\\\"',>|+]*+[A-Za-z0-9+/=]{{8,}}+)*+)"  # or its end was lost
+    rf"(?:(?>(?:[^-]++|-(?!----|--- END))*){_PEM_END}"
+    r"|(?>(?:[\s\\\"',>|+]*+[A-Za-z0-9+/=]{8,}+)*))"  # or its end was lost
 )
 CARD = re.compile(
     r"[2-6](?:(?<![\w+-].)(?<![0-9]\..)|(?<=\\[nrt].))(?:[0-9]{12,18}+"

@@ -310,6 +310,7 @@ def test_github_is_away(check):
     assert said == "127.0.0.1 did not answer (NewConnectionError): try again later."
 
 
+@pytest.mark.shows("clock wrong", "said")
 def test_the_clock(check):
     """A machine whose clock is wrong is told how much."""
     check.fake.clock = lambda: time.time() - 600

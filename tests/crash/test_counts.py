@@ -177,6 +177,7 @@ def kill(process):
     assert process.stderr.read() == ""
 
 
+@pytest.mark.shows("killed", "nothing lost", "nothing twice")
 @pytest.mark.parametrize(("threads", "kills"), [(1, 12), (8, 12)])
 def test_kills_one_after_the_other(tmp_path, threads, kills):
     """Each process is killed at a random call; the ledger, groups, destinations and its log have the same calls."""
@@ -191,6 +192,7 @@ def test_kills_one_after_the_other(tmp_path, threads, kills):
     assert len(victims.journals) > victims.started  # some were full
 
 
+@pytest.mark.shows("killed", "nothing lost", "application unharmed")
 def test_kills_among_others(tmp_path):
     """Of three processes one is killed and replaced, again and again, while the others log on and adopt its journal."""
     rnd = random.Random(3)

@@ -280,6 +280,8 @@ def report(failures):
     return "\n".join([f"{len(failures)} did not end well:", *failures, *list(failures.values())[:1]])
 
 
+@pytest.mark.shows("github hangs", "application unharmed", "ends in time")
+@pytest.mark.shows("forked", "application unharmed", "ends in time")
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_matrix(tmp_path, place):
@@ -300,6 +302,7 @@ def test_matrix_cold(tmp_path):
     assert not failures, report(failures)
 
 
+@pytest.mark.shows("github hangs", "ends in time")
 @pytest.mark.slow
 def test_waits_no_longer_than_told(tmp_path):
     """Flush, shutdown and dictConfig wait for a hanging sender for shutdown_timeout in all, not for each handler."""
@@ -310,6 +313,7 @@ def test_waits_no_longer_than_told(tmp_path):
     assert not failures, report(failures)
 
 
+@pytest.mark.shows("forked", "application unharmed")
 @pytest.mark.slow
 def test_fork_while_the_log_is_locked(tmp_path):
     """A signal handler that forks and waits for a child that logs ends, also if it came while a line was written."""
@@ -374,6 +378,7 @@ def test_dictconfig_while_others_log(tmp_path):
         assert out == "finished\n"
 
 
+@pytest.mark.shows("interpreter ends", "nothing lost", "application unharmed", "ends in time")
 def test_del_at_the_end(tmp_path):
     """An object that logs while the interpreter ends neither hangs it nor is lost."""
     script = """

@@ -61,6 +61,7 @@ def kill_one(home, seed, after, variables):
     return Counter(told.decode().split())
 
 
+@pytest.mark.shows("killed", "nothing lost", "nothing twice")
 def test_fifty_kills(tmp_path):
     """After drain each bug whose call had returned has one issue, and it counts at least those calls."""
     rnd = random.Random(7)

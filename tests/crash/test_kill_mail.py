@@ -21,6 +21,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.shows("killed", "nothing lost", "nothing twice")
 @pytest.mark.slow
 @pytest.mark.parametrize(("verb", "fault", "before"), [("RCPT", "hang", 0), ("DATA", "hang", 0), ("DATA", "lose", 1)])
 def test_killed_while_it_mails(tmp_path, monkeypatch, verb, fault, before):

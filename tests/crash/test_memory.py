@@ -81,6 +81,8 @@ def make(number):
 }
 
 
+@pytest.mark.shows("storm", "bounded")
+@pytest.mark.shows("out of memory", "bounded")
 @pytest.mark.parametrize("what", NEW)
 def test_new(tmp_path, what):
     """50,000 of them pass through all handlers; memory stays, and all but a bounded number can be freed."""

@@ -138,6 +138,7 @@ def loghub(*arguments):
     return done.stdout
 
 
+@pytest.mark.shows("many processes", "nothing lost", "nothing twice", "application unharmed")
 def test_everything_adds_up(tmp_path):
     """7,644 errors of 11 bugs, one dictConfig after the other meanwhile: each is counted, told and written once."""
     loggers = PROCESSES * (THREADS + TASKS)

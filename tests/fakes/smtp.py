@@ -190,7 +190,7 @@ class FakeSMTP(Controller):
     async def _hang_up(self) -> None:
         tasks = [each._handler_coroutine for each in self._conversations if each._handler_coroutine]
         for each in self._conversations:
-            if each.transport is not None:
+            if each.transport is not None and not each.transport.is_closing():  # else Python 3.11.2 raises
                 each.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
 

@@ -23,6 +23,9 @@ def quick(name, tmp_path, *options):
     return said, json.loads((tmp_path / "figures.json").read_text())
 
 
+@pytest.mark.shows("github refuses", "nothing lost")
+@pytest.mark.shows("github fails", "nothing lost")
+@pytest.mark.shows("github hangs", "nothing lost")
 def test_outage():
     """While GitHub is silent, failing or refusing, all is counted, and delivered once it answers."""
     said = benchmark("outage.py", "--seconds", "2", "--errors", "500")
@@ -40,6 +43,7 @@ def test_hotpath(tmp_path):
     assert all(goal["holds"] in ("yes", "NO") for goal in kept["goals"]), kept["goals"]
 
 
+@pytest.mark.shows("storm", "nothing lost", "nothing twice", "bounded")
 def test_storm(tmp_path):
     """A storm of one bug is one issue; nothing of it, or of a storm of different bugs, is uncounted."""
     _, kept = quick("storm.py", tmp_path)

@@ -301,6 +301,12 @@ def replay(*seeds: int) -> None:
             print(seed, *(problems and [*problems, (Path(place) / "run" / "loghub.log").read_text()]), sep="\n  ")
 
 
+@pytest.mark.shows("github fails", "nothing lost", "nothing twice")
+@pytest.mark.shows("github limits", "nothing twice")
+@pytest.mark.shows("github hangs", "nothing lost", "nothing twice")
+@pytest.mark.shows("github cut off", "nothing lost", "nothing twice")
+@pytest.mark.shows("killed", "nothing lost", "nothing twice")
+@pytest.mark.shows("many processes", "nothing twice")
 @pytest.mark.parametrize("first", range(0, RUNS, BLOCK))
 def test_exactly_one(tmp_path, first):
     """Whatever is lost and whoever dies: one open issue per bug, its count is true, and GitHub is not pestered."""

@@ -251,6 +251,7 @@ def test_only_permalinks_are_links(desk, tmp_path, monkeypatch, payload):
 # Sizes
 
 
+@pytest.mark.shows("hostile input", "bounded")
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fill", ["x", "Sencha ", "`", "```\n", "\n", "\U0001f308", "\u202e", "@octocat #1 ", "<b>"])
@@ -339,6 +340,7 @@ extras = st.dictionaries(hostile.filter(lambda key: key not in reserved), hostil
 numbers = itertools.count()
 
 
+@pytest.mark.shows("hostile input", "nothing lost")
 @pytest.mark.slow
 @settings(
     max_examples=150,

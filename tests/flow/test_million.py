@@ -37,6 +37,8 @@ def in_an_hour(requests, started):
     return counted, max(minutes.values())
 
 
+@pytest.mark.shows("github limits", "bounded")
+@pytest.mark.shows("storm", "nothing lost", "bounded")
 @pytest.mark.slow
 def test_a_million(bench):
     """Requests stay within what the meanest token may; in the end each bug has its issue, and all is counted."""

@@ -229,6 +229,7 @@ def test_a_bad_token_file(tmp_path, written, says):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.shows("secrets", "no secret")
 def test_a_handler_s_token_is_hidden(tmp_path):
     """A token that was given to a handler, by name or in a file, is hidden in every event, whatever its shape."""
     tokens = ["0123456789abcdef0123456789abcdef01234567", "fedcba9876543210fedcba9876543210fedcba98"]

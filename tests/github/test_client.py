@@ -349,6 +349,7 @@ def test_a_longer_wait_is_not_slept(fake, flow, clock):
     assert list(flow.issues()) == []
 
 
+@pytest.mark.shows("clock wrong", "nothing lost")
 def test_a_clock_that_was_set_back_stops_nothing(fake, flow, clock):
     """Ends of pauses that began in the future, or lie further ahead than any pause, are not believed."""
     flow.next_write_at = flow.quiet_until = clock.now + 80_000
@@ -417,6 +418,7 @@ def test_a_slow_failure_is_announced_again(fake, flow, clock, kind):
 # Limits
 
 
+@pytest.mark.shows("github limits", "said")
 @pytest.mark.parametrize(
     ("status", "headers", "body", "pause"),
     [
@@ -472,6 +474,7 @@ def test_a_secondary_limit_without_retry_after_grows(fake, flow, clock):
     assert [*pauses, caught.value.retry_after] == [60.0, 120.0, 240.0, 60.0]
 
 
+@pytest.mark.shows("github limits", "bounded")
 def test_while_limited_nothing_is_asked(fake, flow, clock):
     """Until the pause is over, no request leaves: going on may get the token banned."""
     fake.fault("*", "primary", seconds=30)
@@ -540,6 +543,7 @@ def test_github_s_own_limits_are_understood(fake, flow):
 # Failures
 
 
+@pytest.mark.shows("github refuses", "said")
 @pytest.mark.parametrize(
     ("status", "error", "says"),
     [
@@ -599,6 +603,9 @@ def test_github_s_reasons_become_one_sentence(mocked, client):
 UNCLEAR = [500, 502, 503, "drop", "cut", "truncate", "hang", "html"]
 
 
+@pytest.mark.shows("github fails", "said")
+@pytest.mark.shows("github hangs", "said")
+@pytest.mark.shows("github cut off", "said")
 @pytest.mark.parametrize("kind", UNCLEAR)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_write_without_a_clear_reply(fake, flow, kind, when):
@@ -649,6 +656,7 @@ def test_a_write_that_never_left_is_no_unknown_outcome(clock):
     client.close()
 
 
+@pytest.mark.shows("github away", "no secret")
 def test_a_certificate_that_nobody_vouches_for(clock):
     """Nothing is said to a server whose certificate is not trusted: no token, no issue."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -661,6 +669,7 @@ def test_a_certificate_that_nobody_vouches_for(clock):
         assert fake.requests == []
 
 
+@pytest.mark.shows("github away", "no secret")
 def test_bad_bundles_and_proxies_never_sent_anything(clock, monkeypatch, tmp_path):
     """A missing CA bundle and a proxy that is not there are told without the proxy's password."""
     client = GitHubClient(REPO, lambda: SECRET, clock=clock)
@@ -791,6 +800,7 @@ def test_netrc_does_not_replace_the_token(fake, flow, tmp_path, monkeypatch):
     assert flow.user()["login"] == "reporter"
 
 
+@pytest.mark.shows("github refuses", "no secret")
 def test_the_token_is_never_shown(mocked, client):
     """Neither repr nor an error tells the token, even if the server repeats it."""
     mocked.get(f"{ISSUES}/1", json={"message": f"bad header Bearer {SECRET}"}, status=400)
@@ -825,6 +835,10 @@ BODY = st.one_of(
 )
 
 
+@pytest.mark.shows("github refuses", "no secret")
+@pytest.mark.shows("github fails", "no secret")
+@pytest.mark.shows("github limits", "no secret")
+@pytest.mark.shows("github cut off", "no secret")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     status=st.integers(200, 599),
@@ -861,6 +875,8 @@ def test_only_one_session_is_needed(fake, flow):
     assert isinstance(first, requests.Session)
 
 
+@pytest.mark.shows("github hangs", "bounded")
+@pytest.mark.shows("github cut off", "bounded")
 def test_endless_reply(monkeypatch):
     """A reply that does not come to an end is given up, and is not held in memory."""
 

@@ -257,6 +257,7 @@ def deep(frames, message):
     return "\n".join(["Traceback (most recent call last):", *lines, f"ValueError: {message}"])
 
 
+@pytest.mark.shows("hostile input", "said")
 @pytest.mark.parametrize(
     "message",
     ["short", "x" * 200_000, "line\n" * 50_000, "日本" * 40_000, "\U0001f308" * 60_000, "`" * 90_000],

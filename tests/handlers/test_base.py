@@ -249,6 +249,7 @@ def test_after_close(attach, home):
 # It never harms -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.shows("hostile input", "application unharmed", "said")
 def test_failure_is_said_once(attach, home, monkeypatch, capsys):
     """What goes wrong within never reaches the application, and each cause is shown once."""
     handler = ReportingHandler(home=home)
@@ -283,6 +284,7 @@ def test_no_lock(attach, home):
     assert journaled(home)
 
 
+@pytest.mark.shows("out of memory", "bounded")
 def test_nothing_survives(attach, home, monkeypatch):
     """After the call nothing holds exception, frame, local or record, with no collector's help."""
     monkeypatch.setattr(delivery, "by_hand", True)
@@ -314,6 +316,7 @@ def test_nothing_survives(attach, home, monkeypatch):
         gc.enable()
 
 
+@pytest.mark.shows("hostile input", "application unharmed")
 def test_at_the_end_of_the_stack(attach, home, monkeypatch):
     """With hardly any stack left emit raises nothing; only a call that finds no room at all fails."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())
@@ -511,6 +514,7 @@ def told(*handlers):
     return [handler.counts.get("v", 0) for handler in handlers]
 
 
+@pytest.mark.shows("storm", "application unharmed")
 def test_one_write_for_all_handlers(attach, home, still, monkeypatch):
     """A repeat is one short write, whatever number of handlers see it."""
     one, other = Told("told:one", home=home), Told("told:other", home=home)
@@ -708,6 +712,7 @@ def test_filters_changed_by_hand(attach, home, still, put):
     assert told(one) == [30]
 
 
+@pytest.mark.shows("clock wrong", "nothing twice", "bounded")
 def test_clock_that_goes_back_and_forth(attach, home, still, monkeypatch):
     """A clock that jumps over the hour and back keeps 20 for each hour, not for each jump."""
     one = Told("told:one", home=home)

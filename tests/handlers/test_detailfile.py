@@ -161,6 +161,7 @@ def test_thousand_in_a_second(attach, folder, monkeypatch):
     assert len({event["id"] for event in found.values()}) == 1000
 
 
+@pytest.mark.shows("storm", "bounded")
 def test_keep_per_group(attach, folder):
     """Of one bug so many occurrences are kept in an hour, of each bug its own; the others are counted."""
     log = attach(keep_per_group=3)
@@ -220,6 +221,7 @@ def test_directory_in_the_way(attach, tmp_path, caplog, capsys):
     assert [group.count for group in log.handlers[0].home.ledger().groups()] == [3]
 
 
+@pytest.mark.shows("home not writable", "said")
 def test_unwritable_directory(attach, folder, monkeypatch, caplog):
     """A directory that is there and cannot be written is said when logging is configured, and once."""
     folder.mkdir()
@@ -256,6 +258,7 @@ def test_trouble_that_ends(attach, folder, monkeypatch, caplog):
     assert len(read(folder)) == 1
 
 
+@pytest.mark.shows("disk full", "nothing twice")
 @pytest.mark.parametrize("call", ["write", "link"])
 def test_disk_full(folder, monkeypatch, call):
     """A full disk leaves no half file, neither under its name nor under the hidden one."""
@@ -356,6 +359,7 @@ def test_too_big(folder, tmp_path):
     assert swept(folder, tmp_path, max_total_bytes=250) == [2, 3]
 
 
+@pytest.mark.shows("killed", "bounded")
 def test_only_own_files(folder, tmp_path):
     """What is not a detail file stays; hidden files that a killed writer left go after a while."""
     fill(folder, [10])
@@ -399,6 +403,7 @@ def test_small_limits_hold(attach, folder):
     assert len(os.listdir(folder)) <= 6
 
 
+@pytest.mark.shows("interpreter ends", "nothing lost")
 def test_no_thread_to_be_had(attach, folder, monkeypatch, capsys):
     """At the interpreter's end no thread starts any more; the file is written all the same."""
 

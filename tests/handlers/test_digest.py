@@ -235,6 +235,7 @@ def test_draining_tells_everything(world):
     assert handler.told["a"] == 360
 
 
+@pytest.mark.shows("storm", "nothing lost", "nothing twice", "bounded")
 @pytest.mark.parametrize("processes", [1, 4])
 def test_a_storm(world, processes):
     """10,000 errors of 20 bugs in a minute, in one process or several, make three letters that count 10,000."""
@@ -254,6 +255,7 @@ def test_a_storm(world, processes):
     assert len(letters) <= 3
 
 
+@pytest.mark.shows("mail away", "nothing lost")
 def test_nothing_is_lost_while_it_cannot_be_sent(world):
     """What could not be sent is in the first digest that can, with all that came meanwhile."""
     handler = world.handler()
@@ -288,6 +290,7 @@ def test_what_did_not_go_out_is_not_counted(world):
     assert handler.told == {"a": 1}
 
 
+@pytest.mark.shows("clock wrong", "nothing lost")
 def test_a_clock_that_was_set_back(world):
     """Times from a clock that was ahead delay nothing."""
     handler = world.handler()

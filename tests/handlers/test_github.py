@@ -7,7 +7,7 @@ from loghub.github.block import read_state
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
-from tests.fakes.github import Token
+from tests.fakes.github import FakeGitHub, Token
 from tests.fakes.github_app import FakeGitHubApp
 from tests.github_bench import REPO, Bench, writes
 
@@ -95,6 +95,7 @@ def test_comment_limit(bench):
     assert one.count() == 21
 
 
+@pytest.mark.shows("ledger damaged", "nothing twice")
 def test_found_by_marker(bench):
     """A ledger that knows nothing finds the issue by its marker and adds its own count."""
     first = bench("one")
@@ -122,6 +123,7 @@ def test_people_text_survives(bench):
     assert one.count() == 3
 
 
+@pytest.mark.shows("github cut off", "nothing lost", "nothing twice")
 @pytest.mark.parametrize("kind", ["drop", "cut", "truncate", "html", "hang"])
 def test_lost_reply(bench, kind):
     """An issue whose reply was lost is found at the next attempt, and not opened twice."""
@@ -140,6 +142,7 @@ def test_lost_reply(bench, kind):
     assert one.count() == 2
 
 
+@pytest.mark.shows("github fails", "nothing lost")
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_server_error(bench, status):
     """A failing server is tried again later, and then told everything."""
@@ -153,6 +156,7 @@ def test_server_error(bench, status):
     assert one.count() == 7
 
 
+@pytest.mark.shows("github fails", "bounded")
 def test_backoff_spares_the_server(bench):
     """While a destination rests after a failure, new bugs do not make it be asked again."""
     one = bench()
@@ -170,6 +174,7 @@ def test_backoff_spares_the_server(bench):
     assert len(one.issues()) == 3
 
 
+@pytest.mark.shows("github refuses", "nothing lost", "said")
 def test_bad_token(bench):
     """A token that GitHub refuses is said in one sentence, and a mended one delivers what waited."""
     one = bench(token="wrong")
@@ -183,6 +188,7 @@ def test_bad_token(bench):
     assert one.count() == 3
 
 
+@pytest.mark.shows("github refuses", "said")
 def test_forbidden(bench):
     """A token without the permission waits with a reason that names it."""
     one = bench()
@@ -225,6 +231,7 @@ def test_deleted_issue(bench):
     assert one.count(2) == 2
 
 
+@pytest.mark.shows("github refuses", "nothing lost", "said")
 def test_refused(bench):
     """An issue that GitHub will never take becomes a dead letter with its words; the next bug is delivered."""
     one = bench()
@@ -241,6 +248,26 @@ def test_refused(bench):
     assert len(one.issues()) == 2
 
 
+@pytest.mark.shows("github away", "nothing lost", "nothing twice", "said")
+def test_away_for_a_while(bench):
+    """While nobody listens all waits, with a reason; then each bug has one issue with its whole count."""
+    with FakeGitHub(REPO) as gone:
+        pass
+    port = int(gone.url.rpartition(":")[2])
+    one = bench(api_url=gone.url)
+    for _ in range(3):
+        one.fail(ValueError, times=10)
+        one.fail(KeyError)
+        assert not one.round()
+        one.clock.now += 3600
+    assert {row["waiting"] for row in one.outbox()} == {30, 3}
+    assert all("127.0.0.1 did not answer" in row["reason"] for row in one.outbox())
+    with FakeGitHub(REPO, port=port) as back:
+        assert one.round()
+        assert sorted(read_state(issue["body"]).count for issue in back.issues(REPO)) == [3, 30]
+        assert one.outbox() == []
+
+
 def test_refused_connection(bench):
     """Nobody listening is an attempt that failed, with a reason."""
     one = bench(api_url="http://127.0.0.1:9")
@@ -250,6 +277,7 @@ def test_refused_connection(bench):
     assert "127.0.0.1" in one.outbox()[0]["reason"]
 
 
+@pytest.mark.shows("github limits", "nothing lost")
 def test_rate_limit(bench):
     """Nothing is asked while GitHub wants to be left alone; afterwards all is delivered."""
     one = bench()
@@ -266,6 +294,7 @@ def test_rate_limit(bench):
     assert one.count() == 1
 
 
+@pytest.mark.shows("storm", "nothing lost")
 def test_issues_per_hour(bench):
     """Above issues_per_hour bugs wait for the next hour; none is lost, and waiting is no failure."""
     one = bench(issues_per_hour=2)
@@ -501,6 +530,7 @@ handler.flush()
 """
 
 
+@pytest.mark.shows("killed", "nothing twice")
 def test_killed_while_writing(bench, tmp_path):
     """A process that is killed while its write is under way leaves behind when the next one may be, and to look."""
     fake, arrived = bench.fake, []

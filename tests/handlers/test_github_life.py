@@ -467,6 +467,7 @@ def test_linked(bench):
 # The storm
 
 
+@pytest.mark.shows("storm", "bounded", "said")
 def test_storm(bench):
     """Beyond issues_per_hour one issue lists what waits, is kept up to date, and closed when all have their own."""
     one = bench(issues_per_hour=5)
@@ -696,6 +697,7 @@ def test_duplicate_that_leads_nowhere(bench):
     assert counts(one.fake, 2) == [5]
 
 
+@pytest.mark.shows("github refuses", "nothing twice")
 def test_repository_out_of_sight(bench):
     """A token that may not look for a while gets the answer of a deleted issue: nothing is opened twice for it."""
     one = bench()
@@ -714,6 +716,7 @@ def test_repository_out_of_sight(bench):
     assert counts(one.fake) == [2]
 
 
+@pytest.mark.shows("clock wrong", "nothing lost")
 @pytest.mark.parametrize("back", [60, 4000, 2 * DAY])
 def test_clock_set_back(bench, back):
     """A bug that waits for room is not forgotten where the clock is set back."""
@@ -778,6 +781,7 @@ def test_component_that_is_a_command(bench):
     assert all({"bug", "automated-report"} == {label["name"] for label in one["labels"]} for one in one.issues())
 
 
+@pytest.mark.shows("github fails", "bounded")
 def test_failures_take_no_room(bench):
     """However often opening one issue fails, it takes room for one in issues_per_hour."""
     one = bench(issues_per_hour=2)
@@ -789,6 +793,7 @@ def test_failures_take_no_room(bench):
     assert [issue["title"] for issue in one.fake.issues(REPO)] == ["[Auto] ValueError: shop"]
 
 
+@pytest.mark.shows("hostile input", "ends in time")
 def test_comment_of_many_lines(bench):
     """A stranger's comment of nothing but a million line breaks is read through at once (it would have taken hours)."""
     one = bench()

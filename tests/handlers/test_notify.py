@@ -151,6 +151,7 @@ def test_repeats_beside_another_handler(shop, hooks, tmp_path):
         assert sum(int(message.partition(" x")[0]) for message in hooks.messages(path)) == 10
 
 
+@pytest.mark.shows("channel fails", "nothing lost", "nothing twice", "said")
 @pytest.mark.parametrize("trouble", [500, 404, "drop"])
 def test_one_that_fails_does_not_stop_the_others(shop, hooks, caplog, trouble):
     """A channel that fails is tried again, and is told once; the others are told meanwhile, once."""
@@ -165,6 +166,7 @@ def test_one_that_fails_does_not_stop_the_others(shop, hooks, caplog, trouble):
     assert (len(hooks.messages("bad")), len(hooks.messages("good"))) == (1, 1)
 
 
+@pytest.mark.shows("channel fails", "bounded")
 def test_one_that_hangs_does_not_stop_the_others(shop, hooks, monkeypatch):
     """A channel that does not answer costs its time limit, and is not asked again while it hangs."""
     monkeypatch.setattr(notify, "CALL_SECONDS", 0.2)
@@ -278,6 +280,7 @@ def test_the_nearest_service(shop):
         NotifyHandler(urls="slakc://x", home=shop.path)
 
 
+@pytest.mark.shows("channel fails", "no secret")
 def test_no_secret_in_any_line(shop, hooks, caplog, capfd):
     """Neither a failure's reason, nor a log line, nor the outbox shows what an address holds."""
     url = hooks.url("bad").replace("json://", f"json://user:{SECRET}@") + f"?+X-Key={SECRET}"
@@ -413,6 +416,7 @@ def test_at_the_end_of_a_process(shop, hooks):
     assert len(hooks.told) == 1
 
 
+@pytest.mark.shows("channel fails", "nothing lost", "application unharmed", "ends in time")
 def test_a_channel_that_hangs_does_not_keep_a_process(shop, hooks, tmp_path):
     """A process ends although a channel does not answer; what it was to be told is drained later."""
     notify = {"class": "loghub.NotifyHandler", "urls": [hooks.url()], "home": shop.path, "shutdown_timeout": 0.5}

@@ -154,6 +154,8 @@ def test_through_logging(server, tmp_path):
 # Faults
 
 
+@pytest.mark.shows("mail refuses", "said")
+@pytest.mark.shows("mail puts off", "said")
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("answer", ["451 4.3.0 try later", "554 5.7.1 spam"])
 def test_refusals(server, make, deliver, verb, answer):
@@ -194,6 +196,7 @@ def test_all_recipients_refused_in_two_ways(server, make, deliver):
     assert not isinstance(caught.value, RefusedError)
 
 
+@pytest.mark.shows("mail cut off", "nothing twice")
 def test_reply_lost(server, make, deliver):
     """A mail that was taken, though nobody said so, is sent again with the same Message-ID."""
     handler = make(server)
@@ -271,6 +274,7 @@ def test_no_smtputf8(make, deliver, caplog):
 # Limits
 
 
+@pytest.mark.shows("storm", "bounded")
 def test_mails_per_hour(server, make, ledger, caplog):
     """When the hour's mails are used up everything waits, without counting as failed, and that is said."""
     handler = make(server, mails_per_hour=2)

@@ -41,6 +41,7 @@ print(time.monotonic() - started)
 """
 
 
+@pytest.mark.shows("mail hangs", "nothing lost", "application unharmed", "ends in time")
 @pytest.mark.slow
 @pytest.mark.parametrize("point", ["greeting", "EHLO", "DATA"])
 @pytest.mark.parametrize("fault", ["hang", "trickle"])

@@ -124,6 +124,7 @@ def test_no_event_steers_the_mail(server, ledger, events, template):
     is_clean(mail, ["ops@example.com", "dev@example.com"])
 
 
+@pytest.mark.shows("hostile input", "no secret")
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -103,6 +103,11 @@ def no_secret(lines):
     return not any(shown in line for line in lines for shown in (SECRET, ENCODED))
 
 
+@pytest.mark.shows("mail away", "nothing lost", "nothing twice", "no secret", "said")
+@pytest.mark.shows("mail refuses", "nothing lost", "nothing twice", "no secret", "said")
+@pytest.mark.shows("mail puts off", "nothing lost", "nothing twice", "no secret", "said")
+@pytest.mark.shows("mail hangs", "nothing lost", "no secret", "said")
+@pytest.mark.shows("mail cut off", "nothing lost", "no secret", "said")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", list(cases()), ids=named)
 def test_matrix(case, servers, certificate, post, caplog):
@@ -150,6 +155,8 @@ def test_the_matrix_is_whole():
     assert len(found) == len(set(found)) == 2 * (7 * 6 + 2) * 3 + 2 * 6 + 3 * 6
 
 
+@pytest.mark.shows("mail puts off", "nothing twice")
+@pytest.mark.shows("mail cut off", "nothing twice")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_long_day(kind, certificate, tmp_path, caplog):

@@ -59,6 +59,7 @@ def grey(*who, times=1, answer=GREY):
     return fault
 
 
+@pytest.mark.shows("mail puts off", "nothing lost", "nothing twice")
 def test_put_off_gets_it_later(server, post, said):
     """Who was put off gets the very same mail later, nobody gets it twice, and nothing is left."""
     server.faults["RCPT"] = grey("bob@example.com", times=3)
@@ -88,6 +89,7 @@ def test_each_at_its_time(server, post):
     assert len({mail.content for mail in server.mails}) == 1
 
 
+@pytest.mark.shows("mail refuses", "bounded", "said")
 def test_finally_refused(server, post, said):
     """Who is refused for good in the end is named with the server's words, and not asked again."""
     answers = [GREY, GREY, "550 5.1.1 no such user"]
@@ -101,6 +103,7 @@ def test_finally_refused(server, post, said):
     assert post.next() == float("inf")
 
 
+@pytest.mark.shows("mail puts off", "bounded", "said")
 def test_given_up_after_two_days(server, post, said):
     """Who is put off for ever is asked for two days, less and less often, and then it is said."""
     asked = []
@@ -240,6 +243,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+@pytest.mark.shows("killed", "nothing lost", "nothing twice")
 @pytest.mark.parametrize("step", range(12))
 def test_survives_a_crash(server, post, monkeypatch, step):
     """Whichever write to the ledger a process dies before: nobody misses the mail, and a repeat has the same id."""
@@ -298,6 +302,7 @@ def test_server_that_breaks_off_at_what_is_owed(server, post):
     assert [mail.content for mail in server.mails if mail.recipients == ("bob@example.com",)] == [first]
 
 
+@pytest.mark.shows("mail away", "nothing lost")
 def test_server_that_is_down(server, post):
     """While nothing can be sent at all, what is owed waits with the rest."""
     server.faults["RCPT"] = grey("bob@example.com")
@@ -331,6 +336,7 @@ def test_slow_server_gets_to_the_new_mail(server, post, monkeypatch):
     assert got(server) == dict.fromkeys(ALL, 6)
 
 
+@pytest.mark.shows("mail puts off", "bounded", "said")
 def test_what_is_too_much_is_said(server, post, said, monkeypatch):
     """What is owed has a bound; what gives way is named."""
     monkeypatch.setattr(owed, "MOST_MAILS", 2)

@@ -153,6 +153,7 @@ def test_fold_is_all_or_nothing(ledger):
     assert ledger.fold(Fold("j", 0, 10, {ONE: tally(3)}))
 
 
+@pytest.mark.shows("hostile input", "nothing lost")
 def test_hostile_texts(ledger):
     """Texts that no UTF-8 can hold, and values of any type, are folded and come back as text."""
     odd = event(

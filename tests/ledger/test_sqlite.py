@@ -88,6 +88,7 @@ def test_no_database(opened, path, content):
         assert file.read() == content
 
 
+@pytest.mark.shows("ledger damaged", "said")
 def test_damaged_in_the_middle(opened, path):
     """Damage behind an intact beginning is found when it is read."""
     one = opened()
@@ -155,6 +156,7 @@ def test_newer(opened, path):
         assert file.execute("PRAGMA user_version").fetchone() == (99,)
 
 
+@pytest.mark.shows("ledger locked", "ends in time")
 def test_locked(opened, path):
     """While another process writes for long, a call gives up in time; afterwards all goes on."""
     one = opened(timeout=0.1)
@@ -290,12 +292,14 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
+@pytest.mark.shows("forked", "nothing lost")
 def test_fork(opened, path):
     """A child writes on when its parent closes the file: it does not take the parent's locks for its own."""
     processes.run(FORKING, path)
     assert opened().group(ONE).count == 53
 
 
+@pytest.mark.shows("home not writable", "said")
 def test_read_only_folder(opened, path, monkeypatch):
     """Where the folder cannot be written, that is said, and what to do."""
     opened().close()
@@ -321,6 +325,7 @@ def test_read_only_file(opened, path):
         count(one)
 
 
+@pytest.mark.shows("disk full", "nothing twice")
 def test_full_disk(opened, tmp_path):
     """On a full disk the fold is undone as a whole, and works when there is room."""
     one = opened()

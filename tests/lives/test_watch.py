@@ -56,6 +56,7 @@ def until(done):
     return found
 
 
+@pytest.mark.shows("killed", "said")
 def test_next_start(home):
     """The next start tells of a crash in full: what, where, when, of which process; and it tells it once."""
     before = time.time()
@@ -168,6 +169,7 @@ def test_exactly_one(home):
     assert home.left() == []
 
 
+@pytest.mark.shows("killed", "bounded")
 @pytest.mark.slow
 def test_crash_loop(home):
     """Twenty starts that crash one after the other are one bug, and leave no more than the last file."""
@@ -316,6 +318,7 @@ def test_fork_while_reporting(home):
     assert ended.out == "True\n", ended.err
 
 
+@pytest.mark.shows("home not writable", "said")
 def test_read_only_and_full(home):
     """A home that cannot be written is said in one sentence, and the hooks work."""
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

@@ -252,6 +252,7 @@ def test_wrong_password(certificate, password):
     assert password not in repr(server)
 
 
+@pytest.mark.shows("mail cut off", "no secret")
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 @pytest.mark.parametrize("password", [SECRET, FOREIGN])
 def test_server_that_repeats_what_was_sent(certificate, mechanism, password):
@@ -298,6 +299,8 @@ def test_no_login_offered(plain):
 # Servers that cost time
 
 
+@pytest.mark.shows("mail hangs", "said")
+@pytest.mark.shows("mail cut off", "said")
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "RCPT", "354", "DATA"])
 @pytest.mark.parametrize(
     ("fault", "words"),
@@ -332,6 +335,7 @@ def test_costly_over_tls(certificate, verb, fault):
         assert len(running.mails) == 1
 
 
+@pytest.mark.shows("mail hangs", "bounded", "ends in time")
 def test_each_answer_in_time_but_not_all(plain):
     """A server that is slow every time, though never too slow, costs no more than a connection may last."""
 
@@ -354,6 +358,7 @@ def test_connection_ends_within_an_answer(plain, fault):
         send(server)
 
 
+@pytest.mark.shows("mail hangs", "bounded")
 def test_memory_is_bounded():
     """What a server pours out is not gathered: no more than the longest reply is read."""
     poured = []
@@ -387,6 +392,7 @@ def test_server_that_does_not_read():
         done.set()
 
 
+@pytest.mark.shows("mail hangs", "nothing twice")
 def test_slow_acknowledgement(plain):
     """A server that thinks about a mail for longer than `timeout` is waited for, lest it get it twice."""
 
@@ -413,6 +419,7 @@ def test_no_greeting(secure):
         send(read(list(silent.getsockname()), timeout=0.2, secure=secure))
 
 
+@pytest.mark.shows("mail away", "said")
 def test_nothing_listens():
     """A port where nothing listens is one sentence."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -421,6 +428,7 @@ def test_nothing_listens():
         send(read(f"127.0.0.1:{port}"))
 
 
+@pytest.mark.shows("mail away", "said")
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -507,6 +515,7 @@ def test_limit_of_mails_per_connection(plain, fault):
     assert (len(plain.mails), plain.connections) == (3, 3)
 
 
+@pytest.mark.shows("mail cut off", "bounded")
 def test_reconnected_once(plain):
     """A server that has enough of the new connection, too, is left alone."""
     with at(plain).session(names_host=False) as session:
@@ -527,6 +536,7 @@ def test_hung_up_among_the_recipients(plain, first):
     assert plain.mails == []
 
 
+@pytest.mark.shows("mail refuses", "bounded")
 def test_refused_mail_is_not_tried_twice(plain):
     """A mail that is refused for good is not sent once more because the server hung up after its answer."""
     asked = []

@@ -105,7 +105,9 @@ def test_no_shell(tmp_path):
 def test_command_fails():
     """The exit status and the last line of the output are told, without secrets."""
     token = "ghp_" + "a1B2c3D4e5" * 4
-    code = f"import sys; print('x' * 99999); print('broken: {token}', file=sys.stderr); print(); sys.exit(7)"
+    code = (
+        f"import sys; print('x' * 99999, flush=True); print('broken: {token}', file=sys.stderr); print(); sys.exit(7)"
+    )
     with pytest.raises(ProcedureError) as caught:
         procedures.restart_service({}, command=python(code))
     assert "failed with exit status 7, saying: broken: " in str(caught.value)

@@ -232,6 +232,7 @@ SINKS = [
 UNLIKE_OTHERS = SINKS[-4:]  # one holds the last of them only, the others no errors
 
 
+@pytest.mark.shows("secrets", "no secret")
 @pytest.mark.parametrize("sink", SINKS)
 def test_no_secret_comes_out(sinks, sink):
     """What a sink holds, as bytes and by name, has no secret in it, in no form and no piece."""
@@ -241,6 +242,7 @@ def test_no_secret_comes_out(sinks, sink):
     assert pages.TOKEN.encode() not in raw
 
 
+@pytest.mark.shows("secrets", "nothing lost")
 @pytest.mark.parametrize("sink", [sink for sink in SINKS if sink not in UNLIKE_OTHERS])
 def test_every_sink_was_reached(sinks, sink):
     """Each sink holds each kind's errors, with the placeholder in them."""
@@ -274,6 +276,8 @@ def spoken():
     logging.getLogger("loghub").removeHandler(handler)
 
 
+@pytest.mark.shows("github hangs", "no secret")
+@pytest.mark.shows("channel fails", "no secret")
 @pytest.mark.parametrize("how", ["unexpected", "later", "refused"])
 def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
     """What a destination says in its error is clean in the log, in the ledger and in the list of what waits."""
@@ -303,6 +307,7 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
     assert left(b"".join(contents(tmp_path).values())) == []
 
 
+@pytest.mark.shows("secrets", "no secret", "application unharmed")
 def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     """What logging prints about a record that could not be written holds no secret of the record or the error."""
     monkeypatch.setattr(delivery, "by_hand", True)
@@ -317,6 +322,7 @@ def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     assert left(said) == []
 
 
+@pytest.mark.shows("disk full", "no secret")
 def test_a_log_file_that_cannot_be_written(tmp_path, monkeypatch, capsys):
     """The same of the log file's handler, whether it scrubs its lines or not."""
     from loghub.handlers.rotatingfile import RotatingFileHandler
@@ -407,6 +413,7 @@ def test_own_credentials(tmp_path, monkeypatch):
     assert password.encode() not in raw
 
 
+@pytest.mark.shows("secrets", "no secret")
 @pytest.mark.parametrize("wrap", [0, 20, 76])
 def test_environment(tmp_path, monkeypatch, wrap):
     """The values of secret variables are gone, also percent- or base64-encoded, or broken over lines."""

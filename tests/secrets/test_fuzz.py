@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ TEXTS = st.one_of(st.text(max_size=80), st.lists(st.sampled_from(PIECES), max_si
 SCRUBBER = Scrubber()
 
 
+@pytest.mark.shows("hostile input", "no secret")
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(BARE), TEXTS, TEXTS)
 def test_among_anything(one, before, after):
@@ -53,6 +55,8 @@ def test_any_command(words):
     assert SCRUBBER.event(clean) == clean
 
 
+@pytest.mark.shows("hostile input", "ends in time")
+@pytest.mark.shows("secrets", "bounded", "ends in time")
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(PIECES), st.integers(1, 3_000))
 def test_again_and_again(piece, times):

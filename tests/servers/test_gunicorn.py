@@ -47,6 +47,8 @@ def storm_and_kill(shop, kind, number):
     return shop.check(exact=number != signal.SIGKILL, others=["ERROR"])
 
 
+@pytest.mark.shows("killed", "nothing lost")
+@pytest.mark.shows("storm", "nothing lost")
 @pytest.mark.parametrize("end", ["TERM", "KILL"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_in_mid_storm(shop, kind, end):

@@ -111,6 +111,7 @@ def test_crash_loop_of_many_kinds(tmp_path):
     assert len(told(tmp_path / "home")) == 15
 
 
+@pytest.mark.shows("github hangs", "nothing lost", "ends in time")
 def test_github_that_hangs(tmp_path):
     """A GitHub that does not answer holds the end for no longer than --timeout, and the report waits in the home."""
     with FakeGitHub(REPO) as fake:

@@ -69,6 +69,7 @@ def test_another_signal_than_was_sent():
     assert of_end("app", 1 << 8, b"", sent=(signal.SIGTERM,)).told["error_type"] == "ExitCode 1"
 
 
+@pytest.mark.shows("out of memory", "said")
 @pytest.mark.parametrize("status", [signal.SIGKILL, 137 << 8])
 def test_out_of_memory(status):
     """SIGKILL, and a shell's word for it, is want of memory where the kernel has killed somebody; else not."""

@@ -144,6 +144,7 @@ TAKES = """
 """
 
 
+@pytest.mark.shows("out of memory", "said")
 @pytest.mark.slow
 @pytest.mark.parametrize("lives", [False, True])
 def test_real_limit(lives, tmp_path):

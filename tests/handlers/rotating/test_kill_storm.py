@@ -14,6 +14,7 @@ from tests.handlers.rotating import kill_storm
 SCRIPT = Path(kill_storm.__file__)
 
 
+@pytest.mark.shows("killed", "nothing lost", "nothing twice")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", kill_storm.KINDS)
 def test_kills(tmp_path, kind):

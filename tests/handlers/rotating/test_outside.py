@@ -89,6 +89,7 @@ def test_truncated_outside(make, log):
     assert read(log) == "two\n"
 
 
+@pytest.mark.shows("disk full", "application unharmed", "said")
 def test_full_disk(tmp_path):
     """On a full disk nothing raises, no half line stays, and what is missing is said when there is room."""
     script = textwrap.dedent(
