@@ -17,11 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.postgres import Server
-
 from loghub import event as events
 from loghub.delivery import open_ledger
 from loghub.journal import Fold, Tally
+from tests.postgres import Server
 
 NOW = time.time()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from loghub.ledger.address import read_address
-from loghub.ledger.postgres import PostgresLedger
 
+from loghub.ledger.address import read_address
 from loghub.ledger.find import Find
+from loghub.ledger.postgres import PostgresLedger
 from tests.ledger.rows import GITHUB, SMTP
 
 pytestmark = pytest.mark.slow
