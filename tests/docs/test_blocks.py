@@ -16,9 +16,13 @@ import pytest
 import yaml
 
 from loghub.cli.schema import document
+from loghub.ledger.address import read_address
+from loghub.ledger.postgres import PostgresLedger
 from tests.configurations import keyed
 from tests.docs.pages import MANUAL, ROOT, blocks, code_spans
 from tests.docs.words import commands, fault
+from tests.ledger.rows import fold, tally
+from tests.postgres import PASSWORD
 
 NOT_RUN = {
     "html": "tests/browser/test_error_reporter.py loads such a page in a browser",
@@ -26,7 +30,7 @@ NOT_RUN = {
 }
 """Languages of which no block is run here, and why."""
 
-KNOWN = {"yaml", "python", "json", "jinja", "sh", "bash", "", *NOT_RUN}
+KNOWN = {"yaml", "python", "json", "jinja", "sh", "bash", "sql", "", *NOT_RUN}
 SCHEMA = jsonschema.Draft202012Validator(document())
 TOLD_ELSEWHERE = """
 version: 1
@@ -211,3 +215,22 @@ def test_programs_exist():
 def test_json(block):
     """It is JSON."""
     json.loads(block.text)
+
+
+# --- SQL
+
+
+def test_sql(postgres):
+    """What the page about fleets has an administrator do makes a database that its owner and an application can use."""
+    owner, app = (one.text for one in blocks("sql"))
+    for statement in owner.replace("'...'", f"'{PASSWORD}'").strip().split("\n"):
+        postgres.execute(statement)
+    postgres.execute(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'")
+    for user in ("loghub", "app"):
+        ledger = PostgresLedger(read_address(postgres.url(user=user, database="loghub")))
+        fold(ledger, tally(1))
+        assert ledger.totals()["occurrences"] == (1 if user == "loghub" else 2)
+        ledger.close()
+        postgres.execute(app, database="loghub")
+    postgres.execute("DROP DATABASE loghub WITH (FORCE)")
+    postgres.execute("DROP ROLE app; DROP ROLE loghub")
