@@ -70,7 +70,7 @@ def fake(clock):
 @pytest.fixture
 def flow(fake, clock):
     """Return a client of the GitHub on this machine."""
-    client = GitHubClient(REPO, lambda: fake.token, fake.url, timeout=(5.0, 0.2), clock=clock, sleep=clock.sleep)
+    client = GitHubClient(REPO, lambda: fake.token, fake.url, timeout=(5.0, 1.0), clock=clock, sleep=clock.sleep)
     yield client
     client.close()
 
