@@ -50,6 +50,12 @@ DISK = {
     "ledger damaged": "The ledger is damaged",
     "journal damaged": "A journal is damaged, or ends in half a line",
 }
+FLEET = {
+    "database away": "The database of a fleet is away: killed, restarted, read-only, or nobody may in",
+    "database hangs": "The database takes the connection, and answers nothing",
+    "database cut off": "The connection to the database is lost, before or after the end of a transaction",
+    "host cut off": "A host of a fleet is killed, or cut off in the midst of a delivery",
+}
 PROCESS = {
     "killed": "A process is killed (SIGKILL) at any moment",
     "out of memory": "The kernel kills for want of memory",
@@ -68,6 +74,7 @@ GROUPS = {
     "Mail": MAIL,
     "Channels": CHANNEL,
     "Disk": DISK,
+    "Fleets": FLEET,
     "Processes": PROCESS,
     "What is logged": INPUT,
 }
@@ -78,6 +85,7 @@ _AT_ONCE = "The answer is there at once; the hardest case is a destination that 
 _SCRUBBED_BEFORE = "An event is scrubbed before its first byte is written, whatever happens then (see: secrets)."
 _SIGKILL = "The kernel's kill is a SIGKILL like any other (see: killed)."
 _ONLY_READERS = "Only the delivery thread and readers look at it; the application's thread does not."
+_JOURNAL_ONLY_DB = "The application's thread writes the journal, and speaks to no database (see: database away)."
 _NO_TROUBLE = "It is no trouble that anybody would have to know of."
 _COUNTED_ONCE = "What a record says does not matter for how often it is counted (see: many processes, storm)."
 
@@ -86,7 +94,14 @@ REASONS = [
     ([*GITHUB, *MAIL], ["application unharmed"], _JOURNAL_ONLY),
     ([*GITHUB, *MAIL], ["ends in time"], _AT_ONCE),
     (["github refuses"], ["bounded"], "What is refused is a dead letter, or rests as where GitHub fails."),
-    ([*DISK, *PROCESS, "storm"], ["no secret"], _SCRUBBED_BEFORE),
+    ([*DISK, *PROCESS, "storm", "database cut off", "host cut off"], ["no secret"], _SCRUBBED_BEFORE),
+    (["database hangs"], ["no secret"], "What is said of it is said as of one that is away (see: database away)."),
+    (["database hangs", "database cut off", "host cut off"], ["application unharmed"], _JOURNAL_ONLY_DB),
+    ([*FLEET], ["bounded"], "What waits stands in journals, whose bound is that of a full disk's (see: disk full)."),
+    (["database hangs"], ["nothing lost", "nothing twice", "said"], "It is one that is away (see: database away)."),
+    (["database away", "database cut off"], ["ends in time"], "The hardest case is one that answers nothing."),
+    (["database cut off", "host cut off"], ["said"], "Another does it, or does it again: nobody has to know."),
+    (["host cut off"], ["ends in time"], "Each process ends for itself (see: interpreter ends)."),
     (["home not writable"], ["bounded"], "What is held in memory has the bounds of a full disk's (see: disk full)."),
     (["ledger locked", "ledger damaged", "journal damaged"], ["application unharmed"], _ONLY_READERS),
     (["out of memory"], ["nothing twice", "application unharmed", "ends in time"], _SIGKILL),
@@ -172,7 +187,7 @@ def details(fault: str, cells: dict[tuple[str, str], list[Shown]]) -> list[str]:
     for promise in PROMISES:
         tests = cells.get((fault, promise))
         lines.append(f"- **{promise}**" + ("" if tests else f": {reason(fault, promise)}"))
-        lines += [f"  - {one.says} ([{one.name}](../{one.path}))" for one in tests or ()]
+        lines += [f"  - {one.says} (`{one.name}` in `{one.path}`)" for one in tests or ()]
     return [*lines, ""]
 
 

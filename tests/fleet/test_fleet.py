@@ -40,6 +40,7 @@ def mailed(smtp):
     return sum(int(re.search(r"\d+(?= occurrences)", subject)[0]) for subject in subjects)
 
 
+@pytest.mark.shows("host cut off", "nothing lost", "nothing twice")
 def test_the_fleet(tmp_path, server, address):
     """60,000 errors of 50 bugs on six hosts, 40 kills and three restarts: 50 issues, and every count is exact."""
     with FakeGitHub("acme/shop") as github, FakeSMTP() as smtp:
@@ -66,6 +67,7 @@ def eventually(holds):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.shows("host cut off", "nothing lost", "nothing twice")
 def test_taken_over(tmp_path, server, address, when):
     """Who is cut off while GitHub opens an issue for him is taken over when his lease is over; there is one issue."""
     with FakeGitHub("acme/shop") as github, FakeSMTP() as smtp:

@@ -87,6 +87,7 @@ def test_killed_and_started(mortal):
     one.close()
 
 
+@pytest.mark.shows("database cut off", "nothing lost", "nothing twice")
 def test_answer_to_commit_is_lost(opened, postgres, name):
     """Where the end of a fold was not heard of, the offset tells that it is in: it is not folded again."""
     relay = Relay(postgres.port)
@@ -100,6 +101,7 @@ def test_answer_to_commit_is_lost(opened, postgres, name):
 
 
 @pytest.mark.parametrize("word", [b"BEGIN", b"INTO groups", b"INTO facts"])
+@pytest.mark.shows("database cut off", "nothing lost", "nothing twice")
 def test_cut_off_in_the_midst_of_a_fold(opened, postgres, name, word):
     """Where the connection is lost before the end of a fold, it is folded over another, once."""
     relay = Relay(postgres.port)
@@ -111,6 +113,7 @@ def test_cut_off_in_the_midst_of_a_fold(opened, postgres, name, word):
     relay.close()
 
 
+@pytest.mark.shows("database hangs", "ends in time")
 def test_no_answer(mortal, monkeypatch):
     """A server that answers nothing holds a call up for a bounded time."""
     monkeypatch.setattr(server, "CONNECT_SECONDS", 1)
@@ -244,6 +247,7 @@ def test_least_rights(opened, postgres, name, clerk):
         ({"connect_timeout": "soon"}, r"cannot be used now: .*connect_timeout"),
     ],
 )
+@pytest.mark.shows("database away", "no secret", "said")
 def test_what_is_wrong_is_said(opened, postgres, name, how, said):
     """A wrong address fails with a sentence that says what to do, and without the password."""
     with pytest.raises(LedgerError, match=said) as failed:

@@ -81,6 +81,7 @@ def test_killed(postgres, tmp_path):
     assert counts(url) == [5]
 
 
+@pytest.mark.shows("database away", "nothing lost", "nothing twice", "application unharmed", "said")
 def test_away(mortal, tmp_path):
     """While the database is away nothing waits for it, which is said once; when it is there all is counted once."""
     url = mortal.url()
@@ -131,6 +132,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.shows("database hangs", "ends in time")
 def test_a_database_that_answers_nothing(mortal, tmp_path):
     """A process ends in its time although the database holds every connection and says nothing."""
     url = mortal.url(connect_timeout="60")
