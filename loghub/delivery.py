@@ -779,7 +779,9 @@ class Home:
         if _logging_is_locked():
             return  # the thread goes on
         if self.url is not None:
-            pass  # a server may not answer for longer than that: what the thread does not fold, whoever comes next does
+            # A server may not answer for longer than that: what the thread has not folded, whoever comes next does.
+            if self._ledger is not None and self._ledger.hold(timeout):
+                self._ledger.resume()
         elif not self.trouble and self._folding.acquire(timeout=max(0.0, timeout)):
             try:
                 self.fold(release=True)

@@ -17,7 +17,7 @@ import pytest
 from loghub import delivery, journal
 from loghub.delivery import Home, LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
-from loghub.journal import Journal
+from loghub.journal import Journal, Reader
 from loghub.ledger import schema
 from loghub.ledger.connection import CorruptLedgerError
 from loghub.ledger.sqlite import SQLiteLedger
@@ -868,6 +868,55 @@ def test_rests_between_slices(by_hand, make, monkeypatch, case):
     assert one.count == 3 * delivery.SLICE_BYTES // 2
     assert (len(rests) >= 2) is slept
     assert all(0 < rest <= delivery.PACE_SECONDS for rest in rests)
+
+
+# A ledger that many hosts share
+
+
+@pytest.fixture
+def shared(make):
+    """Return a handler whose ledger others may share; here it is one in memory."""
+    one = make(ledger="postgresql://nobody@127.0.0.1:9/x")
+    one.home._ledger = SQLiteLedger(None)
+    yield one
+    one.home._ledger.close()
+
+
+def test_shared_ledger_hears_all_at_once(by_hand, shared, monkeypatch):
+    """It gets one fold for many slices, up to what is read at once anyway; the application has its rests as ever."""
+    folds, fold, rests = [], shared.home._ledger.fold, []
+    monkeypatch.setattr(shared.home._ledger, "fold", lambda one: folds.append(one.end - one.start) or fold(one))
+    monkeypatch.setattr(delivery, "_thread", Standing(gentle=True))
+    monkeypatch.setattr(delivery, "stir", lambda: None)
+    monkeypatch.setattr(delivery, "SLICE_BYTES", 100)
+    monkeypatch.setattr(delivery.time, "sleep", rests.append)
+    fail(logger(shared), times=2000)
+    shared.home.round()
+    assert shared.count == 2000
+    assert len(folds) == 1
+    assert len(rests) > 20
+    monkeypatch.setattr(Reader, "CHUNK", 1000)
+    fail(logger(shared), times=2000)
+    shared.home.round()
+    assert shared.count == 4000
+    assert len(folds) > 2
+    assert all(size <= 1100 for size in folds[1:])
+
+
+def test_shared_ledger_is_asked_once_a_second(by_hand, shared, make):
+    """The thread's rounds are a second apart as soon as one of its ledgers is shared."""
+    assert shared.home.pace == delivery.SHARED_PACE_SECONDS >= 1.0
+    assert make().home.pace == delivery.PACE_SECONDS < 1.0
+
+
+def test_last_of_a_home_is_not_the_last_of_a_fleet(by_hand, shared):
+    """Where a process ends, intervals hold although no other of its home is alive: others may share the ledger."""
+    fail(logger(shared))
+    shared.chooses = lambda due, closing: due if closing else []
+    assert not shared.home.round(closing=True)
+    assert shared.count == 0
+    assert shared.home.round(everything=True)
+    assert shared.count == 1
 
 
 # Letting go of what is old

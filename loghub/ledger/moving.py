@@ -139,7 +139,7 @@ class Move:
         while rows := self._read("groups", ("id", *_GROUPS), "WHERE id > ? ORDER BY id LIMIT ?", (last, CHUNK)):
             last = rows[-1]["id"]
             others = Counter[int]()
-            for fact in self._of("facts", ("kind", "count"), rows, "kind, value"):
+            for fact in self._of("facts", ("kind", "count"), rows, "kind"):
                 others[fact["group_id"]] += fact["count"] if fact["kind"] == LEDGER else 0
             yield [row | {"own": row["count"] - others[row["id"]]} for row in rows]
 
@@ -160,25 +160,26 @@ class Move:
 
     def _of(self, table: str, columns: Sequence[str], groups: Sequence[Row], order: str) -> list[Row]:
         ids = [row["id"] for row in groups]
-        rest = f"WHERE group_id IN ({marks(ids)}) ORDER BY group_id, {order}"
+        rest = f"WHERE group_id IN ({marks(ids)}) ORDER BY {order}"
         return self._read(table, ("group_id", *columns), rest, ids)
 
     def _bring(self, groups: Sequence[Row]) -> None:
-        events = self._of("events", _EVENTS, groups, "at, number")
-        facts = self._of("facts", _FACTS, groups, "kind, value")
+        events = self._of("events", _EVENTS, groups, "number")
+        facts = self._of("facts", _FACTS, groups, "group_id, kind, value")
         facts += [
             {"group_id": row["id"], "kind": LEDGER, "value": self._name, "count": row["own"],
              "first_seen_at": row["first_seen_at"], "last_seen_at": row["last_seen_at"]}
             for row in groups
         ]  # fmt: skip
-        outbox = self._of("outbox", _OUTBOX, groups, "destination")
+        outbox = self._of("outbox", _OUTBOX, groups, "destination, group_id")
         for row in outbox:
             memory = read_object(row["memory"])
             memory.pop("said", None)  # it was said in the name of the old ledger
             row["memory"] = dumps(memory)
         recoveries = self._of("recoveries", _RECOVERIES, groups, "number")
         counts = {
-            (table, unit): self._of(table, (unit, "deployment_id", "count"), groups, unit) for table, unit in _COUNTS
+            (table, unit): self._of(table, (unit, "deployment_id", "count"), groups, f"group_id, {unit}")
+            for table, unit in _COUNTS
         }
         with self._target._transaction() as db:
             _insert(db, "groups", _GROUPS, groups, _MERGED_GROUPS)
