@@ -154,8 +154,10 @@ def epoch(timestamp: object) -> float | None:
 
 def storable(value: object) -> str:
     """Return what a database takes as text: lone surrogates have no UTF-8, and PostgreSQL knows no NUL."""
-    text = str("" if value is None else value).encode(errors="backslashreplace").decode()
-    return text.replace("\0", "\\x00") if "\0" in text else text
+    text = str("" if value is None else value)
+    if not text.isascii():
+        text = text.encode(errors="backslashreplace").decode()
+    return text.replace("\0", "\\x00")
 
 
 def escaped(text: str) -> str:

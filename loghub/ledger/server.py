@@ -279,6 +279,8 @@ class Server(OneAtATime):
 
     def literal(self, value: Any) -> bytes:
         """Return a value as it is written in a statement."""
+        if type(value) is int and value >= 0:  # as most are
+            return b"%d" % value
         return bytes(self._writer.as_literal(storable(value) if isinstance(value, str) else value))
 
     def begin(self, preface: bytes, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
