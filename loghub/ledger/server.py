@@ -96,7 +96,8 @@ class _Transaction:
 
     def __init__(self, server: Server, preface: str) -> None:
         self._server = server
-        self.preface = preface
+        self._preface = preface
+        self._connection = 0  # which of the server's it is
 
     def execute(self, query: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         return self._run(lambda literal: filled(query, values, literal))
@@ -108,13 +109,25 @@ class _Transaction:
         return _Changed(changed)
 
     def _run(self, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
-        if not self.preface:
-            return self._server.connection.execute(statement(self._server.literal))
-        result = self._server.begin(self.preface.encode(), statement)
-        self.preface = ""
+        if not self._preface:
+            return self._same().execute(statement(self._server.literal))
+        result = self._server.begin(self._preface.encode(), statement)
+        self._preface, self._connection = "", self._server.connections
         while result.nextset():
             pass
         return result
+
+    def commit(self) -> None:
+        """End it, if it has begun."""
+        if not self._preface:
+            self._same().execute("COMMIT")
+
+    def _same(self) -> psycopg.Connection[Any]:
+        """Return the connection that it has begun on: on another one each statement would be for itself."""
+        connection = self._server.connection
+        if self._server.connections != self._connection:
+            raise UndoneError(f"The connection to the ledger {self._server.where} was lost: ask again.")
+        return connection
 
 
 class _Changed:
@@ -152,7 +165,7 @@ class Server(OneAtATime):
         self._socket: tuple[int, descriptor.Identity] = (-1, (0, 0))
         self._writer: Any = None
         self._pid = 0
-        self._connections = 0
+        self.connections = 0  # how many there were
         self._id = ""
         self._ahead = 0.0
         self._asked_at = -math.inf
@@ -204,7 +217,7 @@ class Server(OneAtATime):
             self._writer = driver.adapt.Transformer(connection)
             self._opened, self._pid = connection, os.getpid()
             self._socket = connection.fileno(), descriptor.identity(connection.fileno())
-            self._connections += 1
+            self.connections += 1
             self._check(connection)
             self._prepare()
         except BaseException:
@@ -271,11 +284,11 @@ class Server(OneAtATime):
     def begin(self, preface: bytes, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
         """Send the first statement of a transaction, once more where the connection was lost since the last one."""
         connection = self.connection
-        before = self._connections
+        before = self.connections
         try:
             return connection.execute(preface + statement(self.literal))
         except _driver().OperationalError:
-            if not connection.closed or self._connections > before:
+            if not connection.closed or self.connections > before:
                 raise
         return self.connection.execute(preface + statement(self.literal))
 
@@ -285,8 +298,7 @@ class Server(OneAtATime):
             db = _Transaction(self, f"BEGIN ISOLATION LEVEL READ COMMITTED; {self._settings}")
             try:
                 yield db
-                if not db.preface:
-                    self.connection.execute("COMMIT")
+                db.commit()
             except BaseException:
                 self._undo()
                 raise
