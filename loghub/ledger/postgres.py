@@ -72,7 +72,7 @@ class PostgresLedger(Server, SQLLedger):
     def mark(self) -> str:
         """Return a mark that is another one whenever something was changed, by whomever; of this process alone."""
         snapshot: Any = self._rows("SELECT CAST(pg_current_snapshot() AS TEXT)")[0][0]
-        return f"{self._connections}.{snapshot}"
+        return f"{self.connections}.{snapshot}"
 
     def _alone(self, db: Database, what: str) -> None:
         db.execute("SELECT pg_advisory_xact_lock(hashtext(?), hashtext(?))", (self.address.schema, what))

@@ -96,8 +96,9 @@ class _Transaction:
 
     def __init__(self, server: Server, preface: str) -> None:
         self._server = server
-        self.preface = preface
+        self._preface = preface
         self._waiting: list[bytes] = []
+        self._connection = 0  # which of the server's it is
 
     def execute(self, query: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         return self._run(lambda literal: filled(query, values, literal))
@@ -114,22 +115,31 @@ class _Transaction:
     def later_many(self, query: str, rows: Iterable[Sequence[Any]], /) -> None:
         self._waiting += [of_many(query, some, self._server.literal) for some in batched(list(rows))]
 
-    def end(self) -> None:
-        """Commit what was done; what waited goes along, so that its locks are held for no way to and fro."""
-        if self._waiting or not self.preface:
-            self._run(lambda _: b"COMMIT")
-
     def _run(self, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
         before = b"".join(one + b"; " for one in self._waiting)
         self._waiting.clear()
-        if not self.preface:
-            result = self._server.connection.execute(before + statement(self._server.literal))
+        if not self._preface:
+            result = self._same().execute(before + statement(self._server.literal))
         else:
-            result = self._server.begin(self.preface.encode() + before, statement)
-            self.preface = ""
+            result = self._server.begin(self._preface.encode() + before, statement)
+            self._preface, self._connection = "", self._server.connections
         while result.nextset():
             pass
         return result
+
+    def commit(self) -> None:
+        """End it, if it has begun; what waits goes along, so that its locks are held for no way to and fro."""
+        if self._preface and self._waiting:
+            self._run(lambda _: b"SELECT 1")  # what begins a transaction may be sent twice: no COMMIT may
+        if not self._preface:
+            self._run(lambda _: b"COMMIT")
+
+    def _same(self) -> psycopg.Connection[Any]:
+        """Return the connection that it has begun on: on another one each statement would be for itself."""
+        connection = self._server.connection
+        if self._server.connections != self._connection:
+            raise UndoneError(f"The connection to the ledger {self._server.where} was lost: ask again.")
+        return connection
 
 
 class _Changed:
@@ -167,7 +177,7 @@ class Server(OneAtATime):
         self._socket: tuple[int, descriptor.Identity] = (-1, (0, 0))
         self._writer: Any = None
         self._pid = 0
-        self._connections = 0
+        self.connections = 0  # how many there were
         self._id = ""
         self._ahead = 0.0
         self._asked_at = -math.inf
@@ -219,7 +229,7 @@ class Server(OneAtATime):
             self._writer = driver.adapt.Transformer(connection)
             self._opened, self._pid = connection, os.getpid()
             self._socket = connection.fileno(), descriptor.identity(connection.fileno())
-            self._connections += 1
+            self.connections += 1
             self._check(connection)
             self._prepare()
         except BaseException:
@@ -286,11 +296,11 @@ class Server(OneAtATime):
     def begin(self, preface: bytes, statement: Callable[[Literal], bytes]) -> psycopg.Cursor[Any]:
         """Send the first statement of a transaction, once more where the connection was lost since the last one."""
         connection = self.connection
-        before = self._connections
+        before = self.connections
         try:
             return connection.execute(preface + statement(self.literal))
         except _driver().OperationalError:
-            if not connection.closed or self._connections > before:
+            if not connection.closed or self.connections > before:
                 raise
         return self.connection.execute(preface + statement(self.literal))
 
@@ -300,7 +310,7 @@ class Server(OneAtATime):
             db = _Transaction(self, f"BEGIN ISOLATION LEVEL READ COMMITTED; {self._settings}")
             try:
                 yield db
-                db.end()
+                db.commit()
             except BaseException:
                 self._undo()
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from loghub.journal import Fold
 from loghub.ledger import retention
 from tests.ledger.rows import ONE, SMTP, T0, TWO, event, fold, tally
 
@@ -104,7 +105,9 @@ def test_journals_that_nobody_goes_on_with(ledger):
     fold(ledger, tally(1))
     (moved_at,) = ledger._rows("SELECT moved_at FROM journals")[0]
     (name,) = ledger._rows("SELECT name FROM journals")[0]
+    assert ledger.fold(Fold("import:0123", 0, 5))
     ledger.tidy(moved_at + (retention.JOURNAL_DAYS - 1) * DAY)
     assert ledger.offset(name) == 10
     ledger.tidy(moved_at + (retention.JOURNAL_DAYS + 1) * DAY)
     assert ledger.offset(name) == 0
+    assert ledger.offset("import:0123") == 5  # a log file may be given once more

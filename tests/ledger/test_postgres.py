@@ -443,9 +443,10 @@ def test_fork(postgres, name, how):
 def test_descriptors_closed_under_us(postgres, name, tmp_path):
     """Where somebody closed all descriptors another connection is made, and nothing of the application's is touched."""
     script = """
-    import os, sys
+    import contextlib, os, sys
     from loghub.ledger.address import read_address
     from loghub.ledger.postgres import PostgresLedger
+    from loghub.ledger.server import UndoneError
     ledger = PostgresLedger(read_address(sys.argv[1]))
     for again in (lambda: ledger.memory("smtp:x"), ledger.close):
         ledger.remember("smtp:x", {"a": 1})
@@ -455,9 +456,15 @@ def test_descriptors_closed_under_us(postgres, name, tmp_path):
         assert [os.fstat(one).st_size for one in theirs] == [0] * 10
         assert ledger.memory("smtp:x") == {"a": 1}
         assert [os.fstat(one).st_size for one in theirs] == [0] * 10
+    with contextlib.suppress(UndoneError), ledger._transaction() as db:
+        db.execute("UPDATE destinations SET memory = '{}'")
+        os.closerange(3, 100)
+        db.execute("DELETE FROM destinations")
+        print("went on")
+    assert ledger.memory("smtp:x") == {"a": 1}
     os._exit(0)
     """
-    processes.run(script, postgres.url(name), tmp_path)
+    assert processes.run(script, postgres.url(name), tmp_path)[0] == ""
 
 
 def test_import_loads_no_driver():
