@@ -447,6 +447,11 @@ class Home:
             for name, fd in journal.adopt(self.journals):
                 try:
                     self._finish(journal.Reader(name, fd))
+                except LedgerError as error:
+                    if self.url is None:
+                        raise
+                    self.ledger().offset(name)  # where the server itself cannot be used, this says so
+                    self.say(name, f"the journal {name} of a process that is gone cannot be taken in: {error}")
                 except OSError as error:
                     self.say(name, f"the journal {name} of a process that is gone cannot be read ({error}).")
 
@@ -546,7 +551,12 @@ class Home:
             return False
         try:
             self.changed = False
-            if self.url is not None and self.trouble and not closing and self.now() < self.look_at:
+            if (
+                self.url is not None
+                and self.trouble
+                and not closing
+                and self.now() < self.look_at <= self.now() + AWAY_SECONDS
+            ):
                 return False  # whatever comes meanwhile: the journal has it
             self.draining = everything
             return self._round(closing=closing, everything=everything)

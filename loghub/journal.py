@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loghub import descriptor, runs
-from loghub.event import Event, dumps, one_line
+from loghub.event import Event, dumps, one_line, storable
 from loghub.scrub import cut
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ SPILL_BYTES = 8 << 20
 
 MAX_KINDS = 4096
 """Kinds that repeats can refer to; a kind beyond that is written in full once more."""
+
+FINGERPRINT_CHARS = 300
+"""So much of a fingerprint is told apart, should the application have made one of its own."""
 
 LAST_SECOND = 1e11
 """A time beyond that (in the year 5138) is damage."""
@@ -701,7 +704,7 @@ class Reader:
         event: Event = said["event"]
         # All that can fail comes first: a line is read as a whole or not at all.
         known = _Known(
-            str(event["fingerprint"]),
+            storable(event["fingerprint"])[:FINGERPRINT_CHARS],
             int(_within(said["level"], 1e9)),
             {str(destination) for destination in said["to"]},
             str(event.get("release") or ""),

@@ -919,6 +919,36 @@ def test_last_of_a_home_is_not_the_last_of_a_fleet(by_hand, shared):
     assert shared.count == 1
 
 
+def test_shared_ledger_after_the_clock_was_set_back(by_hand, shared, clock):
+    """A server that was away is asked again although the time at which that was to be lies far ahead."""
+    shared.home.trouble, shared.home.look_at = "away", clock.now + 5
+    fail(logger(shared))
+    assert not shared.home.round()
+    clock.now -= 7200
+    assert shared.home.round()
+    assert shared.count == 1
+
+
+def test_a_journal_that_cannot_be_taken_in(by_hand, shared, monkeypatch, caplog):
+    """Where the ledger can be used, a dead process's journal that it does not take keeps nobody from delivering."""
+    dead = Journal(shared.home.journals, "dead")
+    note(dead, kind(), LIST)
+    dead.forget()
+    fold = shared.home._ledger.fold
+
+    def choosy(one):
+        if one.journal == dead.name:
+            raise LedgerError("It does not like that.")
+        return fold(one)
+
+    monkeypatch.setattr(shared.home._ledger, "fold", choosy)
+    fail(logger(shared))
+    assert shared.home.round()
+    assert shared.count == 1
+    assert "cannot be taken in: It does not like that." in caplog.text
+    assert dead.name in journal.names(shared.home.journals)
+
+
 # Letting go of what is old
 
 

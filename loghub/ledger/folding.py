@@ -24,12 +24,20 @@ if TYPE_CHECKING:
     from loghub.journal import Fold, Tally
     from loghub.ledger.database import Database
 
+KEY_CHARS = 300
+"""So much of a release, environment, server or id is told apart: a key of PostgreSQL has a bound, in bytes, for two."""
+
 EVENTS_PER_GROUP = 100
 """So many kept events of a group stay, the newest."""
 
 Hours = Counter[tuple[int, str, str]]
 Counted = tuple[int, "Tally"]
 """The number of a group, and what is said about it."""
+
+
+def key(value: object) -> str:
+    """Return a text as it may be a key."""
+    return storable(value)[:KEY_CHARS]
 
 
 def fold(db: Database, stretch: Fold, now: float) -> bool:
@@ -96,7 +104,7 @@ def restore(db: Database, groups: Mapping[str, Tally], kept_since: int) -> Resto
     added = [(name, tally) for name, tally in said if missing[name].total()]
     _count(db, [(name, tally, missing[name].total()) for name, tally in added])
     _count_hours(db, [(found[name], missing[name]) for name, _ in added], deployed)
-    _note_facts(db, [(found[name], tally) for name, tally in added])
+    _note_facts(db, [(found[name], tally) for name, tally in added], "max(facts.count, excluded.count)")
     counted = [(found[name], tally) for name, tally in groups.items()]
     rows = _events(counted)
     kept = db.executemany(_EVENTS, rows).rowcount if rows else 0
@@ -115,9 +123,12 @@ def _missing(db: Database, group_id: int, hours: Hours, kept_since: int) -> Hour
         ).fetchall()
     }
     days = {day for (day,) in db.execute("SELECT day FROM days WHERE group_id = ?", (group_id,)).fetchall()}
+    told = Counter[tuple[int, str, str]]()
+    for (hour, release, environment), n in hours.items():
+        told[hour, key(release), key(environment)] += n
     return Counter({
         cell: n - there.get(cell, 0)
-        for cell, n in hours.items()
+        for cell, n in told.items()
         if n > there.get(cell, 0) and (cell[0] >= kept_since or cell[0] // 24 not in days)
     })  # fmt: skip
 
@@ -127,7 +138,7 @@ def _number_of_groups(db: Database) -> int:
 
 
 def _deployments(db: Database, counted: Iterable[Hours]) -> dict[tuple[str, str], int]:
-    said = {(storable(release), storable(environment)) for hours in counted for _, release, environment in hours}
+    said = {(key(release), key(environment)) for hours in counted for _, release, environment in hours}
     return deployments(db, said)
 
 
@@ -220,7 +231,7 @@ def _count_hours(db: Database, counted: Iterable[tuple[int, Hours]], deployed: M
     by_day: Counter[tuple[int, int, int]] = Counter()
     for group_id, hours in counted:
         for (hour, release, environment), n in hours.items():
-            deployment = deployed[storable(release), storable(environment)]
+            deployment = deployed[key(release), key(environment)]
             by_hour[group_id, hour, deployment] += n
             by_day[group_id, hour // 24, deployment] += n
     for table, unit, counts in (("hours", "hour", by_hour), ("days", "day", by_day)):
@@ -231,7 +242,7 @@ def _count_hours(db: Database, counted: Iterable[tuple[int, Hours]], deployed: M
         )
 
 
-def _note_facts(db: Database, counted: Iterable[Counted]) -> None:
+def _note_facts(db: Database, counted: Iterable[Counted], count: str = "facts.count + excluded.count") -> None:
     """Note in which releases and environments, and on which servers, groups were seen."""
     seen: Counter[tuple[int, str, str]] = Counter()
     times = {}
@@ -240,10 +251,11 @@ def _note_facts(db: Database, counted: Iterable[Counted]) -> None:
         for kind, values in _facts(tally):
             for value, n in values.items():
                 if value:
-                    seen[group_id, kind, storable(value)] += n
+                    seen[group_id, kind, key(value)] += n
     db.later_many(
-        "INSERT INTO facts (group_id, kind, value, count, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (group_id, kind, value) DO UPDATE SET count = facts.count + excluded.count,"
+        "INSERT INTO facts (group_id, kind, value, count, first_seen_at, last_seen_at)"  # noqa: S608 - literals
+        " VALUES (?, ?, ?, ?, ?, ?)"
+        f" ON CONFLICT (group_id, kind, value) DO UPDATE SET count = {count},"
         " first_seen_at = min(facts.first_seen_at, excluded.first_seen_at),"
         " last_seen_at = max(facts.last_seen_at, excluded.last_seen_at)",
         [(*fact, n, *times[fact[0]]) for fact, n in seen.items()],
@@ -268,7 +280,7 @@ def _events(counted: Iterable[Counted]) -> list[tuple[Any, ...]]:
     """Return the events of tallies that are to be kept, as rows."""
     return [
         (
-            storable(one.get("id") or uuid.uuid4().hex),
+            key(one.get("id") or uuid.uuid4().hex),
             group_id,
             events.epoch(one.get("timestamp")) or tally.last_at,
             *(storable(one.get(name)) for name in _NAMES),
@@ -302,7 +314,7 @@ def _route(db: Database, counted: Iterable[Counted], now: float) -> None:
     for group_id, tally in counted:
         levels[group_id] = tally.level
         for name, n in tally.routed.items():
-            due[storable(name), group_id] += n
+            due[key(name), group_id] += n
     db.later_many(
         "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (destination, group_id) DO UPDATE SET"

@@ -76,7 +76,7 @@ class Move:
         self._target = target
         self._name = name
         self._deployed: dict[int, tuple[str, str]] = {
-            number: (release, environment)
+            number: (folding.key(release), folding.key(environment))
             for number, release, environment in source._rows("SELECT id, release, environment FROM deployments")
         }
 
@@ -166,6 +166,10 @@ class Move:
     def _bring(self, groups: Sequence[Row]) -> None:
         events = self._of("events", _EVENTS, groups, "number")
         facts = self._of("facts", _FACTS, groups, "group_id, kind, value")
+        for row in events:
+            row["id"] = folding.key(row["id"])
+        for row in facts:
+            row["value"] = folding.key(row["value"])
         facts += [
             {"group_id": row["id"], "kind": LEDGER, "value": self._name, "count": row["own"],
              "first_seen_at": row["first_seen_at"], "last_seen_at": row["last_seen_at"]}
@@ -181,28 +185,35 @@ class Move:
             (table, unit): self._of(table, (unit, "deployment_id", "count"), groups, f"group_id, {unit}")
             for table, unit in _COUNTS
         }
+        pairs = {self._deployed[row["deployment_id"]] for rows in counts.values() for row in rows}
         with self._target._transaction() as db:
+            self._target._alone(db, f"move {self._name}")
+            if self._has_any(db, [row["fingerprint"] for row in groups]):
+                raise LedgerError("Another loghub migrate is at it: let it come to its end, then run this again.")
+            deployments = folding.deployments(db, pairs)
             _insert(db, "groups", _GROUPS, groups, _MERGED_GROUPS)
             numbers = folding.numbers(db, [row["fingerprint"] for row in groups])
             ids = {row["id"]: numbers[row["fingerprint"]] for row in groups}
             for rows in (events, facts, outbox, recoveries, *counts.values()):
                 for row in rows:
                     row["group_id"] = ids[row["group_id"]]
-            self._bring_counts(db, counts)
+            for (table, unit), rows in counts.items():
+                for row in rows:
+                    row["deployment_id"] = deployments[self._deployed[row["deployment_id"]]]
+                merged = f"(group_id, {unit}, deployment_id) DO UPDATE SET count = {table}.count + excluded.count"
+                _insert(db, table, ("group_id", unit, "deployment_id", "count"), rows, merged)
             _insert(db, "facts", ("group_id", *_FACTS), facts, _MERGED_FACTS)
             _insert(db, "events", ("group_id", *_EVENTS), events, "(id) DO NOTHING")
             folding.bound_events(db, sorted({row["group_id"] for row in events}))
             _insert(db, "recoveries", ("group_id", *_RECOVERIES), recoveries, None)
             _insert(db, "outbox", ("group_id", *_OUTBOX), outbox, _MERGED_OUTBOX)
 
-    def _bring_counts(self, db: Database, counts: dict[tuple[str, str], list[Row]]) -> None:
-        pairs = {self._deployed[row["deployment_id"]] for rows in counts.values() for row in rows}
-        deployments = folding.deployments(db, pairs)
-        for (table, unit), rows in counts.items():
-            for row in rows:
-                row["deployment_id"] = deployments[self._deployed[row["deployment_id"]]]
-            merged = f"(group_id, {unit}, deployment_id) DO UPDATE SET count = {table}.count + excluded.count"
-            _insert(db, table, ("group_id", unit, "deployment_id", "count"), rows, merged)
+    def _has_any(self, db: Database, fingerprints: Sequence[str]) -> bool:
+        query = (
+            "SELECT 1 FROM facts f JOIN groups g ON g.id = f.group_id"  # noqa: S608 - marks
+            f" WHERE f.kind = ? AND f.value = ? AND g.fingerprint IN ({marks(fingerprints)}) LIMIT 1"
+        )
+        return db.execute(query, (LEDGER, self._name, *fingerprints)).fetchone() is not None
 
 
 _MERGED_GROUPS = (
@@ -243,7 +254,7 @@ def _sums(ledger: SQLLedger, fingerprints: Sequence[str]) -> Counter[tuple[str, 
         ("kept events", "events", "count(*)"),
         ("occurrences by hour", "hours", "sum(o.count)"),
         ("occurrences by day", "days", "sum(o.count)"),
-        ("waiting deliveries", "outbox", "sum(o.total - o.told)"),
+        ("deliveries, done or waiting", "outbox", "sum(o.total)"),
         ("recoveries", "recoveries", "count(*)"),
     ):
         rows = ledger._rows(

@@ -54,6 +54,26 @@ class PostgresLedger(Server, SQLLedger):
         super().settle(destination, outcomes, now)
 
     @_twice
+    def remind(self, destination: str, shown: Mapping[str, int]) -> None:
+        """Have `destination` be told again of groups whose ``memory["said"]`` is more than it shows."""
+        super().remind(destination, shown)
+
+    @_twice
+    def entrust(self, destination: str, fingerprint: str, memory: dict[str, Any]) -> bool:
+        """Have `destination` be told of a group again, with `memory` added; False if there is no such group."""
+        return super().entrust(destination, fingerprint, memory)
+
+    @_twice
+    def retry(self, destination: str | None = None, fingerprint: str | None = None) -> int:
+        """Make dead and delayed deliveries due now, and end their destinations' rest; return how many."""
+        return super().retry(destination, fingerprint)
+
+    @_twice
+    def discard(self, destination: str | None = None, fingerprint: str | None = None) -> int:
+        """Give up dead deliveries; return how many."""
+        return super().discard(destination, fingerprint)
+
+    @_twice
     def purge(self, fingerprints: Sequence[str]) -> int:
         """Delete groups with all that is kept of them; return how many there were."""
         return super().purge(fingerprints)

@@ -181,8 +181,9 @@ class Server(OneAtATime):
         self._id = ""
         self._ahead = 0.0
         self._asked_at = -math.inf
+        self._between = 0.0  # this host's clock and the one that nobody sets, when it was asked
         self._settings = (
-            f'SET LOCAL search_path TO "{address.schema}", pg_temp;'
+            f'SET LOCAL search_path TO "{address.schema}", pg_temp; SET LOCAL extra_float_digits TO 1;'
             f" SET LOCAL statement_timeout TO '{STATEMENT_SECONDS}s';"
             f" SET LOCAL lock_timeout TO '{LOCK_SECONDS}s';"
             f" SET LOCAL idle_in_transaction_session_timeout TO '{2 * STATEMENT_SECONDS}s'; "
@@ -205,7 +206,8 @@ class Server(OneAtATime):
         """By how many seconds this host's clock is ahead of the server's; 0.0 where they agree."""
         with self._lock, self._explained():
             connection = self.connection
-            if time.monotonic() - self._asked_at > CLOCK_SECONDS:
+            was_set = abs(self._host_time() - time.monotonic() - self._between) > SAME_SECONDS
+            if was_set or time.monotonic() - self._asked_at > CLOCK_SECONDS:
                 self._ask_time(connection)
             return self._ahead
 
@@ -272,6 +274,7 @@ class Server(OneAtATime):
         ahead = (before + after) / 2 - now
         self._ahead = 0.0 if abs(ahead) <= max(SAME_SECONDS, after - before) else float(round(ahead))
         self._asked_at = time.monotonic()
+        self._between = after - self._asked_at
 
     def _prepare(self) -> None:
         """Make the tables, if they are not there or not of today."""

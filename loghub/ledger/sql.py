@@ -128,8 +128,15 @@ class SQLLedger(Reading):
 
     def settle(self, destination: str, outcomes: Sequence[Outcome], now: float) -> None:
         """Write down what became of delivered items."""
+        told = sorted(outcomes, key=lambda outcome: outcome.fingerprint)
         with self._transaction() as db:
-            for one in sorted(outcomes, key=lambda outcome: outcome.fingerprint):
+            for some in batched(told):  # who folds has the rows of groups first, too
+                db.later(
+                    f"SELECT id FROM groups WHERE fingerprint IN ({marks(some)})"  # noqa: S608 - marks
+                    " ORDER BY fingerprint /*FOR NO KEY UPDATE*/",
+                    [one.fingerprint for one in some],
+                )
+            for one in told:
                 self._say(db, one)
                 self._settle(db, destination, one, now - self.ahead)
 

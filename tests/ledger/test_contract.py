@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import threading
 import time
 from collections import Counter
@@ -798,3 +799,21 @@ def test_mark(make):
     fold(ledger, tally())
     after = ledger.mark()
     assert after != before
+
+
+def test_names_of_any_length(ledger):
+    """A name that is too long for a key is told apart by its beginning; nothing that it stands beside is lost."""
+    chance = random.Random(7)
+    long = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz\u4e16\U0001f600", k=5000))
+    said = tally(2, release=long, environment=long[::-1], kept=[event(id=long)], github=2)
+    said.servers = Counter({long: 2})
+    fold(ledger, said, said)
+    fold(ledger, tally(1))
+    group = ledger.group(ONE)
+    assert group.count == 5
+    assert len(group.servers) == len(group.environments) == 2
+    (seen,) = [one for one in ledger.seen_by("server") if one.value != "web1"]
+    assert seen.count == 4
+    assert long.startswith(seen.value)
+    assert ledger.totals_of(Find(release=f"{long[:100]}*")) == [("ValueError", "shop.cart", 4)]
+    assert ledger.event(long[:300])["id"] == long

@@ -337,6 +337,19 @@ def test_clocks(opened, wrong):
     assert 70 < other.waiting(GITHUB, clock())[0].due_at - clock() <= 102
 
 
+@pytest.mark.parametrize("jump", [-300.0, 300.0])
+def test_a_clock_is_set(opened, jump):
+    """A host whose clock is set neither takes a lease that holds, nor gives back what the fleet has spent."""
+    off = [0.0]
+    right, other = opened(), opened(now=lambda: time.time() + off[0])
+    assert not other.leaseholder(GITHUB)[0]
+    assert right.lease(GITHUB, "a", time.time(), 60)
+    assert right.spend("b", 1, 3600, time.time()) == 0.0
+    off[0] = jump
+    assert not other.lease(GITHUB, "b", time.time() + jump, 60)
+    assert other.spend("b", 1, 3600, time.time() + jump) > 0
+
+
 def test_takeover(opened):
     """What a host that died had the right to deliver, another may when the lease is over, and not before."""
     dead, other = opened(), opened()

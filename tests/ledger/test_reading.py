@@ -465,3 +465,10 @@ def test_fold_of_what_was_restored(ledger):
     assert ledger.restore({}, T0) == Restored(0, 0, 0)
     assert ledger.fold(Fold("j", 0, 5, {ONE: Tally()}))
     assert ledger.group(ONE).count == 0
+
+
+def test_where_what_was_restored_was_seen(ledger):
+    """What files say again does not count twice for the places where it was seen."""
+    fold(ledger, tally(6))
+    ledger.restore({ONE: tally(10)}, T0)
+    assert [(one.value, one.count) for one in ledger.seen_by("server")] == [("web1", 10)]
