@@ -314,7 +314,7 @@ def _route(db: Database, counted: Iterable[Counted], now: float) -> None:
     for group_id, tally in counted:
         levels[group_id] = tally.level
         for name, n in tally.routed.items():
-            due[key(name), group_id] += n
+            due[storable(name), group_id] += n
     db.later_many(
         "INSERT INTO outbox (destination, group_id, total, level, since_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (destination, group_id) DO UPDATE SET"
