@@ -19,7 +19,8 @@ from loghub.ledger.find import Find
 from loghub.ledger.protocol import RECOVERIES_PER_GROUP, Outcome, Recovery
 from tests.ledger.rows import GITHUB, ONE, SMTP, T0, TWO, _names, event, fold, tally
 
-pytestmark = pytest.mark.parametrize("make", ["sqlite file", "sqlite memory", "postgres", "pgbouncer"], indirect=True)
+HOMES = ["sqlite file", "sqlite memory", "postgres", pytest.param("pgbouncer", marks=pytest.mark.slow)]
+pytestmark = pytest.mark.parametrize("make", HOMES, indirect=True)
 
 
 def told(item, state="done", **more):
