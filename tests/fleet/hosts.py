@@ -42,6 +42,7 @@ for line in sys.stdin:
         print(order, flush=True)
         fcntl.flock(gate, fcntl.LOCK_UN)
 logging.shutdown()
+gate.close()
 """ % (BUGS, BUGS)  # noqa: UP031 - braces are Python's here
 
 
