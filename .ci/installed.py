@@ -65,12 +65,12 @@ FEATURES = {
     "structlog": "import structlog, loghub.structlog; structlog.configure([loghub.structlog.report, print])",
     "web": """
 from loghub.web import create_app
-client = create_app(home="home").test_client()
+client = create_app(home="home", admin_password="made-up").test_client()
 assert client.get("/login").status_code == 200
 assert client.get("/static/js/error-reporter.js").status_code == 200
 """,
     "notify": "import loghub; loghub.NotifyHandler(urls=['json://127.0.0.1:9'], home='home').close()",
-    "postgres": "import psycopg; psycopg.pq.version()",
+    "postgres": "import loghub; loghub.JSONDetailHandler(ledger='postgresql://127.0.0.1:9/x', home='home').close()",
     "jinja": """
 import loghub
 open("mail.txt.j2", "w").write("{{ errors[0].type }}")

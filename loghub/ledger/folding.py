@@ -310,9 +310,10 @@ def bound_events(db: Database, groups: Sequence[int]) -> None:
 
 def _route(db: Database, counted: Iterable[Counted], now: float) -> None:
     due: Counter[tuple[str, int]] = Counter()
-    levels = {}
-    for group_id, tally in counted:
+    levels, since = {}, {}
+    for place, (group_id, tally) in enumerate(counted):
         levels[group_id] = tally.level
+        since[group_id] = now + place * 1e-6  # who came first is told first
         for name, n in tally.routed.items():
             due[storable(name), group_id] += n
     db.later_many(
@@ -321,5 +322,5 @@ def _route(db: Database, counted: Iterable[Counted], now: float) -> None:
         " since_at = CASE WHEN outbox.total > outbox.told THEN outbox.since_at ELSE excluded.since_at END,"
         " level = CASE WHEN outbox.total > outbox.told THEN max(outbox.level, excluded.level) ELSE excluded.level END,"
         " total = outbox.total + excluded.total",
-        [(*place, n, levels[place[1]], now) for place, n in sorted(due.items())],
+        [(name, group, n, levels[group], since[group]) for (name, group), n in sorted(due.items())],
     )
