@@ -53,9 +53,9 @@ def fails(*args, **options):
         ("api_url", f"https://git.acme.example/api/v3?token={PASSWORD}"),
         ("web_url", f"https://{TOKEN}@git.acme.example"),
         ("labels", {"token": TOKEN}),
-        ("ledger", f"postgresql://ada:{PASSWORD}@db/loghub"),
+        ("ledger", f"postgresql://ada:{PASSWORD}@d b/loghub"),
         ("ledger", f"postgresql:/ada:{PASSWORD}@db/loghub"),
-        ("ledger", f"postgresql://db/loghub?user=ada&password={PASSWORD}"),
+        ("ledger", f"postgresql://db/loghub?schema=A&user=ada&password={PASSWORD}"),
         ("ledger", f"host=db user=ada password={PASSWORD}"),
         ("title", f"{{{TOKEN}}}"),
     ],
@@ -216,11 +216,11 @@ def test_handler_that_cannot_be_made(tmp_path):
 
 @pytest.mark.parametrize("way", ["option", "variable"])
 def test_ledger_on_the_command_line(way, monkeypatch):
-    """A ledger's address is refused without user and password, wherever it was given."""
+    """Where a ledger cannot be reached its address is said without the password, wherever it was given."""
     url = f"postgresql://ada:{PASSWORD}@db/loghub"
     said = run("groups", *(["--ledger", url] if way == "option" else []), code=1,
                **({"LOGHUB_LEDGER": url} if way == "variable" else {}))  # fmt: skip
-    assert "'ledger' cannot be 'postgresql:...'" in said
+    assert "The ledger postgresql://ada@db/loghub cannot be used now" in said
     assert PASSWORD not in said
 
 
