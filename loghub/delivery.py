@@ -479,20 +479,19 @@ class Home:
         upto = float("inf") if writer is None else writer.size
         fold: journal.Fold | None = None
         try:
-            while reader.offset < upto:
+            while reader.offset < upto or fold is not None:
                 started = time.perf_counter()
                 gentle = _thread is not None and _thread.is_gentle() and not self._is_behind(reader)
                 about = SLICE_BYTES if gentle else reader.CHUNK
-                if (longer := reader.read(ended=writer is None, about=about, onto=fold)) is None:
-                    break
-                fold = longer
-                if self.url is None or fold.end - fold.start >= reader.CHUNK:
+                longer = reader.read(ended=writer is None, about=about, onto=fold) if reader.offset < upto else None
+                fold = longer or fold
+                if fold is None:
+                    return
+                if longer is None or self.url is None or fold.end - fold.start >= reader.CHUNK:
                     self._hand_over(fold, reader, writer)
                     fold = None
                 if gentle:
                     time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
-            if fold is not None:
-                self._hand_over(fold, reader, writer)
         except BaseException:
             self._reader = None  # it knows more than the ledger took: read it anew next time
             raise

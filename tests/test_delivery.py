@@ -903,6 +903,20 @@ def test_shared_ledger_hears_all_at_once(by_hand, shared, monkeypatch):
     assert all(size <= 1100 for size in folds[1:])
 
 
+def test_shared_ledger_that_is_not_where_it_was(by_hand, shared, monkeypatch):
+    """Where a server has forgotten its last moments, a dead process's journal is told again before it is removed."""
+    dead = Journal(shared.home.journals, "dead")
+    for _ in range(20):
+        note(dead, kind(), LIST)
+    dead.forget()
+    fold, refused = shared.home._ledger.fold, []
+    monkeypatch.setattr(shared.home._ledger, "fold", lambda one: fold(one) if refused else bool(refused.append(one)))
+    shared.home.adopt(force=True)
+    assert len(refused) == 1
+    assert shared.home.ledger().totals()["occurrences"] == 20
+    assert journal.names(shared.home.journals) == []
+
+
 def test_shared_ledger_is_asked_once_a_second(by_hand, shared, make):
     """The thread's rounds are a second apart as soon as one of its ledgers is shared."""
     assert shared.home.pace == delivery.SHARED_PACE_SECONDS >= 1.0
