@@ -209,7 +209,7 @@ class Pooler:
         settings.write_text(
             f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
             f"listen_port = {self.port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {users}\n"
-            "pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 100\n"
+            "pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 100\nserver_login_retry = 1\n"
         )
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
