@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from loghub.detail import detail_name
 from loghub.event import FIRST_SECOND, LAST_SECOND, Event, epoch, iso
 from loghub.github.markdown import as_text, cut, one_line, visible
+from loghub.release import is_commit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +51,12 @@ def text(value: object, limit: int = MAX_VALUE) -> str:
 def name(value: object, limit: int = MAX_NAME) -> str:
     """Return any value as one line in which each character is visible."""
     return one_line(_said(value), limit)
+
+
+def release(value: object, limit: int = MAX_NAME) -> str:
+    """Return a release for a list: of a commit its first digits, so that there is room for more."""
+    said = name(value, limit)
+    return said[:12] if is_commit(said) else said
 
 
 def _said(value: object) -> str:

@@ -109,6 +109,21 @@ def test_page(five):
     assert page.count('<svg class="spark') == 5
 
 
+def test_commits(tmp_path):
+    """In lists a commit is its first digits, with the whole of it as a title; any other release is shown as it is."""
+    commit, version = "82e7de99113b233bd7e9899040792570cb208ee1", "shop-2026.11.28-long"
+    now = time.time() - 60
+    events = [filled.event_of(0, now, 1, release=commit), filled.event_of(0, now, 2, release=version)]
+    filled.fold(str(tmp_path), *((event, 1, now) for event in events))
+    client = client_of(tmp_path)
+    recent = client.get("/errors").text.partition('id="recent"')[2]
+    assert f'title="{commit}">82e7de99113b<' in recent
+    assert f'title="{version}">{version}<' in recent
+    bug = client.get(f"/groups/{filled.fingerprint_of(0)}").text.partition('id="samples"')[2]
+    assert f'title="{commit}">82e7de99113b · production<' in bug
+    assert f'title="{version}">{version} · production<' in bug
+
+
 def test_headings_and_tables(five):
     """There is one first heading, each table has a caption, and the order of the list is told to screen readers."""
     page = get(five)
