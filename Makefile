@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast again browser pgbouncer bench docs faults package audit fuzz clean
+.PHONY: demo test check fast again browser pgbouncer bench docs pictures faults package audit fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -56,6 +56,10 @@ docs: $(VENV)/.dev
 	cp -r README.md CHANGELOG.md CONTRIBUTING.md LICENSE logging.yaml docs examples benchmarks .site-source
 	$(BIN)/python -m mkdocs build --strict --config-file .ci/mkdocs.yml
 
+# docs/pictures, from what the demo does now; needs Chromium and Node with npm.
+pictures: $(VENV)/.pictures
+	PYTHONPATH=. $(BIN)/python .ci/pictures/make.py
+
 # Goes on for FUZZ_SECONDS with each target; `python -m tests.fuzz.run --help` tells more.
 FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/.fuzz
@@ -94,6 +98,10 @@ $(VENV)/.bench: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.fuzz: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev,fuzz]'
+	touch $@ $(VENV)/.demo $(VENV)/.dev
+
+$(VENV)/.pictures: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev,pictures]'
 	touch $@ $(VENV)/.demo $(VENV)/.dev
 
 $(VENV)/.release: $(VENV)/bin/python pyproject.toml

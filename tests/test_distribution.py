@@ -64,6 +64,7 @@ def test_licences(wheel):
 def test_the_sdist_can_be_worked_with(sdist):
     """The sdist has the tests, the pages of the docs, and what the tests and the Makefile read."""
     wanted = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "logging.yaml", "pyproject.toml"]
-    wanted += [".ci/run", ".ci/mkdocs.yml", ".ci/installed.py", ".ci/audit.py"]
-    wanted += [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md")) + sorted(ROOT.glob("tests/*.py"))]
+    wanted += [".ci/run", ".ci/mkdocs.yml", ".ci/installed.py", ".ci/audit.py", ".ci/pictures/make.py"]
+    shown = ("docs/*.md", "docs/pictures/*", "tests/*.py")
+    wanted += [str(path.relative_to(ROOT)) for pattern in shown for path in sorted(ROOT.glob(pattern))]
     assert [name for name in wanted if name not in sdist] == []

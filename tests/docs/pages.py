@@ -17,6 +17,7 @@ MANUAL = {name: text for name, text in PAGES.items() if name == "README.md" or n
 """What tells how to use it."""
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PICTURE = re.compile(r"!\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 
 
@@ -56,6 +57,11 @@ def code_spans(text: str) -> list[str]:
 def links(text: str) -> list[str]:
     """Return where the links of a page lead."""
     return _LINK.findall(re.sub(r"`[^`\n]+`", "``", prose(text)))
+
+
+def pictures(text: str) -> list[tuple[str, str]]:
+    """Return the pictures of a page: what is said of each, and where it is."""
+    return _PICTURE.findall(prose(text))
 
 
 def anchors(text: str) -> set[str]:
