@@ -44,6 +44,10 @@ _TYPED_IN = (
 )
 
 
+PROGRAM = ("__main__", "__mp_main__")
+"""What the program that was started is called as a module; the second in a process that multiprocessing began anew."""
+
+
 @lru_cache(4096)
 def is_library_path(path: str) -> bool:
     """Return whether a file belongs to an installed package, the standard library or a launcher.
@@ -78,7 +82,7 @@ def place_of(file: File, module: str) -> str:
     The package is what the module says; a program that was started has none. A text has no modules: there the folder
     is it, unless it looks like one into which applications are put.
     """
-    if module == "__main__":
+    if module in PROGRAM:
         return file.name
     *packages, name = module.split(".")
     package = (packages if name == file.name else file.folders)[-1:]

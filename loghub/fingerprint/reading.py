@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from loghub.event import Shared, escaped
-from loghub.fingerprint.files import File, folders, is_library_path, place_of
+from loghub.fingerprint.files import PROGRAM, File, folders, is_library_path, place_of
 from loghub.fingerprint.messages import MAX_TEXT
 from loghub.traceback_text import TRACEBACK_HEAD, parse_javascript, parse_traceback, undressed
 
@@ -237,16 +237,17 @@ def read_error(source: Mapping[str, Any]) -> Error:
 def read_head(source: Mapping[str, Any]) -> Error:
     """Read all but the frames."""
     module, kind = name_in(source, "error_module"), name_in(source, "error_type").rpartition("<locals>.")[2]
-    full = kind if module in ("", "builtins", "__main__") else f"{module}.{kind}"
+    full = kind if module in ("", "builtins", *PROGRAM) else f"{module}.{kind}"
     message = text_in(source, "error_message") or text_in(source, "message")
     return Error(
-        _RENAMED.get(full, full).removeprefix("builtins.").removeprefix("__main__."),
+        _UNNAMED.sub("", _RENAMED.get(full, full)),
         message[: 2 * MAX_TEXT].strip(),
         [],
         "cause" if source.get("relation") == "cause" else "context",
     )
 
 
+_UNNAMED = re.compile(rf"^(?:builtins|{'|'.join(PROGRAM)})\.")
 _RENAMED = {"re.PatternError": "re.error"}  # classes that got another name in some Python
 
 
