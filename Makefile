@@ -2,16 +2,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check fast again browser pgbouncer bench docs pictures faults package audit fuzz clean
+.PHONY: demo test slow check again browser pgbouncer bench docs pictures faults package audit fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
-
-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow"
+
+# Storms, kills, real servers, many examples of hostile input: what takes tens of seconds each. `.ci/run` does both.
+slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
 
 # What failed last, once more and alone.
 again: $(VENV)/.dev
