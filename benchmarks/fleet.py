@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loghub import event as events
-from loghub.delivery import open_ledger
+from loghub.delivery.opening import open_ledger
 from loghub.errors import LedgerError
 from loghub.journal import Fold, Tally
 from tests.postgres import Server

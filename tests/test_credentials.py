@@ -11,7 +11,7 @@ import pytest
 import requests
 import yaml
 
-from loghub import delivery
+from loghub import delivery, own_log
 from loghub.errors import DeliveryError, OptionValueError, RefusedError
 from loghub.filters import EventFilter
 from loghub.handlers.base import ReportingHandler
@@ -227,7 +227,7 @@ def test_ledger_on_the_command_line(way, monkeypatch):
 def test_own_lines(caplog):
     """A line of loghub's own is clean, whoever had it said."""
     own.hide("a-token-without-any-shape-0")
-    delivery.tell(logging.WARNING, f"x a-token-without-any-shape-0 y https://ada:{PASSWORD}@proxy z")
+    own_log.tell(logging.WARNING, f"x a-token-without-any-shape-0 y https://ada:{PASSWORD}@proxy z")
     assert caplog.messages == ["Error reporter: x [Filtered] y https://ada:[Filtered]@proxy z"]
 
 

@@ -15,7 +15,8 @@ from collections import Counter
 import pytest
 
 from loghub import delivery, journal
-from loghub.delivery import Home, LeaseLostError
+from loghub.delivery import Home, leases, opening
+from loghub.delivery.leases import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.journal import Journal, Reader
 from loghub.ledger import schema
@@ -277,7 +278,7 @@ def test_taken_over(by_hand, make, home, clock):
     lost = []
 
     def sleeping(batch):
-        clock.now += delivery.LEASE_SECONDS + 1
+        clock.now += leases.LEASE_SECONDS + 1
         assert other.round()
         try:
             batch.renew()
@@ -301,7 +302,7 @@ def test_renewed(by_hand, make, home, clock):
 
     def slow(batch):
         for _ in range(5):
-            clock.now += delivery.LEASE_SECONDS - 1
+            clock.now += leases.LEASE_SECONDS - 1
             batch.renew()
             assert not other.round()
 
@@ -321,19 +322,19 @@ def dead_pid():
 @pytest.mark.parametrize(
     ("owner", "after"),
     [
-        ("{place} {dead} x", delivery.ORPHAN_SECONDS),
-        ("{place} {living} x", delivery.LEASE_SECONDS),
-        ("another/place {dead} x", delivery.LEASE_SECONDS),
-        (" {dead} x", delivery.LEASE_SECONDS),
-        ("nonsense", delivery.LEASE_SECONDS),
+        ("{place} {dead} x", leases.ORPHAN_SECONDS),
+        ("{place} {living} x", leases.LEASE_SECONDS),
+        ("another/place {dead} x", leases.LEASE_SECONDS),
+        (" {dead} x", leases.LEASE_SECONDS),
+        ("nonsense", leases.LEASE_SECONDS),
     ],
 )
 def test_lease_of_the_dead(by_hand, make, clock, owner, after):
     """The lease of a process that certainly is gone ends early, but not before its last request can be over."""
     one = make()
     fail(logger(one))
-    name = owner.format(place=delivery._place(), dead=dead_pid(), living=os.getpid())
-    one.home.ledger().lease(LIST, name, clock.now, delivery.LEASE_SECONDS)
+    name = owner.format(place=leases._place(), dead=dead_pid(), living=os.getpid())
+    one.home.ledger().lease(LIST, name, clock.now, leases.LEASE_SECONDS)
     clock.now += after - 1
     assert not one.home.round()
     clock.now += 1
@@ -1288,9 +1289,9 @@ def test_set_aside_takes_the_log_along(home):
         with open(os.path.join(home, "ledger.db" + suffix), "w", encoding="utf-8") as file:
             file.write(suffix)
     inode = os.stat(os.path.join(home, "ledger.db")).st_ino
-    assert delivery.set_aside(home, inode + 1) is None
-    assert delivery.set_aside(os.path.join(home, "nowhere"), inode) is None
-    aside = delivery.set_aside(home, inode)
+    assert opening.set_aside(home, inode + 1) is None
+    assert opening.set_aside(os.path.join(home, "nowhere"), inode) is None
+    aside = opening.set_aside(home, inode)
     assert sorted(os.listdir(home)) == sorted(os.path.basename(aside) + suffix for suffix in ("", "-wal", "-shm"))
 
 
@@ -1670,7 +1671,7 @@ def test_open_ledger_in_an_impossible_place(tmp_path):
     """A home that cannot be made is one sentence."""
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerError, match=r"The home .* cannot be made"):
-        delivery.open_ledger(str(tmp_path / "file" / "home"), None)
+        opening.open_ledger(str(tmp_path / "file" / "home"), None)
 
 
 # Where the home is
@@ -1678,12 +1679,12 @@ def test_open_ledger_in_an_impossible_place(tmp_path):
 
 def test_default_home(monkeypatch, tmp_path):
     """LOGHUB_HOME comes first, then the user's state directory; a user without a home has none."""
-    assert delivery.default_home() == os.environ["LOGHUB_HOME"]
+    assert opening.default_home() == os.environ["LOGHUB_HOME"]
     monkeypatch.delenv("LOGHUB_HOME")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert delivery.default_home() == str(tmp_path / "loghub")
+    assert opening.default_home() == str(tmp_path / "loghub")
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert delivery.default_home() == str(tmp_path / ".local" / "state" / "loghub")
+    assert opening.default_home() == str(tmp_path / ".local" / "state" / "loghub")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    assert delivery.default_home() is None
+    assert opening.default_home() is None

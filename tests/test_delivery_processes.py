@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from loghub import delivery, journal
-from loghub.delivery import Home
+from loghub.delivery import Home, leases
 from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
 from tests.channels import FileHandler, tellers, told
@@ -67,7 +67,7 @@ def finish(home, name="told"):
     left.attach(1, handler)
     handler.close()
     until = time.monotonic() + 10
-    with mock.patch.object(delivery, "ORPHAN_SECONDS", 0.0):  # no request of a dead process can be under way
+    with mock.patch.object(leases, "ORPHAN_SECONDS", 0.0):  # no request of a dead process can be under way
         while not left.round(closing=True, everything=True):
             assert time.monotonic() < until, left.ledger().outbox()
             time.sleep(0.1)
@@ -264,7 +264,7 @@ time.sleep(60)
     handler.close()
     started = time.monotonic()
     while not probe.round(closing=True):
-        assert time.monotonic() - started < delivery.ORPHAN_SECONDS + 3
+        assert time.monotonic() - started < leases.ORPHAN_SECONDS + 3
         time.sleep(0.1)
     assert sum(told("told").values()) == 10
     probe.close(1)

@@ -27,6 +27,7 @@ LAYERS = [
     ["description"],
     ["complaint"],
     ["capture"],
+    ["own_log"],
     ["ledger.protocol", "ledger.find", "journal"],
     ["ledger", "asked"],
     ["logfiles"],

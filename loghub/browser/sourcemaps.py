@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loghub import delivery, options
+from loghub import options, own_log
 from loghub.browser.stack import MAX_NAME, shown_file
 from loghub.browser.texts import line_of
 from loghub.fingerprint.scripts import bundle
@@ -129,7 +129,7 @@ class SourceMaps:
             if len(self._told) >= _MAX_TOLD:
                 self._told.clear()
             self._told.add(text)
-            delivery.tell(logging.WARNING, line_of(text))
+            own_log.tell(logging.WARNING, line_of(text))
 
 
 class _Held(NamedTuple):

@@ -9,7 +9,7 @@ import click
 
 from loghub import reindex as detail
 from loghub.cli.where import Where, where
-from loghub.delivery import set_aside
+from loghub.delivery.opening import set_aside
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.ledger.connection import CorruptLedgerError
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from loghub import delivery, env
+from loghub import delivery, env, own_log
 from loghub.cli.where import Where, homes_of, where
 from loghub.errors import MissingExtraError
 from loghub.web.addresses import is_loopback
@@ -83,8 +83,8 @@ def serve(
     for handler in handlers:
         logging.getLogger().addHandler(handler)
     own = logging.StreamHandler()
-    own.addFilter(lambda record: record.name == delivery.log.name)  # not what browsers report
-    delivery.log.addHandler(own)
+    own.addFilter(lambda record: record.name == own_log.log.name)  # not what browsers report
+    own_log.log.addHandler(own)
     home = homes_of(handlers)[0]
     app = create_app(
         home.path,

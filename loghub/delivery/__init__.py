@@ -20,19 +20,20 @@ import socket
 import sys
 import threading
 import time
-import uuid
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from loghub import backoff, capture, descriptor, env, imports, journal
+from loghub import backoff, capture, descriptor, imports, journal, own_log
+from loghub.delivery import leases, opening
+from loghub.delivery.batch import Batch
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.ledger.protocol import Outcome
-from loghub.scrub.own import clean
 from loghub.sighting import FIELD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loghub.capture import Known
+    from loghub.delivery.batch import Destination
     from loghub.ledger.protocol import Item, Ledger
     from loghub.sighting import Sighting
 
@@ -58,7 +59,6 @@ HOPELESS_SECONDS = 5.0
 """After a flush in vain another one returns at once, if nothing new came or the process ends: handlers are
 flushed one by one."""
 
-LEASE_SECONDS = 60.0
 TROUBLE_SECONDS = 5.0
 """How long a ledger that cannot be used, or a handler that failed to look, is left alone."""
 
@@ -71,186 +71,11 @@ FORK_SECONDS = 1.5
 FARTHEST_SECONDS = 2 * 86_400.0
 """Nothing waits for longer; a time that is further ahead was set by a clock that was wrong."""
 
-ORPHAN_SECONDS = 12.0
-"""How long the lease of a dead process of this host still holds after it was renewed: what it had sent may be
-under way (GitHub ends a request after ten seconds)."""
-
 TIDY_SECONDS = 3600.0
 """How often one of a ledger's processes lets go of what is too old."""
 
 UNEXPECTED_ATTEMPTS = 8
 """Failures of a handler's own code after which an item becomes a dead letter."""
-
-log = logging.getLogger(capture.OWN_LOGGER)
-
-
-def tell(level: int, text: str) -> None:
-    """Log a line of loghub's own life; the words of others in it may hold what they were given."""
-    log.disabled = False  # dictConfig disables loggers that it does not name, unless told otherwise
-    log.log(level, "Error reporter: %s", clean(text))
-
-
-class LeaseLostError(DeliveryError):
-    """Another process delivers to this destination now."""
-
-
-class Destination(Protocol):
-    """What delivery needs of a handler; `loghub.handlers.base.OutboxHandler` has it."""
-
-    destination: str | None
-    tells_people: ClassVar[bool]
-    most_events: ClassVar[int | None]
-
-    def ready(self, waiting: Sequence[Item], now: float, *, closing: bool) -> Sequence[Item]:
-        """Return which of what waits is to be delivered now."""
-
-    def deliver(self, batch: Batch) -> None:
-        """Tell the destination."""
-
-
-class Batch:
-    """What one handler is to deliver now, and the means to say what became of it.
-
-    Attributes:
-        destination: Its name.
-        items: What to tell; nothing, if the handler asked for this batch by ``wake_at``.
-        memory: What the destination remembers over batches and processes; JSON, kept when deliver returns. With
-            ``wake_at`` (epoch seconds) in it the handler gets a batch then, although nothing may wait.
-        ledger: Where they are kept, for questions.
-        ledger_id: Its name, which no other ledger has.
-        owner: This process's name in leases.
-        closing: Nobody will come after this batch for a while.
-    """
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        owner: str,
-        items: Sequence[Item],
-        destination: str,
-        *,
-        now: Callable[[], float],
-        closing: bool = False,
-    ) -> None:
-        self.destination = destination
-        self.items = list(items)
-        self.memory = ledger.memory(destination)
-        self.ledger_id = ledger.id
-        self.closing = closing
-        self.now = now
-        self.ledger = ledger
-        self.owner = owner
-        self._leased_until = now() + LEASE_SECONDS
-        self._open = {item.group.fingerprint: item for item in self.items}
-        self._remembered = repr(self.memory)
-
-    def done(self, item: Item) -> None:
-        """Write down that the destination knows all of `item`."""
-        self._settle(item, "done", "", 0.0, 0)
-
-    def later(self, item: Item, reason: str, after: float | None = None, *, failed: bool = True) -> None:
-        """Try `item` again after `after` seconds (None: after the usual backoff).
-
-        `failed` says whether this counts as an attempt; waiting for a budget does not.
-        """
-        attempts = item.attempts + failed
-        wait = after if after is not None and not failed else backoff.delay(attempts, after)
-        self._settle(item, "later", reason, self.now() + wait, attempts)
-
-    def dead(self, item: Item, reason: str) -> None:
-        """Give `item` up until a person looks: a dead letter."""
-        self._settle(item, "dead", reason, 0.0, item.attempts + 1)
-
-    def keep(self, item: Item) -> None:
-        """Leave `item` waiting as it is; the handler's `ready` says when it is looked at again."""
-        self._open.pop(item.group.fingerprint, None)
-
-    def rest(self, reason: str, retry_after: float | None = None) -> None:
-        """Leave the destination alone for a while: what is unsettled, and what comes meanwhile."""
-        self.memory["failures"] = failures = int(self.memory.get("failures", 0)) + 1
-        wait = backoff.delay(failures, retry_after)
-        self.memory["rest_until"] = self.now() + wait
-        for item in self.unsettled:
-            self._settle(item, "later", reason, self.now() + wait, item.attempts + 1)
-
-    def answered(self) -> None:
-        """Forget earlier failures of the destination: it is there."""
-        self.memory.pop("rest_until", None)
-        self.memory.pop("failures", None)
-
-    def renew(self) -> None:
-        """Keep the right to deliver; call it before each slow step.
-
-        Raises:
-            LeaseLostError: It took too long, and another process has taken over; or this one ends.
-        """
-        pause(0)
-        now = self.now()
-        # After its end another may have taken the lease, delivered, and given it back.
-        lost = now >= self._leased_until and self.ledger.leaseholder(self.destination)[0] != self.owner
-        if lost or not self.ledger.lease(self.destination, self.owner, now, LEASE_SECONDS):
-            raise LeaseLostError("another process has taken over")
-        self._leased_until = now + LEASE_SECONDS
-
-    def take(self, name: str, seconds: float) -> bool:
-        """Take or renew a right of its own, which outlasts the batch; False while another process has it."""
-        return take(self.ledger, name, self.owner, self.now(), seconds)
-
-    def spend(self, name: str, limit: int, seconds: float) -> float:
-        """Take one from a budget that all processes of the ledger share.
-
-        Returns:
-            0.0, or the seconds until there is room for one more.
-        """
-        return self.ledger.spend(f"{self.destination} {name}", limit, seconds, self.now())
-
-    def refund(self, name: str) -> None:
-        """Give back what `spend` has taken, since it was not used."""
-        self.ledger.refund(f"{self.destination} {name}")
-
-    def shared(self, name: str) -> dict[str, Any]:
-        """Return what destinations keep together under a name that is none of theirs."""
-        return self.ledger.memory(name)
-
-    def share(self, name: str, memory: dict[str, Any]) -> None:
-        """Keep what destinations have together."""
-        self.ledger.remember(name, memory)
-
-    def waiting(self, limit: int = 5000) -> list[Item]:
-        """Return all that waits for the destination, without events and facts."""
-        return self.ledger.waiting(self.destination, self.now(), limit)
-
-    def told(self, before: float) -> list[Item]:
-        """Return what the destination was told of, is open and was last seen before a time, the most silent first."""
-        return self.ledger.told(self.destination, before)
-
-    def remind(self, shown: Mapping[str, int]) -> None:
-        """Have the destination be told again of groups (by fingerprint) of which it shows less than was said to it.
-
-        What was said is ``memory["said"]`` of an item.
-        """
-        self.ledger.remind(self.destination, shown)
-
-    def save_memory(self) -> None:
-        """Write down `memory` now, not only when deliver returns."""
-        if repr(self.memory) != self._remembered:
-            self.ledger.remember(self.destination, self.memory)
-            self._remembered = repr(self.memory)
-
-    @property
-    def unsettled(self) -> list[Item]:
-        """The items of which nothing was said yet."""
-        return list(self._open.values())
-
-    def alone(self, item: Item) -> Batch:
-        """Return a batch with nothing but `item`."""
-        return Batch(self.ledger, self.owner, [item], self.destination, now=self.now, closing=self.closing)
-
-    def _settle(self, item: Item, state: Any, reason: str, due_at: float, attempts: int) -> None:
-        self._open.pop(item.group.fingerprint, None)
-        told = item.total if state == "done" else 0
-        outcome = Outcome(item.group.fingerprint, state, told, clean(reason), due_at, attempts, item.memory)
-        self.ledger.settle(self.destination, [outcome], self.now())
 
 
 class Home:
@@ -265,7 +90,7 @@ class Home:
         self.path = path
         self.url = url
         self.now = now
-        self.owner = _new_owner()
+        self.owner = leases.new_owner()
         self.token = hashlib.blake2s(repr((socket.gethostname(), path, url)).encode(), digest_size=5).hexdigest()
         self.keep = journal.KEEP_PER_GROUP
         self.changed = False
@@ -405,7 +230,7 @@ class Home:
             if self._ledger is None:
                 if self.spoiled:
                     raise LedgerError("This process was forked while its parent was busy in the ledger.")
-                self._ledger = open_ledger(self.path, self.url)
+                self._ledger = opening.open_ledger(self.path, self.url)
             return self._ledger
 
     def fold(self, *, release: bool = False) -> None:
@@ -562,7 +387,7 @@ class Home:
         except LedgerError as error:
             self._give_up_ledger(error)
         except Exception as error:  # a fault of our own must not end the thread
-            self.say("round", f"the home {self.path} cannot be used now ({_named(error)}); trying again.")
+            self.say("round", f"the home {self.path} cannot be used now ({own_log.named(error)}); trying again.")
             self.look_at = self.again_at = self.now() + TROUBLE_SECONDS
         finally:
             self._rounds.release()
@@ -630,7 +455,7 @@ class Home:
         except LedgerError:
             raise
         except Exception as error:  # one handler's fault must not stop the others
-            self.say(destination, f"{destination} failed: {_named(error)}")
+            self.say(destination, f"{destination} failed: {own_log.named(error)}")
             return self.now() + TROUBLE_SECONDS, float("inf")
 
     def deliver_to(self, handler: Destination, destination: str, *, closing: bool = False) -> tuple[float, float]:
@@ -648,7 +473,7 @@ class Home:
         if rest_until > self.now():
             return rest_until, rest_until
         if woken or self._due(handler, waiting, closing=closing):
-            if not take(ledger, destination, self.owner, self.now(), LEASE_SECONDS):
+            if not leases.take(ledger, destination, self.owner, self.now(), leases.LEASE_SECONDS):
                 return self.now() + 1, self.now() + 0.2
             try:
                 self._deliver_leased(handler, destination, closing=closing)
@@ -697,8 +522,8 @@ class Home:
                 batch.done(item)
             batch.answered()
             self._said.pop(batch.destination, None)
-        except LeaseLostError:
-            if _ending.is_set():
+        except leases.LeaseLostError:
+            if leases.ending.is_set():
                 batch.save_memory()  # the lease is still ours
             return False
         except LedgerError:
@@ -715,7 +540,7 @@ class Home:
             batch.rest(str(error), error.retry_after)
             self.say(batch.destination, f"{batch.destination} could not be told, trying again: {error}")
         except Exception as error:  # a channel's own fault must stop neither the thread nor the others
-            return self._stumbled(handler, batch, _named(error))
+            return self._stumbled(handler, batch, own_log.named(error))
         batch.save_memory()
         return "rest_until" not in batch.memory
 
@@ -741,7 +566,7 @@ class Home:
         """Log a line of loghub's own life, once for as long as it stays the same."""
         if self._said.get(about) != text:
             self._said[about] = text
-            tell(logging.WARNING, text)
+            own_log.tell(logging.WARNING, text)
 
     def _say_held(self, reason: str) -> None:
         if reason:
@@ -749,14 +574,14 @@ class Home:
                 "journal", f"the journal in {self.journals} cannot be written ({reason}): errors are held in memory."
             )
         elif self._said.pop("journal", ""):
-            tell(logging.INFO, "the journal can be written again.")
+            own_log.tell(logging.INFO, "the journal can be written again.")
 
     def _mend(self) -> None:
         self._troubles = 0
         if self.trouble:
             self.trouble = ""
             self._said.pop("ledger", None)
-            tell(logging.INFO, "the ledger can be used again.")
+            own_log.tell(logging.INFO, "the ledger can be used again.")
 
     def _leave_alone(self) -> float:
         """Return how long not to ask a ledger again that could not be used."""
@@ -777,7 +602,7 @@ class Home:
         self._reader = None
         text = f"{error} Errors are kept in the journal until then."
         if isinstance(error, CorruptLedgerError) and self.path is not None:
-            aside = set_aside(self.path, error.inode)
+            aside = opening.set_aside(self.path, error.inode)
             if aside:
                 text = f"{error} It was moved to {aside}, and a new one is begun."
                 self.look_at = self.again_at = self.now()
@@ -840,149 +665,10 @@ class Home:
         self._lock = threading.RLock()
         self._folding = threading.RLock()
         self._rounds = threading.Lock()
-        self.owner = _new_owner()
+        self.owner = leases.new_owner()
         self._said.clear()
         self.changed = False
         self.look_at = self.again_at = self.wake_at = float("inf")
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {capture.text_of(error)}"
-
-
-def pause(seconds: float) -> None:
-    """Wait, in the midst of a delivery.
-
-    Raises:
-        LeaseLostError: The process ends.
-    """
-    if _ending.wait(seconds):
-        raise LeaseLostError("the process ends")
-
-
-def _new_owner() -> str:
-    """Return a name for this process in leases."""
-    return f"{_place()} {os.getpid()} {uuid.uuid4().hex[:8]}"
-
-
-def _place() -> str:
-    """Name the processes among which a pid means something: one boot of a kernel, one pid namespace."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return f"{file.read().strip()}/{os.readlink('/proc/self/ns/pid')}"
-    except (OSError, ValueError):
-        return ""
-
-
-def take(ledger: Ledger, name: str, owner: str, now: float, seconds: float) -> bool:
-    """Take or renew a lease for so many seconds; that of a dead process of this host ends early."""
-    if ledger.lease(name, owner, now, seconds):
-        return True
-    other, until = ledger.leaseholder(name)
-    if now < until - seconds + ORPHAN_SECONDS or not _is_dead(other):
-        return False
-    ledger.release(name, other)
-    return ledger.lease(name, owner, now, seconds)
-
-
-def _is_dead(owner: str) -> bool:
-    """Return whether the owner of a lease is certainly gone; where that cannot be known, its lease must end."""
-    place, _, rest = owner.partition(" ")
-    pid = rest.partition(" ")[0]
-    if not place or place != _place() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
-
-
-def open_ledger(path: str | None, url: str | None) -> Ledger:
-    """Open the ledger of a home: at `url`, or SQLite in the folder `path`, or in memory.
-
-    That at a URL is not connected to before it is asked something.
-
-    Raises:
-        LedgerError: It cannot be opened; the message says why.
-    """
-    if url and url != "sqlite":
-        return _open_server(url)
-    from loghub.ledger.sqlite import SQLiteLedger
-
-    if path is None:
-        return SQLiteLedger(None)
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise LedgerError(f"The home {path} cannot be made: {error.strerror}.") from error
-    return SQLiteLedger(os.path.join(path, "ledger.db"))
-
-
-def _open_server(url: str) -> Ledger:
-    from loghub.ledger.address import AddressError, read_address
-    from loghub.ledger.postgres import PostgresLedger
-
-    try:
-        return PostgresLedger(read_address(url))
-    except AddressError as error:
-        raise LedgerError(f"The address of the ledger must be {error}.") from None
-
-
-def set_aside(path: str, inode: int) -> str | None:
-    """Rename a damaged ledger, so that a new one can begin.
-
-    Args:
-        path: The home.
-        inode: Which file is damaged.
-
-    Returns:
-        The file's new name; None if another process was first, or it cannot be renamed.
-    """
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    aside = os.path.join(path, f"ledger.db.damaged-{stamp}-{os.getpid()}")
-    try:
-        with _locked(path):
-            if os.stat(os.path.join(path, "ledger.db")).st_ino != inode:
-                return None
-            for suffix in ("-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    os.rename(os.path.join(path, "ledger.db" + suffix), aside + suffix)
-            os.rename(os.path.join(path, "ledger.db"), aside)
-    except OSError:
-        return None
-    return aside
-
-
-@contextlib.contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    """Keep other processes of this home out for a moment."""
-    if journal.fcntl is None:
-        yield
-        return
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        journal.fcntl.flock(fd, journal.fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            journal.fcntl.flock(fd, journal.fcntl.LOCK_UN)  # by hand: a forked child may have it open too
-    finally:
-        os.close(fd)
-
-
-def default_home() -> str | None:
-    """Return the folder of journal and ledger where no option says it."""
-    path = env.read("LOGHUB_HOME")
-    if path:
-        return os.path.abspath(os.path.expanduser(path))
-    if sys.platform == "win32":
-        state = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~")
-    else:
-        state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return None if state.startswith("~") else os.path.join(os.path.abspath(state), "loghub")
 
 
 # The thread ---------------------------------------------------------------------------------------------
@@ -999,8 +685,6 @@ no flush delivers."""
 
 chores: dict[str, Callable[[], float]] = {}
 """What else the thread does now and then, by who wants it; each returns in how many seconds to call it again."""
-
-_ending = threading.Event()
 
 
 def home_of(path: str | None, url: str | None) -> Home:
@@ -1077,7 +761,7 @@ class _Deliverer(threading.Thread):
                 try:
                     waits.append(chore())
                 except Exception as error:  # it must not end the thread
-                    tell(logging.WARNING, f"{_named(error)}")
+                    own_log.tell(logging.WARNING, f"{own_log.named(error)}")
             self._chores_at = now + min(waits)
         return self._chores_at - now
 
@@ -1229,11 +913,11 @@ def _ask(thread: _Deliverer, timeout: float) -> bool:
     started = time.monotonic()
     if thread.ask(started + timeout - spare):
         return True
-    _ending.set()
+    leases.ending.set()
     try:
         thread.settle(started + timeout)
     finally:
-        _ending.clear()
+        leases.ending.clear()
     return False
 
 
@@ -1270,8 +954,8 @@ def _forked_in_parent() -> None:
 
 
 def _forked() -> None:
-    global _guard, _thread, _ending, _failed_at  # noqa: PLW0603 - the child has its own
-    _ending = threading.Event()
+    global _guard, _thread, _failed_at  # noqa: PLW0603 - the child has its own
+    leases.forked()
     _guard = threading.RLock()
     if _thread is not None:
         imports.mend(_thread.ident or 0)  # it took longer than we wait, or began in the last moment

@@ -18,7 +18,7 @@ from loghub.github.lookup import Lookup
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loghub.delivery import Batch
+    from loghub.delivery.batch import Batch
     from loghub.github.client import GitHubClient
     from loghub.github.issue import Draft
     from loghub.ledger.protocol import Item

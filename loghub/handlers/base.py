@@ -12,8 +12,9 @@ import re
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from loghub import complaint, delivery, env, options, sighting
+from loghub import complaint, delivery, env, options, own_log, sighting
 from loghub.capture import current_cause
+from loghub.delivery import opening
 from loghub.filters import EventFilter, shared_capture
 from loghub.journal import mark_of
 from loghub.sighting import FIELD, Sighting
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loghub.capture import Capture
-    from loghub.delivery import Batch
+    from loghub.delivery.batch import Batch
     from loghub.ledger.protocol import Item
 
 
@@ -250,13 +251,13 @@ class OutboxHandler(ReportingHandler):
 
     def say(self, level: int, text: str) -> None:
         """Log a line of loghub's own life; it is never reported."""
-        delivery.tell(level, text)
+        own_log.tell(level, text)
 
 
 def home_option(owner: object, value: str | None) -> str | None:
     """Return the folder that option `home` names; None where the user has no home."""
     if value is None:
-        return delivery.default_home()
+        return opening.default_home()
     return os.path.abspath(os.path.expanduser(options.text(owner, "home", value)))
 
 

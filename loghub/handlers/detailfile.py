@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, options
+from loghub import options, own_log
 from loghub.detail import abandoned_files, detail_files, write_detail
 from loghub.handlers.base import ReportingHandler
 from loghub.journal import when
@@ -115,7 +115,7 @@ class JSONDetailHandler(ReportingHandler):
         reason = error.strerror or str(error)
         if reason != self._trouble:
             self._trouble = reason
-            delivery.tell(
+            own_log.tell(
                 logging.WARNING,
                 f"no detail files can be written to {self.directory} ({reason}); errors are kept in the journal "
                 "until option 'directory' names a folder that can be written.",

@@ -18,7 +18,7 @@ from loghub.mail import MOST_BUGS, in_order
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loghub.delivery import Batch
+    from loghub.delivery.batch import Batch
     from loghub.ledger.protocol import Item
 
 GRACE_SECONDS = 1.0

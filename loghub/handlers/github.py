@@ -9,7 +9,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-from loghub import delivery, env, options
+from loghub import env, options
+from loghub.delivery import leases
 from loghub.errors import DeliveryError, OptionValueError
 from loghub.github import access, lifecycle
 from loghub.github import issue as text
@@ -21,7 +22,7 @@ from loghub.scrub.own import hide
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loghub.delivery import Batch
+    from loghub.delivery.batch import Batch
     from loghub.github.app import AppToken
     from loghub.github.client import GitHubClient
     from loghub.ledger.protocol import Item
@@ -163,7 +164,7 @@ class GitHubIssueHandler(OutboxHandler):
             from loghub.github.client import GitHubClient
 
             renew = None if self.app is None else self.app.renew
-            self._client = GitHubClient(self.repo or "", self.token, self.api_url, sleep=delivery.pause, renew=renew)
+            self._client = GitHubClient(self.repo or "", self.token, self.api_url, sleep=leases.pause, renew=renew)
         return self._client
 
     @property

@@ -14,7 +14,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from loghub import capture, delivery, history, notice, options
+from loghub import capture, history, notice, options
+from loghub.delivery import leases
 from loghub.errors import DeliveryError, MissingExtraError, OptionValueError
 from loghub.handlers.digest import DigestHandler, is_news, level_option
 from loghub.handlers.fanout import Branch, FanOutHandler
@@ -23,7 +24,7 @@ from loghub.scrub.own import hide
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from loghub.delivery import Batch
+    from loghub.delivery.batch import Batch
     from loghub.history import Outlook
     from loghub.ledger.protocol import Item
 
@@ -193,7 +194,7 @@ class Channel(DigestHandler, Branch):
             call.run()
         until = time.monotonic() + CALL_SECONDS
         while call.is_alive() and time.monotonic() < until:
-            delivery.pause(_POLL_SECONDS)
+            leases.pause(_POLL_SECONDS)
         if call.is_alive():
             raise DeliveryError(f"{self.destination} did not answer within {CALL_SECONDS:g} s.")
         if not call.taken:

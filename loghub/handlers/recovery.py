@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict
 
 from loghub import delivery, options
+from loghub.delivery import leases
 from loghub.description import server_name
 from loghub.errors import LedgerError, OptionValueError, UnknownOptionError
 from loghub.handlers.fanout import Branch, FanOutHandler
@@ -32,7 +33,7 @@ from loghub.scrub.own import clean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loghub.delivery import Batch
+    from loghub.delivery.batch import Batch
     from loghub.event import Event
     from loghub.ledger.protocol import Item, Ledger
 
@@ -174,7 +175,7 @@ class ProcedureBranch(Branch):
             if not batch.closing or run.overdue:
                 break
             batch.renew()
-            delivery.pause(_POLL_SECONDS)
+            leases.pause(_POLL_SECONDS)
             busy = self._run is not None or self._consider(batch)
         for item in batch.unsettled:
             batch.keep(item)
@@ -317,7 +318,7 @@ class ProcedureBranch(Branch):
         with _beginning[0]:
             if (run := self._run) is not None:
                 return run
-            if not delivery.take(ledger, self._slot, self.home.owner, now, RUN_SECONDS):
+            if not leases.take(ledger, self._slot, self.home.owner, now, RUN_SECONDS):
                 return None
             course = self._course(ledger, now)
             if course.may_run(terms, now):

@@ -16,7 +16,7 @@ from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any, cast
 
 from loghub import history, mail, options
-from loghub.delivery import LeaseLostError
+from loghub.delivery.leases import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, OptionValueError, RefusedError
 from loghub.handlers.digest import DigestHandler
 from loghub.mail.template import templates
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from email.policy import EmailPolicy
 
-    from loghub.delivery import Batch
+    from loghub.delivery.batch import Batch
     from loghub.history import Outlook
     from loghub.ledger.protocol import Item, Ledger
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, history
+from loghub import delivery, history, own_log
 from loghub.description import render, text_of
 from loghub.errors import LedgerError
 from loghub.event import iso
@@ -129,10 +129,10 @@ def attempt_recovery(error_type: str | type[BaseException], context: Mapping[str
     try:
         helped = recovery.attempt(name, event)
     except LedgerError as error:
-        delivery.tell(logging.WARNING, f"no recovery from {name}: {error}")
+        own_log.tell(logging.WARNING, f"no recovery from {name}: {error}")
         return False
     if helped is None:
-        delivery.tell(
+        own_log.tell(
             logging.WARNING,
             f"nothing is configured to recover from {name}: add it to the procedures of a RecoveryHandler.",
         )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery
+from loghub import own_log
 from loghub.description import text_of
 from loghub.fingerprint.reading import with_stack
 from loghub.traceback_text import TRACEBACK_HEAD
@@ -84,7 +84,7 @@ def say(text: str) -> None:
         if len(_said) >= _MAX_SAID:
             _said.clear()
         _said.add(text)
-        delivery.tell(logging.WARNING, text)
+        own_log.tell(logging.WARNING, text)
 
 
 _MAX_SAID = 64

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery import leases
 from loghub.github.block import read_state
 from tests.cli.test_cli import run
 from tests.cli.test_mute import rows, told
@@ -19,7 +19,7 @@ NOBODY = {"GITHUB_REPO": REPO, "GITHUB_TOKEN": "t", "GITHUB_API_URL": "http://12
 @pytest.fixture
 def fake(monkeypatch):
     """Run a GitHub on this machine, in which a person has opened issue #1; it saw nothing against its rules."""
-    monkeypatch.setattr(delivery, "pause", lambda seconds: None)  # the second between two writes
+    monkeypatch.setattr(leases, "pause", lambda seconds: None)  # the second between two writes
     with FakeGitHub(REPO) as running:
         running.add_issue(REPO, "Prices are wrong", "It hurts.")
         yield running

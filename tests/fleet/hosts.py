@@ -12,7 +12,7 @@ import sys
 
 import yaml
 
-from loghub import delivery
+from loghub.delivery import leases
 from tests.configurations import everything
 from tests.processes import environment
 
@@ -20,10 +20,10 @@ BUGS = 50
 
 _WORKER = """
 import fcntl, logging.config, sys, yaml
-from loghub import delivery
+from loghub.delivery import leases
 
 path, gate, lease = sys.argv[1:]
-delivery.LEASE_SECONDS = float(lease)
+leases.LEASE_SECONDS = float(lease)
 with open(path) as file:
     logging.config.dictConfig(yaml.safe_load(file))
 gate = open(gate)
@@ -72,7 +72,7 @@ class Host:
         options: More options of its handlers.
     """
 
-    def __init__(self, folder, ledger, github, smtp, *, lease=delivery.LEASE_SECONDS, **options) -> None:
+    def __init__(self, folder, ledger, github, smtp, *, lease=leases.LEASE_SECONDS, **options) -> None:
         self.folder = folder
         self.lease = lease
         folder.mkdir()

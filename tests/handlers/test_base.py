@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from loghub import delivery, filters
+from loghub import delivery, filters, own_log
 from loghub.errors import DeliveryError, OptionValueError, RefusedError, UnknownOptionError
 from loghub.filters import EventFilter
 from loghub.handlers.base import OutboxHandler, ReportingHandler
@@ -203,10 +203,10 @@ def test_own_life_is_not_fed_back(attach, home):
     """What logger loghub says is never reported, also when it fails itself."""
     told = Told(home=home)
     attach(told)
-    delivery.log.addHandler(told)
+    own_log.log.addHandler(told)
     told.fails.append(RefusedError("never"))
     told.say(logging.ERROR, "something is wrong")
-    delivery.log.error("Error reporter: more is wrong")
+    own_log.log.error("Error reporter: more is wrong")
     assert not journaled(home)
 
 

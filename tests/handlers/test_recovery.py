@@ -15,6 +15,7 @@ import yaml
 
 import loghub
 from loghub import delivery
+from loghub.delivery import opening
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.event import dumps
 from loghub.handlers.recovery import HEAD_START_SECONDS, RecoveryHandler
@@ -400,7 +401,7 @@ def test_a_process_that_dies_in_the_midst(site):
     """The right to run of a process that is gone ends, its run has failed, and another goes on."""
     site.handler()
     branch = site.handlers[0].branches[0]
-    ledger = delivery.open_ledger(site.path, None)
+    ledger = opening.open_ledger(site.path, None)
     gone = f"elsewhere 1 {'0' * 8}"
     ledger.lease(branch._slot, gone, site.clock(), 300.0)
     ledger.remember(branch._slot, {"runs": 1, "began_at": site.clock()})

@@ -11,7 +11,7 @@ import socket
 import pytest
 
 from loghub import delivery
-from loghub.delivery import Batch
+from loghub.delivery.batch import Batch
 from loghub.errors import DeliveryError, OptionValueError, RefusedError, UnknownOptionError
 from loghub.handlers.smtp import BatchingSMTPHandler
 from loghub.ledger.protocol import Group, Item

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from loghub import delivery
-from loghub.delivery import Batch
+from loghub.delivery.batch import Batch
 from loghub.errors import OptionValueError
 from loghub.filters import EventFilter
 from loghub.handlers.smtp import BatchingSMTPHandler

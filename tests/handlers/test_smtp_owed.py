@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery import leases
+from loghub.delivery.batch import Batch
 from loghub.ledger.sqlite import SQLiteLedger
 from loghub.mailserver import owed
 from tests.fakes.smtp import FakeSMTP
@@ -269,7 +270,7 @@ def test_survives_a_crash(server, post, monkeypatch, step):
         with contextlib.suppress(Killed):  # there may be fewer writes than steps
             post.live(DAY)
     post.die()
-    post.clock.now += 2 * delivery.LEASE_SECONDS
+    post.clock.now += 2 * leases.LEASE_SECONDS
     post.handler(server, toaddrs=ALL)
     post.live(DAY)
     assert set(got(server)) == set(ALL)
@@ -359,9 +360,9 @@ def test_lease_lost_before_what_is_owed(server, post):
     post.live(5)
     ledger = handler.home.ledger()
     before = ledger.memory(f"{handler.destination} owed")
-    batch = delivery.Batch(ledger, "late", [], handler.destination, now=lambda: post.clock() + 600)
+    batch = Batch(ledger, "late", [], handler.destination, now=lambda: post.clock() + 600)
     ledger.lease(handler.destination, "another", post.clock() + 600, 60.0)
-    with pytest.raises(delivery.LeaseLostError):
+    with pytest.raises(leases.LeaseLostError):
         handler.deliver(batch)
     assert ledger.memory(f"{handler.destination} owed") == before
     assert len(server.mails) == 1
@@ -378,16 +379,16 @@ def test_lease_lost_in_the_midst(server, post, monkeypatch, call):
         post.clock.now += 2
     server.faults.clear()
     post.clock.now += 3600
-    batch = delivery.Batch(handler.home.ledger(), "me", [], handler.destination, now=post.clock)
+    batch = Batch(handler.home.ledger(), "me", [], handler.destination, now=post.clock)
     calls = []
 
     def renew():
         calls.append(1)
         if len(calls) == call:
-            raise delivery.LeaseLostError("another process has taken over")
+            raise leases.LeaseLostError("another process has taken over")
 
     monkeypatch.setattr(batch, "renew", renew)
-    with pytest.raises(delivery.LeaseLostError):
+    with pytest.raises(leases.LeaseLostError):
         handler.deliver(batch)
     assert len(calls) == call
     post.live(DAY)

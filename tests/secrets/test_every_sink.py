@@ -16,7 +16,7 @@ from traceback import TracebackException
 import pytest
 from click.testing import CliRunner
 
-from loghub import breadcrumbs, delivery, filters, notice
+from loghub import breadcrumbs, delivery, filters, notice, own_log
 from loghub.cli import main
 from loghub.errors import LoghubError
 from loghub.event import dumps
@@ -406,7 +406,7 @@ def test_own_credentials(tmp_path, monkeypatch):
         logger.addHandler(handler)
     for secret in (OWN, password):
         logger.error("sent %s", secret)
-        delivery.tell(logging.WARNING, f"sent {secret}")
+        own_log.tell(logging.WARNING, f"sent {secret}")
     raw = b"".join(contents(tmp_path).values())
     assert raw
     assert OWN.encode() not in raw

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from loghub import delivery
+from loghub.delivery import leases
 from loghub.github.block import read_state
 from loghub.ledger.protocol import Outcome, Recovery
 from loghub.web import group as group_page
@@ -30,7 +31,7 @@ def app(tmp_path):
 @pytest.fixture
 def fake(monkeypatch):
     """Run a GitHub on this machine, in which a person has opened issue #1; it saw nothing against its rules."""
-    monkeypatch.setattr(delivery, "pause", lambda seconds: None)  # the second between two writes
+    monkeypatch.setattr(leases, "pause", lambda seconds: None)  # the second between two writes
     monkeypatch.setattr(group_page, "PATIENCE_SECONDS", 30.0)
     with FakeGitHub("acme/shop") as running:
         running.add_issue("acme/shop", "Cards are refused", "It hurts.")
