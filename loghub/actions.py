@@ -11,7 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery
+from loghub.delivery import waiting
 from loghub.errors import ActionError
 from loghub.event import iso
 from loghub.handlers.base import OutboxHandler
@@ -115,7 +115,7 @@ def left(home: Home, destination: str, fingerprint: str) -> str | None:
 
 def told_within(home: Home, destination: str, fingerprint: str, seconds: float) -> str | None:
     """Give the delivery thread so much time; return why the destination does not know of a bug even then, or None."""
-    if delivery.wait_for(lambda: left(home, destination, fingerprint) is None or None, seconds):
+    if waiting.wait_for(lambda: left(home, destination, fingerprint) is None or None, seconds):
         return None
     return left(home, destination, fingerprint)
 

@@ -9,7 +9,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-from loghub import delivery
+from loghub.delivery import deliverer, waiting
 from loghub.scrub import own
 
 # Every run tries the same examples, so that what fails in one fails in all, and only a change makes it fail;
@@ -78,11 +78,11 @@ def _isolated(tmp_path_factory, monkeypatch):
 
 def _forget_homes() -> None:
     """Close what handlers of the test left open, and let its delivery thread end: the next test has its own."""
-    left = delivery.homes()
-    delivery._homes.clear()
-    delivery._failed_at = float("-inf")
-    delivery.by_hand = False
-    thread, delivery._thread = delivery._thread, None
+    left = deliverer.homes()
+    deliverer.known_homes.clear()
+    waiting._failed_at = float("-inf")
+    deliverer.by_hand = False
+    thread, deliverer.current = deliverer.current, None
     tries = 300
     while thread is not None and thread.is_alive() and tries:  # else it would open again what is closed here
         thread._hurry = True  # it may just begin a round, and forget that

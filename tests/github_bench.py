@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from loghub import delivery, filters
+from loghub import filters
+from loghub.delivery import deliverer
 from loghub.github.block import read_state
 from loghub.github.client import GitHubClient
 from loghub.handlers.github import GitHubIssueHandler
@@ -69,7 +70,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     """Return a maker of benches; the stand-in must have seen nothing that GitHub would not take."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     monkeypatch.setattr(filters, "find_release", lambda *_: None)  # that of this checkout
     monkeypatch.setattr(filters, "_shared", None)
     made = []

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 
-from loghub import delivery
+from loghub.delivery import waiting
 from loghub.handlers.base import ReportingHandler
 from loghub.ledger.sqlite import SQLiteLedger
 
@@ -25,7 +25,7 @@ class Heard(ReportingHandler):
 
 def counted(home) -> int:
     """Return how many occurrences the ledger of a home has in all."""
-    delivery.flush(10.0)
+    waiting.flush(10.0)
     ledger = SQLiteLedger(os.path.join(home, "ledger.db"))
     try:
         return sum(row.count for row in ledger.groups())

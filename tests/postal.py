@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.handlers.smtp import BatchingSMTPHandler
 from loghub.journal import Fold
 from tests.clock import Clock
@@ -29,7 +30,7 @@ class Post:
     def handler(self, server, **options):
         """Return a handler in a home of its own, as a process has one."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(delivery, "stir", lambda: None)  # only the test's own rounds deliver
+            patch.setattr(deliverer, "stir", lambda: None)  # only the test's own rounds deliver
             made = BatchingSMTPHandler(
                 **{"mailhost": [server.host, server.port], "fromaddr": "loghub@shop.example"}
                 | {"toaddrs": "ops@example.com", "timeout": 5.0, "flush_interval": 1, "home": self.path}

@@ -24,8 +24,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loghub import breadcrumbs, delivery
+from loghub import breadcrumbs
 from loghub.capture import Capture
+from loghub.delivery import deliverer
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.handlers.breadcrumb import BreadcrumbHandler
 from loghub.handlers.detailfile import JSONDetailHandler
@@ -195,7 +196,7 @@ def test_before_send_gets_them():
 def test_repeats_copy_nothing(tmp_path, monkeypatch):
     """Only an occurrence that is kept in full has its crumbs copied: twenty an hour of one bug."""
     asked, before = [], breadcrumbs.before
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     monkeypatch.setattr(breadcrumbs, "before", lambda record, shares: asked.append(1) or before(record, shares=shares))
     logger = logging.Logger("shop")  # noqa: LOG001
     logger.handlers = [BreadcrumbHandler(), JSONDetailHandler(str(tmp_path / "errors"), home=str(tmp_path / "home"))]

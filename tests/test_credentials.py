@@ -11,7 +11,8 @@ import pytest
 import requests
 import yaml
 
-from loghub import delivery, own_log
+from loghub import own_log
+from loghub.delivery import deliverer
 from loghub.errors import DeliveryError, OptionValueError, RefusedError
 from loghub.filters import EventFilter
 from loghub.handlers.base import ReportingHandler
@@ -149,7 +150,7 @@ SAID = {
 @pytest.mark.parametrize("said", SAID)
 def test_channel_that_fails(said, tmp_path, monkeypatch, caplog):
     """What a channel's library says of its failure is logged and kept as the reason, without what it was given."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     channel = Channel(SAID[said], home=str(tmp_path / "home"))
     log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
     log.addHandler(channel)
@@ -173,7 +174,7 @@ def test_channel_that_fails(said, tmp_path, monkeypatch, caplog):
 )
 def test_server_that_repeats_the_password(echo, tmp_path, monkeypatch):
     """A mail server that repeats what it was told does not get the password into the reason."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     with FakeSMTP(users={"ada": PASSWORD}, login_in_clear=True) as server:
         server.faults["AUTH"] = f"535 5.7.8 no {echo} here"
         handler = BatchingSMTPHandler(
@@ -233,7 +234,7 @@ def test_own_lines(caplog):
 
 def test_mail_password_in_events(tmp_path, monkeypatch):
     """The mail server's password, as long as it is no word, does not stand in events either."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     BatchingSMTPHandler("mail.example.com", "a@b.c", "d@e.f", credentials=["ada", "not-shaped-like-a-secret"]).close()
     handler = ReportingHandler(home=str(tmp_path / "home"))
     log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees

@@ -14,8 +14,8 @@ from collections import Counter
 
 import pytest
 
-from loghub import delivery, journal
-from loghub.delivery import Home, leases, opening
+from loghub import capture, delivery, journal
+from loghub.delivery import Home, deliverer, leases, opening, waiting
 from loghub.delivery.leases import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.journal import Journal, Reader
@@ -38,7 +38,7 @@ def clock():
 @pytest.fixture
 def by_hand(monkeypatch):
     """Let nothing be delivered but by the rounds that the test makes."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def make(home, clock):
 @pytest.fixture
 def quick(monkeypatch):
     """Let the thread's rounds follow each other quickly."""
-    monkeypatch.setattr(delivery, "PACE_SECONDS", 0.01)
+    monkeypatch.setattr(deliverer, "PACE_SECONDS", 0.01)
 
 
 def logger(*handlers):
@@ -130,7 +130,7 @@ def test_a_thread_that_runs_does_nothing_by_hand(by_hand, make):
     """Who goes the rounds himself is alone at it, though a thread was started before."""
     one = make()
     fail(logger(one))
-    delivery._Deliverer()._go_round()
+    deliverer.Deliverer()._go_round()
     assert one.batches == []
     assert one.home.round()
     assert one.told == [("ValueError", 1)]
@@ -625,13 +625,13 @@ def test_wake_ends_the_rest_of_the_thread(by_hand, make, clock):
     """The thread rests until the first time at which a handler wants a batch."""
     one, other = make(), make("list:other")
     one.on_deliver, other.on_deliver = waking(clock.now + 100), waking(clock.now + 60)
-    assert delivery.soonest() == math.inf
+    assert deliverer.soonest() == math.inf
     fail(logger(one, other))
     one.home.round()
-    assert delivery.soonest() == clock.now + 60
+    assert deliverer.soonest() == clock.now + 60
     clock.now += 60
     one.home.round()
-    assert delivery.soonest() == clock.now + 40
+    assert deliverer.soonest() == clock.now + 40
 
 
 @pytest.mark.parametrize("closing", [False, True])
@@ -662,16 +662,16 @@ def test_a_woken_batch_that_fails(by_hand, make, clock, error):
     for n in range(2, 9):
         one.home.round()
         assert len(one.batches) == n
-        waits.append(delivery.soonest() - clock.now)
+        waits.append(deliverer.soonest() - clock.now)
         one.home.round()
         assert len(one.batches) == n
-        clock.now = delivery.soonest()
+        clock.now = deliverer.soonest()
     assert min(waits) > 0
     assert waits[-1] > 4 * waits[0] or waits[0] >= 60
     one.on_deliver = waking()
     assert one.home.round()
     assert one.batches[-1].items == []
-    assert delivery.soonest() == math.inf
+    assert deliverer.soonest() == math.inf
 
 
 def test_what_comes_while_a_woken_batch_rests(by_hand, make, clock):
@@ -842,7 +842,7 @@ def test_keep_more_later(by_hand, make):
     assert one.count == 60
 
 
-class Standing(delivery._Deliverer):
+class Standing(deliverer.Deliverer):
     """A delivering thread that was never started: the test goes its rounds."""
 
     def __init__(self, gentle):
@@ -860,15 +860,15 @@ def test_rests_between_slices(by_hand, make, monkeypatch, case):
     gentle, behind, slept = case
     one = make()
     rests = []
-    monkeypatch.setattr(delivery, "_thread", Standing(gentle))
-    monkeypatch.setattr(delivery, "stir", lambda: None)
+    monkeypatch.setattr(deliverer, "current", Standing(gentle))
+    monkeypatch.setattr(deliverer, "stir", lambda: None)
     monkeypatch.setattr(delivery, "HURRY_BYTES", behind)
-    monkeypatch.setattr(delivery.time, "sleep", rests.append)
+    monkeypatch.setattr(time, "sleep", rests.append)
     fail(logger(one), times=3 * delivery.SLICE_BYTES // 2)
     one.home.round()
     assert one.count == 3 * delivery.SLICE_BYTES // 2
     assert (len(rests) >= 2) is slept
-    assert all(0 < rest <= delivery.PACE_SECONDS for rest in rests)
+    assert all(0 < rest <= deliverer.PACE_SECONDS for rest in rests)
 
 
 # A ledger that many hosts share
@@ -887,10 +887,10 @@ def test_shared_ledger_hears_all_at_once(by_hand, shared, monkeypatch):
     """It gets one fold for many slices, up to what is read at once anyway; the application has its rests as ever."""
     folds, fold, rests = [], shared.home._ledger.fold, []
     monkeypatch.setattr(shared.home._ledger, "fold", lambda one: folds.append(one.end - one.start) or fold(one))
-    monkeypatch.setattr(delivery, "_thread", Standing(gentle=True))
-    monkeypatch.setattr(delivery, "stir", lambda: None)
+    monkeypatch.setattr(deliverer, "current", Standing(gentle=True))
+    monkeypatch.setattr(deliverer, "stir", lambda: None)
     monkeypatch.setattr(delivery, "SLICE_BYTES", 100)
-    monkeypatch.setattr(delivery.time, "sleep", rests.append)
+    monkeypatch.setattr(time, "sleep", rests.append)
     fail(logger(shared), times=2000)
     shared.home.round()
     assert shared.count == 2000
@@ -920,8 +920,8 @@ def test_shared_ledger_that_is_not_where_it_was(by_hand, shared, monkeypatch):
 
 def test_shared_ledger_is_asked_once_a_second(by_hand, shared, make):
     """The thread's rounds are a second apart as soon as one of its ledgers is shared."""
-    assert shared.home.pace == delivery.SHARED_PACE_SECONDS >= 1.0
-    assert make().home.pace == delivery.PACE_SECONDS < 1.0
+    assert shared.home.pace == deliverer.SHARED_PACE_SECONDS >= 1.0
+    assert make().home.pace == deliverer.PACE_SECONDS < 1.0
 
 
 def test_last_of_a_home_is_not_the_last_of_a_fleet(by_hand, shared):
@@ -1000,8 +1000,8 @@ def test_tidied_at_leisure(by_hand, make, monkeypatch, tidied):
     """With nothing else to do the thread tidies until all is done, and rests between the steps."""
     one = make()
     rests = []
-    monkeypatch.setattr(delivery, "_thread", Standing(True))
-    monkeypatch.setattr(delivery.time, "sleep", rests.append)
+    monkeypatch.setattr(deliverer, "current", Standing(True))
+    monkeypatch.setattr(time, "sleep", rests.append)
     one.home.round()
     assert len(tidied) == 3
     assert len(rests) == 2
@@ -1010,8 +1010,8 @@ def test_tidied_at_leisure(by_hand, make, monkeypatch, tidied):
 def test_tidying_makes_way(by_hand, make, monkeypatch, tidied):
     """An error that comes in meanwhile is seen to first."""
     one = make()
-    monkeypatch.setattr(delivery, "_thread", Standing(True))
-    monkeypatch.setattr(delivery.time, "sleep", lambda _: fail(logger(one)))
+    monkeypatch.setattr(deliverer, "current", Standing(True))
+    monkeypatch.setattr(time, "sleep", lambda _: fail(logger(one)))
     one.home.round()
     assert len(tidied) == 2
     assert one.home.changed
@@ -1020,13 +1020,13 @@ def test_tidying_makes_way(by_hand, make, monkeypatch, tidied):
 def test_tidying_makes_way_for_what_is_due(by_hand, make, clock, monkeypatch, tidied):
     """What becomes due meanwhile is delivered first."""
     one = make()
-    monkeypatch.setattr(delivery, "_thread", Standing(True))
-    monkeypatch.setattr(delivery, "homes", lambda: [one.home])
+    monkeypatch.setattr(deliverer, "current", Standing(True))
+    monkeypatch.setattr(deliverer, "homes", lambda: [one.home])
 
     def rest(_):
         one.home.wake_at = clock.now
 
-    monkeypatch.setattr(delivery.time, "sleep", rest)
+    monkeypatch.setattr(time, "sleep", rest)
     one.home.round()
     assert len(tidied) == 2
 
@@ -1389,9 +1389,9 @@ def test_flush(real):
     one.chooses = lambda due, closing: due if closing else []
     for _ in range(3):
         fail(log, times=10)
-        assert delivery.flush(5)
+        assert waiting.flush(5)
     assert one.count == 30
-    assert delivery.flush(0)
+    assert waiting.flush(0)
     assert journal.names(one.home.journals) == []
 
 
@@ -1408,7 +1408,7 @@ def test_flush_of_what_is_under_way(real):
     fail(logger(one))
     inside.wait(5)
     threading.Timer(0.1, out.set).start()
-    assert delivery.flush(5)
+    assert waiting.flush(5)
     assert one.count == 1
 
 
@@ -1421,7 +1421,7 @@ def test_flush_is_bounded(real):
     one.on_deliver = lambda batch: out.wait(10)
     fail(logger(one, other))
     started = time.monotonic()
-    assert not delivery.flush(0.4)
+    assert not waiting.flush(0.4)
     assert time.monotonic() - started < 1.5
     started = time.monotonic()
     for handler in (one, other, one, other):
@@ -1429,7 +1429,7 @@ def test_flush_is_bounded(real):
     assert time.monotonic() - started < 0.3
     out.set()
     fail(logger(one, other))
-    assert delivery.flush(5)
+    assert waiting.flush(5)
     assert one.count == other.count == 2
 
 
@@ -1443,9 +1443,9 @@ def test_vain_flushes_after_something_new(real):
     assert inside.wait(10)
     fail(log, KeyError)
     assert one.home.changed
-    assert not delivery.flush(0.3)
+    assert not waiting.flush(0.3)
     started = time.monotonic()
-    assert not any(delivery.flush(5.0) for _ in range(4))
+    assert not any(waiting.flush(5.0) for _ in range(4))
     assert time.monotonic() - started < 2
     out.set()
 
@@ -1469,11 +1469,11 @@ def test_flush_stops_at_the_next_step(real):
     one.on_deliver = steps
     fail(logger(one))
     begun.wait(5)
-    assert not delivery.flush(0.4)
+    assert not waiting.flush(0.4)
     assert stopped.wait(1)
     one.on_deliver = lambda batch: None
     fail(logger(one))
-    assert delivery.flush(5)
+    assert waiting.flush(5)
     assert one.count == 2
     assert one.home.ledger().memory(LIST)["steps"] > 0
     assert one.home.ledger().leaseholder(LIST) == ("", 0.0)
@@ -1492,11 +1492,11 @@ def test_flush_sits_out_a_short_rest(real, monkeypatch):
     one.on_deliver = on_deliver
     log = logger(one)
     fail(log)
-    assert delivery.flush(5)
+    assert waiting.flush(5)
     assert one.count == 1
     fail(log)
     started = time.monotonic()
-    assert not delivery.flush(5)
+    assert not waiting.flush(5)
     assert time.monotonic() - started < 2
 
 
@@ -1507,7 +1507,7 @@ def test_flush_does_not_wait_for_intervals(real, home):
     living = Journal(os.path.join(home, "journal"), "other")
     fail(logger(one))
     started = time.monotonic()
-    assert not delivery.flush(5)
+    assert not waiting.flush(5)
     assert time.monotonic() - started < 2
     living.forget()
 
@@ -1518,8 +1518,8 @@ def test_flush_does_not_wait_for_a_wake(real):
     one.on_deliver = waking(time.time() + 3600)
     fail(logger(one))
     started = time.monotonic()
-    assert delivery.flush(60)
-    assert delivery.flush(60)
+    assert waiting.flush(60)
+    assert waiting.flush(60)
     assert time.monotonic() - started < 30
     assert len(one.batches) == 1
 
@@ -1541,7 +1541,7 @@ def test_flush_after_damage(real, home):
     with open(os.path.join(home, "ledger.db"), "wb") as file:
         file.write(b"no database" * 1000)
     fail(logger(one))
-    assert delivery.flush(5)
+    assert waiting.flush(5)
     assert one.count == 1
 
 
@@ -1549,7 +1549,7 @@ def test_flush_from_the_thread(real):
     """A channel that flushes while it delivers does not wait for itself."""
     one = real()
     answers = []
-    one.on_deliver = lambda batch: answers.append(delivery.flush(5))
+    one.on_deliver = lambda batch: answers.append(waiting.flush(5))
     fail(logger(one))
     wait_for(lambda: one.count == 1)
     assert answers == [False]
@@ -1583,14 +1583,14 @@ def test_thread_that_died(real):
     one = real()
     log = logger(one)
     one.on_deliver = raising(SystemExit())
-    before = delivery._thread
+    before = deliverer.current
     fail(log)
-    wait_for(lambda: delivery._thread is not None and one.batches and not delivery._thread.is_alive())
-    assert delivery._thread.ident not in delivery.capture.muted_threads
+    wait_for(lambda: deliverer.current is not None and one.batches and not deliverer.current.is_alive())
+    assert deliverer.current.ident not in capture.muted_threads
     one.on_deliver = lambda batch: None
     fail(log, KeyError)
     wait_for(lambda: ("KeyError", 1) in one.told)
-    assert delivery._thread is not before
+    assert deliverer.current is not before
 
 
 def test_handler_that_comes_later(real):
@@ -1611,7 +1611,7 @@ def test_sender_that_logs(real):
     log = logger(one)
     one.on_deliver = lambda batch: fail(log, KeyError)
     fail(log)
-    assert delivery.flush(5)
+    assert waiting.flush(5)
     assert one.told == [("ValueError", 1)]
 
 
@@ -1624,7 +1624,7 @@ def test_closed_and_used_again(real):
     assert journal.names(one.home.journals) == []
     other = real()
     fail(logger(other))
-    assert delivery.flush(5)
+    assert waiting.flush(5)
     assert (one.count, other.count) == (1, 1)
 
 

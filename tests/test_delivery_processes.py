@@ -13,8 +13,8 @@ from unittest import mock
 
 import pytest
 
-from loghub import delivery, journal
-from loghub.delivery import Home, leases
+from loghub import journal
+from loghub.delivery import Home, deliverer, leases
 from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
 from tests.channels import FileHandler, tellers, told
@@ -61,7 +61,7 @@ def script(text):
 
 def finish(home, name="told"):
     """Let the next process deliver what was left; return how many occurrences were told in all."""
-    delivery.by_hand = True
+    deliverer.by_hand = True
     handler = FileHandler(os.path.abspath(name))
     left = Home(home, None)
     left.attach(1, handler)

@@ -14,7 +14,8 @@ import traceback
 import pytest
 
 import loghub
-from loghub import delivery, filters
+from loghub import filters
+from loghub.delivery import deliverer
 from loghub.github.block import read_state
 from loghub.seeds import error_reporter, record
 from tests.fakes.github import FakeGitHub
@@ -190,7 +191,7 @@ def test_handlers_of_the_application(github, configure):
     assert url == github.issue(OTHER, 1)["html_url"]
     assert github.issues(REPO) == []
     assert counts(github, OTHER) == [1]
-    assert len(delivery.homes()[0].handlers()) == 1
+    assert len(deliverer.homes()[0].handlers()) == 1
 
 
 def test_without_github(configure, tmp_path, github):
@@ -260,7 +261,7 @@ def test_off(github, monkeypatch, by):
 def test_without_token(monkeypatch):
     """Without a token nobody waits; the error is kept, and shown."""
     monkeypatch.setenv("GITHUB_REPO", REPO)
-    monkeypatch.setattr(delivery._Deliverer, "wait_beyond", lambda *_: pytest.fail("there is nothing to wait for"))
+    monkeypatch.setattr(deliverer.Deliverer, "wait_beyond", lambda *_: pytest.fail("there is nothing to wait for"))
     assert loghub.report_error(caught(), timeout=PATIENCE) is None
     assert [event["error_type"] for event in loghub.get_recent_errors()] == ["ZeroDivisionError"]
     reporter = loghub.get_error_reporter()
@@ -272,7 +273,7 @@ def test_not_in_time(github):
     github.fault("GET *", 502, times=math.inf)
     assert loghub.report_error(caught(), timeout=1.0) is None
     github.heal()
-    home = delivery.homes()[0]
+    home = deliverer.homes()[0]
     home.ledger().retry()
     home.round(closing=True)
     assert counts(github) == [1]

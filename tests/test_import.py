@@ -49,8 +49,8 @@ def test_reporting_locally_is_light(tmp_path):
     code = (
         "import logging, loghub\n"
         f"handler = loghub.JSONDetailHandler({str(tmp_path / 'errors')!r}, home={str(tmp_path / 'home')!r})\n"
-        "from loghub import delivery\n"
-        "delivery.stir = lambda **_: None  # the delivery thread may load what it delivers with\n"
+        "from loghub.delivery import deliverer\n"
+        "deliverer.stir = lambda **_: None  # the delivery thread may load what it delivers with\n"
         "handler.handle(logging.LogRecord('a', 40, 'a.py', 1, 'x', (), None))"
     )
     assert loaded_by(code) == []

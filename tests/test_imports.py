@@ -19,9 +19,10 @@ whole = True
 SCRIPT = """
 import faulthandler, importlib, os, sys, threading
 sys.path.insert(0, sys.argv[1])
-from loghub import delivery, imports
+import loghub.delivery.fork
+from loghub import imports
 sys.loghub_waits = threading.Event()
-delivery.FORK_SECONDS = 0.05  # an import that takes longer than a fork waits
+loghub.delivery.fork.FORK_SECONDS = 0.05  # an import that takes longer than a fork waits
 
 def fork(then):
     pid = os.fork()

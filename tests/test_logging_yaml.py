@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 import loghub
-from loghub import declared, delivery
+from loghub import declared
 from loghub.cli.schema import document
+from loghub.delivery import deliverer, waiting
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "logging.yaml").read_text(encoding="utf-8")
@@ -39,10 +40,10 @@ def configured(tmp_path, monkeypatch):
 def test_works_as_it_stands(configured):
     """The file needs no change: an error is in the log, in a detail file and in the ledger, and nothing is sent."""
     logging.getLogger("shop").error("order %d lost", 7)
-    assert delivery.flush(5.0)
+    assert waiting.flush(5.0)
     assert "order 7 lost" in (configured / "logs" / "error.log").read_text(encoding="utf-8")
     assert len(list((configured / "logs" / "errors").iterdir())) == 1
-    (home,) = delivery.homes()
+    (home,) = deliverer.homes()
     assert [group.count for group in home.ledger().groups()] == [1]
 
 

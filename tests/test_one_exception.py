@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.filters import EventFilter
 from loghub.hooks import Hooks
 from loghub.sighting import COUNTED
@@ -27,7 +27,7 @@ from tests.channels import Told
 @pytest.fixture(autouse=True)
 def by_hand(monkeypatch):
     """Let nothing be delivered but by the rounds that the test makes."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
 
 
 @pytest.fixture

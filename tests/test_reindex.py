@@ -7,9 +7,8 @@ import logging
 
 import pytest
 
-from loghub import delivery
 from loghub import reindex as module
-from loghub.delivery import Home
+from loghub.delivery import Home, deliverer
 from loghub.event import iso
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.reindex import Reindexed, reindex
@@ -24,7 +23,7 @@ def folder(tmp_path):
 @pytest.fixture
 def shop(tmp_path, folder, monkeypatch):
     """Return a logger with a detail handler, and the handler's home; nothing is folded but by the test."""
-    monkeypatch.setattr(delivery, "stir", lambda: None)
+    monkeypatch.setattr(deliverer, "stir", lambda: None)
     handler = JSONDetailHandler(str(folder), home=str(tmp_path / "home"), keep_per_group=5)
     log = logging.Logger("shop.cart")  # noqa: LOG001 - alone, without a root
     log.addHandler(handler)

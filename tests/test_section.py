@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import loghub
-from loghub import delivery
 from loghub.cli import main
+from loghub.delivery import deliverer, waiting
 from loghub.errors import OptionValueError, UnknownOptionError
 from tests.fakes.smtp import Certificate, FakeSMTP
 
@@ -97,7 +97,7 @@ def test_mails(here, monkeypatch):
         made = loghub.from_error_handling_section(seed(email_notifications=True, email_config=mail))
         logging.config.dictConfig(made)
         logging.getLogger("visigate").error("gate is open")
-        assert delivery.flush(10)
+        assert waiting.flush(10)
         (one,) = server.mails
     assert (one.encrypted, one.user, one.recipients) == (True, "ops", ("admin@example.com", "two@example.com"))
 
@@ -148,7 +148,7 @@ def test_malformed(config, error, said):
 
 def test_check_reads_it(here, monkeypatch):
     """``loghub check`` looks at a JSON configuration with the section as at a logging.yaml."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     (here / "config.json").write_text(SEED, encoding="utf-8")
     done = CliRunner().invoke(main, ["check", "config.json"], catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 import loghub
-from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.seeds import record
 
@@ -16,7 +16,7 @@ from loghub.seeds import record
 @pytest.fixture(autouse=True)
 def apart(monkeypatch, tmp_path):
     """Keep homes of other tests out, and have a default home of one's own."""
-    monkeypatch.setattr(delivery, "_homes", {})
+    monkeypatch.setattr(deliverer, "known_homes", {})
     monkeypatch.setenv("LOGHUB_HOME", str(tmp_path / "default"))
 
 
@@ -94,7 +94,7 @@ def test_default_home(attach):
     log, handler = attach("default")
     log.error("lost")
     handler.close()
-    delivery._homes.clear()
+    deliverer.known_homes.clear()
     assert [one["error_message"] for one in loghub.get_recent_errors()] == ["lost"]
 
 

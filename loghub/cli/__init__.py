@@ -6,8 +6,9 @@ import importlib
 
 import click
 
-from loghub import __version__, delivery
+from loghub import __version__
 from loghub.cli.where import OPTIONS, Where
+from loghub.delivery import deliverer
 
 VERBS = {
     "check": "loghub.cli.check",
@@ -62,7 +63,7 @@ def main(context: click.Context, home: str | None, ledger: str | None, config: s
       loghub groups --home /var/lib/myapp
     """
     context.obj = Where(home, ledger, config)
-    delivery.by_hand = True  # a verb only looks, unless delivering is what it is for
+    deliverer.by_hand = True  # a verb only looks, unless delivering is what it is for
 
 
 for _option in reversed(OPTIONS):

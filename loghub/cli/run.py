@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loghub import delivery
 from loghub.cli.where import Where
+from loghub.delivery import deliverer
 from loghub.supervise import command
 
 if TYPE_CHECKING:
@@ -62,6 +62,6 @@ def help_text() -> str:
 
 def handlers(said: command.Words) -> list[ReportingHandler]:
     """Return what reports: the reporting handlers of --config, else a GitHubIssueHandler with its defaults."""
-    delivery.by_hand = False
+    deliverer.by_hand = False
     with click.Context(run).scope(cleanup=False):
         return Where(said.home, said.ledger, said.config).handlers()

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from loghub import delivery, filters, notice
+from loghub import filters, notice
 from loghub.cli import canaries
 from loghub.cli.sealed import Seal, sealed, silenced
 from loghub.cli.where import Where, configure, read_config, where
+from loghub.delivery import deliverer
 from loghub.description import message_of, text_of, traceback_of
 from loghub.errors import LoghubError
 from loghub.event import dumps
@@ -251,7 +252,7 @@ class _Trial:
             with contextlib.suppress(Exception):  # what a handler of somebody's does about its end is not the question
                 handler.close()
             if isinstance(handler, ReportingHandler):
-                delivery._homes.pop((handler.home.path, handler.home.url), None)
+                deliverer.known_homes.pop((handler.home.path, handler.home.url), None)
         # The end of the process closes every handler once more, when nothing is sealed.
         known: list[Any] = logging._handlerList  # type: ignore[attr-defined]
         known[:] = [one for one in known if one() not in self.handlers.values()]

@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from loghub import delivery, env, own_log
+from loghub import env, own_log
 from loghub.cli.where import Where, homes_of, where
+from loghub.delivery import deliverer
 from loghub.errors import MissingExtraError
 from loghub.web.addresses import is_loopback
 
@@ -78,7 +79,7 @@ def serve(
         raise MissingExtraError("loghub serve needs waitress: pip install 'loghub-handlers[web]'.") from error
     if no_login and not is_loopback(host):
         raise click.UsageError(f"--no-login is for this machine alone, and {host} can be reached by others.")
-    delivery.by_hand = False
+    deliverer.by_hand = False
     handlers = place.handlers()
     for handler in handlers:
         logging.getLogger().addHandler(handler)

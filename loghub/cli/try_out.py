@@ -6,8 +6,8 @@ import logging
 
 import click
 
-from loghub import delivery
 from loghub.cli.where import Where, configure, read_config, where
+from loghub.delivery import deliverer, waiting
 from loghub.handlers.base import OutboxHandler, ReportingHandler
 from loghub.handlers.fanout import parts_of
 
@@ -31,14 +31,14 @@ def test(place: Where, timeout: float) -> None:
     Example:
       loghub test --config logging.yaml
     """
-    delivery.by_hand = False
+    deliverer.by_hand = False
     handlers = _configured(place)
     logger = logging.getLogger(LOGGER)
     try:
         raise LoghubTestError("This is a test of the error reporting; nothing is broken.")
     except LoghubTestError:
         logger.critical("loghub test", exc_info=True)
-    delivered = delivery.flush(timeout)
+    delivered = waiting.flush(timeout)
     for home in {id(one.home): one.home for one in handlers}.values():
         click.echo(f"counted and kept   {home.path or 'in memory'}")
         for row in home.ledger().outbox():

@@ -11,19 +11,16 @@ logging's own, and the process may be on its way out.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
-import queue
 import socket
-import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from loghub import backoff, capture, descriptor, imports, journal, own_log
-from loghub.delivery import leases, opening
+from loghub import backoff, descriptor, journal, own_log
+from loghub.delivery import deliverer, fork, leases, opening, waiting
 from loghub.delivery.batch import Batch
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.ledger.protocol import Outcome
@@ -37,14 +34,6 @@ if TYPE_CHECKING:
     from loghub.ledger.protocol import Item, Ledger
     from loghub.sighting import Sighting
 
-T = TypeVar("T")
-
-PACE_SECONDS = 0.5
-"""The shortest time between two rounds of the thread: the application has the processor in between."""
-
-SHARED_PACE_SECONDS = 1.0
-"""The same where many hosts share the ledger: what that costs goes by processes."""
-
 SLICE_BYTES = 8 << 10
 """What the thread folds at once while the application may want the processor: a millisecond's work or two, after which
 it rests for as long. A thread that waits for the interpreter's lock would otherwise get it every five milliseconds."""
@@ -52,21 +41,11 @@ it rests for as long. A thread that waits for the interpreter's lock would other
 HURRY_BYTES = 16 << 20
 """With so much to fold the thread does not rest: the journal has a bound, and beyond it occurrences are dropped."""
 
-IDLE_SECONDS = 30.0
-"""The longest time between two rounds: how soon the journal of a dead process is adopted."""
-
-HOPELESS_SECONDS = 5.0
-"""After a flush in vain another one returns at once, if nothing new came or the process ends: handlers are
-flushed one by one."""
-
 TROUBLE_SECONDS = 5.0
 """How long a ledger that cannot be used, or a handler that failed to look, is left alone."""
 
 AWAY_SECONDS = 60.0
 """How long a server that does not answer is left alone at most: a fleet is not to come back to it all at once."""
-
-FORK_SECONDS = 1.5
-"""The longest that a fork waits for a thread that is in the ledger; longer than that takes no call there."""
 
 FARTHEST_SECONDS = 2 * 86_400.0
 """Nothing waits for longer; a time that is further ahead was set by a clock that was wrong."""
@@ -76,6 +55,10 @@ TIDY_SECONDS = 3600.0
 
 UNEXPECTED_ATTEMPTS = 8
 """Failures of a handler's own code after which an item becomes a dead letter."""
+
+
+_orphans: list[Any] = []
+"""Ledgers of a parent that this process must neither use nor close."""
 
 
 class Home:
@@ -161,8 +144,8 @@ class Home:
             return False
         record.__dict__[FIELD] = sighting
         self.changed = True  # as _was_written, without its call
-        if _thread is None or _thread.idle:
-            stir()
+        if deliverer.current is None or deliverer.current.idle:
+            deliverer.stir()
         return True
 
     def note(self, record: logging.LogRecord, sighting: Sighting, destination: str | None, *, selective: bool) -> None:
@@ -176,8 +159,8 @@ class Home:
     def _was_written(self) -> None:
         """See that the thread looks at the journal, now if it rests, else in its next round."""
         self.changed = True  # not before: a round that is under way would take the mark and miss the line
-        if _thread is None or _thread.idle:
-            stir()
+        if deliverer.current is None or deliverer.current.idle:
+            deliverer.stir()
 
     def look(self) -> None:
         """Have the thread look at the ledger: somebody has entrusted something to a destination."""
@@ -206,7 +189,7 @@ class Home:
     @property
     def pace(self) -> float:
         """Seconds between two rounds: a ledger that many processes share hears of each once a second at most."""
-        return PACE_SECONDS if self.url is None else SHARED_PACE_SECONDS
+        return deliverer.PACE_SECONDS if self.url is None else deliverer.SHARED_PACE_SECONDS
 
     @property
     def position(self) -> object:
@@ -265,7 +248,7 @@ class Home:
 
     def adopt(self, *, force: bool = False) -> None:
         """Fold the journals of processes that are gone, and remove them."""
-        if self.path is None or not (force or self.now() - self._adopted_at > IDLE_SECONDS / 2):
+        if self.path is None or not (force or self.now() - self._adopted_at > deliverer.IDLE_SECONDS / 2):
             return
         with self._folding:
             self._adopted_at = self.now()
@@ -306,7 +289,7 @@ class Home:
         try:
             while reader.offset < upto or fold is not None:
                 started = time.perf_counter()
-                gentle = _thread is not None and _thread.is_gentle() and not self._is_behind(reader)
+                gentle = deliverer.current is not None and deliverer.current.is_gentle() and not self._is_behind(reader)
                 about = SLICE_BYTES if gentle else reader.CHUNK
                 longer = reader.read(ended=writer is None, about=about, onto=fold) if reader.offset < upto else None
                 fold = longer or fold
@@ -316,7 +299,7 @@ class Home:
                     self._hand_over(fold, reader, writer)
                     fold = None
                 if gentle:
-                    time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
+                    time.sleep(min(deliverer.PACE_SECONDS, time.perf_counter() - started))
         except BaseException:
             self._reader = None  # it knows more than the ledger took: read it anew next time
             raise
@@ -417,11 +400,11 @@ class Home:
         started = time.perf_counter()
         while True:
             self._tidying = self.ledger().tidy(now)
-            if not self._tidying or _thread is None or not _thread.is_gentle():
+            if not self._tidying or deliverer.current is None or not deliverer.current.is_gentle():
                 return
-            if any(home.changed for home in homes()) or soonest() <= self.now():
+            if any(home.changed for home in deliverer.homes()) or deliverer.soonest() <= self.now():
                 return
-            time.sleep(min(PACE_SECONDS, time.perf_counter() - started))
+            time.sleep(min(deliverer.PACE_SECONDS, time.perf_counter() - started))
             started = time.perf_counter()
 
     def _deliver_all(self, *, closing: bool) -> bool:
@@ -610,7 +593,7 @@ class Home:
 
     def close(self, timeout: float) -> None:
         """Fold what is left and let go of journal and ledger, unless that takes longer than `timeout`."""
-        if _logging_is_locked():
+        if waiting.logging_is_locked():
             return  # the thread goes on
         if self.url is not None:
             # A server may not answer for longer than that: what the thread has not folded, whoever comes next does.
@@ -631,11 +614,11 @@ class Home:
 
     # Forking --------------------------------------------------------------------------------------------
 
-    def hold(self) -> None:
-        """Before a fork: have nothing open that a child must not share."""
-        opening = self._opening.acquire(timeout=FORK_SECONDS)
+    def hold(self, seconds: float) -> None:
+        """Before a fork: have nothing open that a child must not share; wait for that so long at most."""
+        opening = self._opening.acquire(timeout=seconds)
         ledger = self._ledger if opening else None
-        self._held = opening, ledger if ledger is not None and ledger.hold(FORK_SECONDS) else None
+        self._held = opening, ledger if ledger is not None and ledger.hold(seconds) else None
 
     def resume(self) -> None:
         """After a fork, in the parent."""
@@ -671,300 +654,10 @@ class Home:
         self.look_at = self.again_at = self.wake_at = float("inf")
 
 
-# The thread ---------------------------------------------------------------------------------------------
-
-_homes: dict[tuple[str | None, str | None], Home] = {}
-_guard = threading.RLock()
-_thread: _Deliverer | None = None
-_orphans: list[Any] = []
-_failed_at = float("-inf")
-_failed_with: list[object] = []  # how far the journals were then
-by_hand = False
-"""True in a program that goes its rounds itself, or only looks: no thread is started, one that runs does nothing, and
-no flush delivers."""
-
-chores: dict[str, Callable[[], float]] = {}
-"""What else the thread does now and then, by who wants it; each returns in how many seconds to call it again."""
-
-
 def home_of(path: str | None, url: str | None) -> Home:
     """Return this process's Home for a folder and a ledger, the same for the same."""
-    found = _homes.get((path, url))
-    return found or _homes.setdefault((path, url), Home(path, url))  # no lock, as in Home.attach
+    found = deliverer.known_homes.get((path, url))
+    return found or deliverer.known_homes.setdefault((path, url), Home(path, url))  # no lock, as in Home.attach
 
 
-def homes() -> list[Home]:
-    """Return the homes that handlers of this process use."""
-    return list(_homes.values())
-
-
-class _Deliverer(threading.Thread):
-    """Goes round the homes, soon after something happened, and otherwise now and then."""
-
-    def __init__(self) -> None:
-        super().__init__(name="loghub-delivery", daemon=True)
-        self.idle = False
-        self.busy = False
-        # Not an Event: a signal handler may log while its own thread is in here, and only this may be entered twice.
-        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._hurry = False
-        self._asked = 0
-        self._answered = 0
-        self.rounds = 0  # how many it has gone
-        self._delivered = False
-        self._answer = threading.Condition()
-        self._chores_at = float("-inf")
-
-    def run(self) -> None:
-        ident = threading.get_ident()
-        capture.muted_threads.add(ident)
-        try:
-            while _thread is self:
-                self._go_round()
-                self._rest()
-        finally:
-            self.busy = False
-            self.idle = True  # whoever would wake it finds that it is dead
-            capture.muted_threads.discard(ident)  # the next thread may get the same
-
-    def _go_round(self) -> None:
-        self._hurry = False
-        asked = self._asked
-        self.busy = True
-        rounds = [home.round(closing=asked != self._answered) for home in ([] if by_hand else homes())]
-        with self._answer:
-            self.busy = False
-            self._answered, self._delivered = asked, all(rounds)
-            self.rounds += 1
-            self._answer.notify_all()
-
-    def _rest(self) -> None:
-        until = time.monotonic() + max((home.pace for home in homes()), default=PACE_SECONDS)
-        self._do_chores()
-        while not self._hurry and (left := until - time.monotonic()) > 0:
-            self._listen(left)
-        self.idle = True
-        until = time.monotonic() + min(IDLE_SECONDS, max(0.0, soonest() - time.time()))
-        while self.idle and not self._hurry and not any(home.changed for home in homes()):
-            left = until - time.monotonic()
-            if left <= 0:
-                break
-            self._listen(min(left, self._do_chores()))
-        self.idle = False
-
-    def _do_chores(self) -> float:
-        """Do the chores if they are due; return the seconds until they are due again."""
-        now = time.monotonic()
-        if now >= self._chores_at:
-            waits = [IDLE_SECONDS]
-            for chore in list(chores.values()):
-                try:
-                    waits.append(chore())
-                except Exception as error:  # it must not end the thread
-                    own_log.tell(logging.WARNING, f"{own_log.named(error)}")
-            self._chores_at = now + min(waits)
-        return self._chores_at - now
-
-    def _listen(self, seconds: float) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._calls.get(timeout=seconds)
-
-    def is_gentle(self) -> bool:
-        """Return whether the caller is this thread, and nobody waits for what it does."""
-        return threading.current_thread() is self and not self._hurry and self._asked == self._answered
-
-    def wake(self) -> None:
-        """Make it look now, if it rests."""
-        self.idle = False
-        self._calls.put(None)
-
-    def ask(self, deadline: float) -> bool:
-        """Have everything delivered until `deadline` (monotonic); True if it was."""
-        while (left := deadline - time.monotonic()) > 0:
-            with self._answer:
-                self._asked += 1
-                mine = self._asked
-                self._hurry = True
-                self.wake()
-                if not self._answer.wait_for(lambda: self._answered >= mine, left):  # noqa: B023 - waits here
-                    return False
-                if self._delivered:
-                    return True
-            rest = min((home.again_at for home in homes()), default=float("inf")) - time.time()
-            if rest > deadline - time.monotonic():
-                return False  # nothing more can be due in time
-            time.sleep(max(0.02, rest))
-        return False
-
-    def wait_beyond(self, rounds: int, seconds: float) -> None:
-        """Wait until it has gone more than so many rounds, for at most so many seconds."""
-        with self._answer:
-            self._answer.wait_for(lambda: self.rounds > rounds, seconds)
-
-    def settle(self, deadline: float) -> None:
-        """Wait until it is between two rounds, at most until `deadline` (monotonic)."""
-        with self._answer:
-            self._answer.wait_for(lambda: not self.busy, max(0.0, deadline - time.monotonic()))
-
-
-def soonest() -> float:
-    """Return when a home may next have something to deliver (epoch seconds)."""
-    return min((min(home.look_at, home.wake_at) for home in homes()), default=float("inf"))
-
-
-def stir() -> None:
-    """See that the thread runs and, if it rests, looks at the journal."""
-    if by_hand:
-        return
-    thread = _thread
-    if thread is None or not thread.is_alive():
-        _start()
-    elif thread.idle:
-        thread.wake()
-
-
-def _start() -> None:
-    global _thread  # noqa: PLW0603 - one thread per process
-    if not _guard.acquire(blocking=False):
-        return  # another thread is at it
-    try:
-        if _thread is not None and (_thread.is_alive() or _thread.ident is None):
-            return  # without an ident: a signal handler logs while its own thread starts it
-        if sys.is_finalizing():
-            return  # nobody would run it, and Thread.start waits for that
-        thread = _thread = _Deliverer()
-        try:
-            thread.start()
-        except RuntimeError:
-            _thread = None  # the interpreter is going down: the journal stays for whoever comes next
-            return
-        _flush_in_child()
-    finally:
-        _guard.release()
-
-
-def _flush_in_child() -> None:
-    """Deliver at the end of a multiprocessing child, which runs no atexit functions."""
-    module = sys.modules.get("multiprocessing.process")
-    if module is not None and module.parent_process() is not None:
-        from multiprocessing import util
-
-        util.Finalize(None, logging.shutdown, exitpriority=-100)
-
-
-def _thread_busy() -> bool:
-    return _thread is not None and _thread.busy
-
-
-def flush(timeout: float) -> bool:
-    """Deliver what waits, for at most `timeout` seconds; True if nothing is left.
-
-    Under logging's own lock (``dictConfig`` is replacing the handlers) nothing is delivered here: a library
-    that logs would wait for that lock. The handlers that come deliver it.
-    """
-    global _failed_at, _failed_with
-    pending = [home for home in homes() if home.changed or home.look_at != float("inf")]
-    if not pending and not _thread_busy():  # a round under way has taken the marks of what it works on
-        return True
-    if by_hand or _logging_is_locked():
-        return False
-    positions = [home.position for home in homes()]
-    news = positions != _failed_with and threading.main_thread().is_alive()
-    if not news and time.monotonic() - _failed_at < HOPELESS_SECONDS:
-        return False
-    _start()
-    if _thread is None or threading.current_thread() is _thread or sys.is_finalizing():
-        return False
-    if _ask(_thread, timeout):
-        return True
-    _failed_at, _failed_with = time.monotonic(), positions
-    return False
-
-
-def wait_for(find: Callable[[], T | None], timeout: float) -> T | None:
-    """Return what `find` comes to, asked at once and after each round of the thread; None: nothing in time.
-
-    Unlike `flush` it hurries nobody: mails go on waiting for their interval.
-    """
-    deadline = time.monotonic() + timeout
-    while True:
-        if not by_hand:
-            with _guard:
-                _start()  # what stands in a queue of the application's has not come to a handler yet
-        thread = _thread
-        rounds = thread.rounds if thread is not None else 0
-        found = find()
-        left = deadline - time.monotonic()
-        if found is not None or left <= 0 or thread is None or not thread.is_alive():
-            return found
-        if threading.current_thread() is thread:
-            return None
-        thread.wait_beyond(rounds, left)
-
-
-def is_idle(until: float) -> bool:
-    """Return whether nothing will be delivered before a time (epoch seconds), if nothing new comes."""
-    return not (_thread_busy() or any(home.changed for home in homes()) or soonest() <= until)
-
-
-def _ask(thread: _Deliverer, timeout: float) -> bool:
-    """Ask for delivery; near the end of the time have it stop at the next step and give its leases back."""
-    spare = min(0.5, timeout / 4)
-    started = time.monotonic()
-    if thread.ask(started + timeout - spare):
-        return True
-    leases.ending.set()
-    try:
-        thread.settle(started + timeout)
-    finally:
-        leases.ending.clear()
-    return False
-
-
-def _logging_is_locked() -> bool:
-    owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)
-    return bool(owned and owned())
-
-
-def _forking() -> None:
-    """Before a fork: keep our thread out of what a child could not use any more, for a moment."""
-    until = time.monotonic() + FORK_SECONDS
-    _hold()
-    while _is_importing() and time.monotonic() < until:
-        _forked_in_parent()
-        time.sleep(0.001)
-        _hold()
-
-
-def _hold() -> None:
-    # Logging's lock first, as in dictConfig, which closes handlers under it; logging's own hook takes it later.
-    logging._lock.acquire()  # type: ignore[attr-defined]
-    for home in list(_homes.values()):
-        home.hold()
-
-
-def _is_importing() -> bool:
-    return _thread is not None and imports.is_importing(_thread.ident or 0)
-
-
-def _forked_in_parent() -> None:
-    for home in list(_homes.values()):
-        home.resume()
-    logging._lock.release()  # type: ignore[attr-defined]
-
-
-def _forked() -> None:
-    global _guard, _thread, _failed_at  # noqa: PLW0603 - the child has its own
-    leases.forked()
-    _guard = threading.RLock()
-    if _thread is not None:
-        imports.mend(_thread.ident or 0)  # it took longer than we wait, or began in the last moment
-    _thread = None
-    _failed_at = float("-inf")
-    capture.muted_threads.clear()
-    for home in list(_homes.values()):
-        home.forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_forking, after_in_parent=_forked_in_parent, after_in_child=_forked)
+fork.register()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from loghub import complaint, delivery, env, options, own_log, sighting
 from loghub.capture import current_cause
-from loghub.delivery import opening
+from loghub.delivery import deliverer, opening, waiting
 from loghub.filters import EventFilter, shared_capture
 from loghub.journal import mark_of
 from loghub.sighting import FIELD, Sighting
@@ -95,7 +95,7 @@ class ReportingHandler(logging.Handler):
         if self.enabled:
             self.home.attach(id(self), self if isinstance(self, OutboxHandler) else None)
             if self.home.path is not None and os.path.isdir(self.home.path):
-                delivery.stir()  # another process may have left something to deliver
+                deliverer.stir()  # another process may have left something to deliver
 
     def setLevel(self, level: int | str) -> None:
         """Set the level; who is told of which repeats may change with it."""
@@ -205,7 +205,7 @@ class ReportingHandler(logging.Handler):
     def flush(self) -> None:
         """Deliver what waits, for at most `shutdown_timeout` seconds."""
         if self.enabled:
-            delivery.flush(self.shutdown_timeout)
+            waiting.flush(self.shutdown_timeout)
 
     def close(self) -> None:
         """Take leave; the last handler of a home folds what is left."""

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict
 
-from loghub import delivery, options
-from loghub.delivery import leases
+from loghub import options
+from loghub.delivery import deliverer, leases
 from loghub.description import server_name
 from loghub.errors import LedgerError, OptionValueError, UnknownOptionError
 from loghub.handlers.fanout import Branch, FanOutHandler
@@ -267,7 +267,7 @@ class ProcedureBranch(Branch):
         finally:
             _runs.pop(self._key, None)
             self.home.changed = True
-            delivery.stir()
+            deliverer.stir()
 
     def _write_down(self, run: Run, reason: str | None) -> None:
         ledger, now = run.ledger, self.home.now()
@@ -357,7 +357,7 @@ def attempt(error_type: str, event: Event) -> bool | None:
         return False
     found = [
         branch
-        for home in delivery.homes()
+        for home in deliverer.homes()
         for branch in home.handlers()
         if isinstance(branch, ProcedureBranch) and branch.procedure.kinds.fit_class(error_type)
     ]

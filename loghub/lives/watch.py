@@ -17,7 +17,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import breadcrumbs, delivery, hooks
+from loghub import breadcrumbs, hooks
+from loghub.delivery import deliverer
 from loghub.filters import EventFilter
 from loghub.lives import death as deaths
 from loghub.lives.farewell import Farewell
@@ -66,7 +67,7 @@ class Watch:
     def round(self, *, look: bool) -> float:
         """Do what is due now and then, `look` or not; return in how many seconds to come again."""
         now = time.monotonic()
-        if look or now - self._looked_at >= delivery.IDLE_SECONDS:
+        if look or now - self._looked_at >= deliverer.IDLE_SECONDS:
             self._looked_at = now
             with contextlib.suppress(OSError):
                 self.life.renew()
@@ -74,7 +75,7 @@ class Watch:
             self.look()
         with contextlib.suppress(OSError):
             self.tell()
-        return SNAPSHOT_SECONDS if breadcrumbs.are_kept() or not self._told else delivery.IDLE_SECONDS
+        return SNAPSHOT_SECONDS if breadcrumbs.are_kept() or not self._told else deliverer.IDLE_SECONDS
 
     def tell(self) -> None:
         """Leave for others what this process knows of itself, if it is something new."""
@@ -227,9 +228,9 @@ def begin(home: str, program: str, application: str) -> None:
         atexit.unregister(_at_exit)  # at the end functions are called in reverse order: logging's comes later
         atexit.register(_at_exit)
         _Last.keep()
-    delivery.chores[__name__] = _round
+    deliverer.chores[__name__] = _round
     watch.look()
-    delivery.stir()  # what is told of this process, its last breadcrumbs too, is told by the thread
+    deliverer.stir()  # what is told of this process, its last breadcrumbs too, is told by the thread
 
 
 def end(home: str) -> None:
@@ -243,13 +244,13 @@ def end(home: str) -> None:
         del _watches[home]
         watch.life.close()
     if not _watches and _wrapped is not None:
-        delivery.chores.pop(__name__, None)
+        deliverer.chores.pop(__name__, None)
         _wrapped.restore()
         _wrapped = None
 
 
 def _round(*, look: bool = False) -> float:
-    return min((watch.round(look=look) for watch in list(_watches.values())), default=delivery.IDLE_SECONDS)
+    return min((watch.round(look=look) for watch in list(_watches.values())), default=deliverer.IDLE_SECONDS)
 
 
 def _at_exit() -> None:

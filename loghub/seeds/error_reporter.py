@@ -14,7 +14,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, env, fingerprint, options
+from loghub import env, fingerprint, options
+from loghub.delivery import deliverer, waiting
 from loghub.description import text_of
 from loghub.errors import LedgerError
 from loghub.filters import EventFilter
@@ -152,7 +153,7 @@ class ErrorReporter:
         if not records.send(record, *own) or not enabled:
             return None
         mark = fingerprint.of_record(record)
-        return delivery.wait_for(lambda: self._look(mark, until), seconds) or None
+        return waiting.wait_for(lambda: self._look(mark, until), seconds) or None
 
     def _look(self, mark: str, until: float) -> str | None:
         """Return the issue's URL; empty if it will not be known in time, None if it may."""
@@ -166,7 +167,7 @@ class ErrorReporter:
             say(f"no issue is known: {error}")
             return ""
         late = time.time() + max(0.0, until - time.monotonic())
-        return "" if not destinations or (told and delivery.is_idle(late)) else None
+        return "" if not destinations or (told and waiting.is_idle(late)) else None
 
     def _destinations(self) -> list[tuple[Home, GitHubIssueHandler]]:
         """Return the handlers that open issues for this reporter."""
@@ -181,7 +182,7 @@ class ErrorReporter:
         """Return the reporter's own handler, made at first, and again where dictConfig has closed it."""
         with self._making:
             own = self._own
-            if own is None or own.home not in delivery.homes() or own not in own.home.handlers():
+            if own is None or own.home not in deliverer.homes() or own not in own.home.handlers():
                 own = GitHubIssueHandler(**self._options)
                 if self._system is not None:
                     own.addFilter(EventFilter(include_system_info=self._system))
@@ -218,7 +219,7 @@ def flush(timeout: float = 2.0) -> bool:
     Returns:
         Whether nothing is left; False also where it went in vain just now.
     """
-    return delivery.flush(_seconds(timeout))
+    return waiting.flush(_seconds(timeout))
 
 
 def _record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging.handlers
 from typing import TYPE_CHECKING
 
-from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.handlers.base import ReportingHandler
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.ledger.protocol import Item
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def issue_handlers() -> Iterator[tuple[Home, GitHubIssueHandler]]:
     """Yield the handlers of this process that open issues, each with its home."""
-    for home in delivery.homes():
+    for home in deliverer.homes():
         for handler in home.handlers():
             if isinstance(handler, GitHubIssueHandler) and handler.destination:
                 yield home, handler
@@ -49,7 +49,7 @@ def is_taken(logger: logging.Logger, level: int = logging.CRITICAL) -> bool:
     found = [one for one in _chain(logger) if one.level <= level]
     if any(isinstance(one, ReportingHandler) for one in found):
         return True
-    return any(isinstance(one, passes_on) for one in found) and any(home.is_attached for home in delivery.homes())
+    return any(isinstance(one, passes_on) for one in found) and any(home.is_attached for home in deliverer.homes())
 
 
 def _chain(logger: logging.Logger | None) -> Iterable[logging.Handler]:

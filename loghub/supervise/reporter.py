@@ -198,9 +198,9 @@ class Reporter:
     def _deliver(self, account: Account) -> None:
         try:
             if account.reported:
-                from loghub import delivery
+                from loghub.delivery import waiting
 
-                delivery.flush(self._timeout)
+                waiting.flush(self._timeout)
         finally:
             self._delivered.set()
 

@@ -9,8 +9,7 @@ import time
 import pytest
 from werkzeug.serving import make_server
 
-from loghub import delivery
-from loghub.delivery import leases
+from loghub.delivery import deliverer, leases
 from loghub.ledger.protocol import Outcome
 from tests import shop
 from tests.browser.chromium import Chromium
@@ -148,7 +147,7 @@ def chromium():
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     """Return an application with two bugs, of which one is a dead letter; nothing is delivered by itself."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     monkeypatch.setattr(leases, "pause", lambda seconds: None)
     with FakeGitHub("acme/shop") as fake, logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.log.warning("trying the card again")

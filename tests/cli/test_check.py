@@ -12,8 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from loghub import delivery
 from loghub.cli import check_github, main
+from loghub.delivery import deliverer
 from loghub.handlers.github import GitHubIssueHandler
 from tests.fakes.github import ApiError, Token
 from tests.fakes.github_app import FakeGitHubApp, key_pair, only_hides_the_secret, pem
@@ -93,7 +93,7 @@ def test_bad_token(check):
 
 def test_expired_token(check, monkeypatch):
     """A token of which the ledger knows that it has ended is called expired, and not just bad."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     ended = time.time() - 60
     check.fake.ends[check.fake.token] = ended
     handler = GitHubIssueHandler(**check.options)
@@ -293,7 +293,7 @@ def test_a_missing_extra(check, monkeypatch):
 
 def test_quiet_is_kept(check, monkeypatch):
     """While GitHub asked for quiet, check asks nothing, no token of an app either."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     check.use_app()
     handler = GitHubIssueHandler(**check.options)
     handler.home.ledger().remember(handler.pace, {"quiet_until": time.time() + 600})

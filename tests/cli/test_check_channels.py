@@ -8,15 +8,15 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from loghub import delivery
 from loghub.cli import main
+from loghub.delivery import deliverer
 from tests.fakes.hooks import FakeHooks
 
 
 @pytest.fixture
 def loghub(tmp_path, monkeypatch):
     """Return what runs a verb with some handlers, and returns what it printed."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     path = tmp_path / "logging.yaml"
 
     def run(verb, *args, code=0, **handlers):

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from loghub import delivery
 from loghub.cli import VERBS, main
+from loghub.delivery import deliverer
 from loghub.handlers.base import OutboxHandler
 from tests import processes
 from tests.fakes.github import FakeGitHub
@@ -296,7 +296,7 @@ def test_test_verb(tmp_path):
 def test_drain_with_config(tmp_path, monkeypatch):
     """drain --config delivers with the file's handlers, also one that is not loghub's own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     monkeypatch.setitem(sys.modules, "own_channel", sys.modules[__name__])
     handler = FileHandler(home=str(tmp_path / "home"))
     log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.filters import EventFilter
 from loghub.handlers.base import ReportingHandler
 from tests.cli.test_cli import run
@@ -35,7 +35,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
     """Return a shop whose rounds nobody makes."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     made = Shop(tmp_path / "home")
     yield made
     made.handler.close()

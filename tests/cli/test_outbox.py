@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from loghub import delivery
 from loghub.cli import main, outbox
+from loghub.delivery import deliverer
 from loghub.errors import DeliveryError
 from tests.channels import Told
 from tests.clock import Clock
@@ -21,7 +21,7 @@ from tests.fakes.smtp import FakeSMTP
 @pytest.fixture
 def clock(monkeypatch):
     """Let drain live in a time of its own."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     made = Clock()
     monkeypatch.setattr(outbox, "time", SimpleNamespace(sleep=made.sleep, monotonic=made, time=made))
     return made

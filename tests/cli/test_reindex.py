@@ -8,8 +8,8 @@ import logging
 import pytest
 from click.testing import CliRunner
 
-from loghub import delivery
 from loghub.cli import main
+from loghub.delivery import deliverer
 from loghub.handlers.detailfile import JSONDetailHandler
 
 
@@ -23,7 +23,7 @@ def run(*args, code=0):
 @pytest.fixture
 def errors(tmp_path, monkeypatch):
     """Return a folder with three detail files of one bug."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     handler = JSONDetailHandler(str(tmp_path / "errors"), home=str(tmp_path / "old"))
     log = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
     log.addHandler(handler)

@@ -29,13 +29,13 @@ DESTINATIONS = 2  # of `everything`: GitHub and the mail server
 MILLION = 1_000_000
 VICTIM = """
 import itertools, json, logging, logging.config, mmap, sys, threading
-import loghub.delivery, loghub.journal
+import loghub.delivery.deliverer, loghub.journal
 from tests.configurations import everything
 
 folder, name, first, threads, seed = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 loghub.journal.ROTATE_BYTES = 16 << 10
-loghub.delivery.PACE_SECONDS = 0.01
-loghub.delivery.IDLE_SECONDS = 0.1  # adopts soon
+loghub.delivery.deliverer.PACE_SECONDS = 0.01
+loghub.delivery.deliverer.IDLE_SECONDS = 0.1  # adopts soon
 told = everything(folder, file={"filename": f"{folder}/logs/{name}.log", "maxBytes": 1_000_000, "backupCount": 50})
 logging.config.dictConfig(told)
 log = logging.getLogger("shop")

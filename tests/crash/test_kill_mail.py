@@ -8,8 +8,8 @@ import threading
 import pytest
 from click.testing import CliRunner
 
-from loghub import delivery
 from loghub.cli import main
+from loghub.delivery import deliverer
 from tests.fakes.smtp import FakeSMTP
 from tests.processes import python
 
@@ -49,7 +49,7 @@ def test_killed_while_it_mails(tmp_path, monkeypatch, verb, fault, before):
             process.wait()
         assert len(server.mails) <= before
         server.faults.clear()
-        monkeypatch.setattr(delivery, "by_hand", True)
+        monkeypatch.setattr(deliverer, "by_hand", True)
         done = CliRunner().invoke(main, ["drain", "--config", str(path), "--timeout", "60"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         assert 1 <= len(server.mails) <= 1 + before

@@ -18,8 +18,8 @@ import loghub.filters
 import loghub.github.upkeep
 import loghub.handlers.github
 import loghub.ledger.sqlite
-from loghub import delivery
 from loghub.cli.outbox import drain_home
+from loghub.delivery import deliverer
 from loghub.github.client import GitHubClient
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ ANSWER_SECONDS = 0.5
 QUICK = {
     "loghub.backoff.FIRST_SECONDS": 0.02,
     "loghub.backoff.LONGEST_SECONDS": 0.5,
-    "loghub.delivery.PACE_SECONDS": 0.01,
-    "loghub.delivery.IDLE_SECONDS": 0.2,
-    "loghub.delivery.HOPELESS_SECONDS": 0.05,
+    "loghub.delivery.deliverer.PACE_SECONDS": 0.01,
+    "loghub.delivery.deliverer.IDLE_SECONDS": 0.2,
+    "loghub.delivery.waiting.HOPELESS_SECONDS": 0.05,
     "loghub.delivery.leases.LEASE_SECONDS": 4.0,
     "loghub.delivery.leases.ORPHAN_SECONDS": 0.3,
     "loghub.delivery.TROUBLE_SECONDS": 0.05,
@@ -148,9 +148,9 @@ def report(setup: Setup, asked) -> None:
 
 def drain(setup: Setup, pipe) -> None:
     """Log each bug of one list, do as ``loghub drain`` does, and send what is left."""
-    delivery.by_hand = True
+    deliverer.by_hand = True
     log, tally = setup.attach(), Tally(setup.folder / "tally")
     for bug in pipe.recv():
         tally.log(log, setup.process, bug)
-    (home,) = delivery.homes()
+    (home,) = deliverer.homes()
     pipe.send(drain_home(home, time.monotonic() + 10.0))

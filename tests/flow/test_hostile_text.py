@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loghub import EventFilter, GitHubIssueHandler, delivery
+from loghub import EventFilter, GitHubIssueHandler
+from loghub.delivery import deliverer
 from loghub.github.block import read_state
 from loghub.github.client import GitHubClient
 from tests.clock import Clock
@@ -93,7 +94,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
     """Yield a desk; in the end nothing was sent that GitHub would not take."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     with FakeGitHub(REPO) as fake:
         made = Desk(fake, tmp_path / "home")
         yield made

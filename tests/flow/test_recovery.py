@@ -9,8 +9,8 @@ import sqlite3
 import pytest
 from click.testing import CliRunner
 
-from loghub import delivery
 from loghub.cli import main
+from loghub.delivery import deliverer
 from tests.processes import python, run
 
 SHOP = """
@@ -76,7 +76,7 @@ def test_many_processes(tmp_path, monkeypatch):
     assert len([path for path in tmp_path.glob("shop.db.damaged-*") if path.stat().st_size == len(damaged)]) == 1
     with contextlib.closing(sqlite3.connect(database)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     (group,) = json.loads(ask(home, "groups", "--json"))
     outcomes = [one["outcome"] for one in json.loads(ask(home, "show", group["fingerprint"], "--json"))["recoveries"]]
     assert outcomes.count("recovered") >= 1
@@ -91,7 +91,7 @@ def test_the_backup_is_damaged_too(tmp_path, monkeypatch):
     (tmp_path / "shop.db.backup").write_bytes(b"nor is this" * 1000)
     run(SHOP.replace("+ 30", "+ 1"), home, database, seconds=60)
     assert database.read_bytes() == b"no database at all" * 1000
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     (group,) = json.loads(ask(home, "groups", "--json"))
     shown = ask(home, "show", group["fingerprint"])
     assert "failed in loghub.procedures.restore_sqlite after" in shown

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.errors import DeliveryError, OptionValueError
 from loghub.github.app import AppToken
 from loghub.github.client import ExpiredTokenError, GitHubClient, token_expires_at
@@ -145,7 +145,7 @@ def test_codeowners_are_contents(tmp_path):
 
 def test_an_app_opens_issues(tmp_path, monkeypatch):
     """An error becomes an issue of the app's; when its key is mended, what waited is told."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     path = tmp_path / "app.pem"
     path.write_text("not yet")
     with FakeGitHubApp(REPO) as fake:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from loghub import delivery, filters, own_log
+from loghub import filters, own_log
+from loghub.delivery import deliverer
 from loghub.errors import DeliveryError, OptionValueError, RefusedError, UnknownOptionError
 from loghub.filters import EventFilter
 from loghub.handlers.base import OutboxHandler, ReportingHandler
@@ -103,7 +104,7 @@ def counts(home):
 
 def test_on_disk_when_emit_returns(attach, home, monkeypatch):
     """What the logging call returned from stands in the journal, nothing else having run."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     log = attach(ReportingHandler(home=home))
     fail(log, "the first words")
     assert b"the first words" in journaled(home)
@@ -287,7 +288,7 @@ def test_no_lock(attach, home):
 @pytest.mark.shows("out of memory", "bounded")
 def test_nothing_survives(attach, home, monkeypatch):
     """After the call nothing holds exception, frame, local or record, with no collector's help."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     log = attach(ReportingHandler(home=home), Told(home=home))
     gone = []
 
@@ -475,7 +476,7 @@ def test_refused_options_leave_nothing(tmp_path):
 
 def test_two_captures_and_one_event(attach, home, monkeypatch):
     """What before_send drops under one filter is counted under another, once."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     quiet, loud = Told("told:quiet", home=home), Told("told:loud", home=home)
     quiet.addFilter(filters.EventFilter(before_send=lambda event: None))
     loud.addFilter(filters.EventFilter())
@@ -505,7 +506,7 @@ def numbers(home):
 @pytest.fixture
 def still(monkeypatch):
     """Let no thread fold what a test wants to see in the journal."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
 
 
 def told(*handlers):
@@ -641,7 +642,7 @@ def test_next_hour(attach, home, still, monkeypatch):
     monkeypatch.undo()
     assert kept == 1
     assert len(numbers(home)) == 2 * 20
-    delivery.by_hand = True
+    deliverer.by_hand = True
     assert told(one) == [80]
 
 
@@ -724,6 +725,6 @@ def test_clock_that_goes_back_and_forth(attach, home, still, monkeypatch):
         monkeypatch.setattr(logging.time, "time_ns", lambda at=at: int(at * 1e9))
         storm(log, 40)
     monkeypatch.undo()
-    delivery.by_hand = True
+    deliverer.by_hand = True
     assert told(one) == [200]
     assert len(one.home.ledger().events(500)) == 40

@@ -5,14 +5,16 @@ from __future__ import annotations
 import builtins
 import json
 import logging
+import time
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loghub import delivery, notice
+from loghub import notice
 from loghub.cli import main
+from loghub.delivery import deliverer
 from loghub.errors import MissingExtraError, OptionValueError, UnknownOptionError
 from loghub.handlers import notify
 from loghub.handlers.notify import NotifyHandler
@@ -31,7 +33,7 @@ class Shop:
     def __init__(self, path, hooks) -> None:
         self.path = str(path)
         self.hooks = hooks
-        self.clock = Clock(delivery.time.time())
+        self.clock = Clock(time.time())
         self.logger = logging.Logger("shop.cart")  # noqa: LOG001 - of this test alone
         self.logger.addFilter(self.date)
         self.handlers = []
@@ -73,7 +75,7 @@ def hooks():
 @pytest.fixture
 def shop(tmp_path, hooks, monkeypatch):
     """Return an application whose delivery is done by hand."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     made = Shop(tmp_path / "home", hooks)
     monkeypatch.setattr("loghub.ledger.folding.time.time", made.clock)
     yield made

@@ -9,13 +9,14 @@ import os
 import socket
 import sqlite3
 import threading
+import time
 
 import pytest
 import yaml
 
 import loghub
 from loghub import delivery
-from loghub.delivery import opening
+from loghub.delivery import deliverer, opening
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.event import dumps
 from loghub.handlers.recovery import HEAD_START_SECONDS, RecoveryHandler
@@ -43,7 +44,7 @@ class Site:
 
     def __init__(self, path) -> None:
         self.path = str(path)
-        self.clock = Clock(delivery.time.time())
+        self.clock = Clock(time.time())
         self.logger = logging.Logger("shop.camera")  # noqa: LOG001 - of this test alone
         self.logger.addFilter(self.date)
         self.answers = []
@@ -106,7 +107,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     """Return an application whose delivery is done by hand."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     made = Site(tmp_path / "home")
     monkeypatch.setattr("loghub.ledger.folding.time.time", made.clock)
     yield made

@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery import waiting
 from loghub.delivery.batch import Batch
 from loghub.errors import DeliveryError, OptionValueError, RefusedError, UnknownOptionError
 from loghub.handlers.smtp import BatchingSMTPHandler
@@ -139,7 +139,7 @@ def test_through_logging(server, tmp_path):
     except ValueError:
         logger.exception("payment failed")
     try:
-        assert delivery.flush(10.0)
+        assert waiting.flush(10.0)
         (mail,) = server.mails
         text = mail.message.get_body(("plain",)).get_content()
         assert "Error Type: ValueError" in text

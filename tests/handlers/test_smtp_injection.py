@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from loghub import delivery
+from loghub.delivery import waiting
 from loghub.delivery.batch import Batch
 from loghub.errors import OptionValueError
 from loghub.filters import EventFilter
@@ -150,7 +150,7 @@ def test_no_record_steers_the_mail(server, tmp_path_factory, texts):
     except Exception:
         logger.exception("%s", message, extra={"component": more, "to": more, more or "x1": message})
     try:
-        assert delivery.flush(20.0)
+        assert waiting.flush(20.0)
     finally:
         handler.close()
     (mail,) = server.mails

@@ -33,7 +33,7 @@ configure()
 """
 
 
-BY_HAND = "from loghub import delivery\ndelivery.by_hand = True\n"
+BY_HAND = "from loghub.delivery import deliverer\ndeliverer.by_hand = True\n"
 """Stands before START where no thread is to look at the lives of others."""
 
 

@@ -130,7 +130,7 @@ def test_other_process_there(home):
 
 def test_delivery_thread_looks(home, monkeypatch):
     """The rounds are the delivery thread's, which comes by itself."""
-    script = "from loghub import delivery\ndelivery.IDLE_SECONDS = delivery.PACE_SECONDS = 0.01\n"
+    script = "from loghub.delivery import deliverer\ndeliverer.IDLE_SECONDS = deliverer.PACE_SECONDS = 0.01\n"
     with home.start(script + "logging.getLogger('a').error('x'); sys.stdin.read()", REPORTING) as process:
         assert json.loads(process.stdout.readline())["message"] == "x"
         dead = home.run("os.kill(os.getpid(), 9)")

@@ -16,8 +16,9 @@ from traceback import TracebackException
 import pytest
 from click.testing import CliRunner
 
-from loghub import breadcrumbs, delivery, filters, notice, own_log
+from loghub import breadcrumbs, filters, notice, own_log
 from loghub.cli import main
+from loghub.delivery import deliverer
 from loghub.errors import LoghubError
 from loghub.event import dumps
 from loghub.github.client import GitHubClient
@@ -109,7 +110,7 @@ def sinks(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("HOME", str(folder))
     patch.setenv("LOGHUB_HOME", str(folder / "home"))
-    patch.setattr(delivery, "by_hand", True)
+    patch.setattr(deliverer, "by_hand", True)
     patch.setattr(filters, "find_release", lambda *_: None)
     patch.setattr(filters, "_shared", None)
     patch.setattr(error_reporter, "_default", error_reporter.ErrorReporter())
@@ -187,7 +188,7 @@ def sinks(tmp_path_factory):
     own.removeHandler(spoken)
     patch.undo()
     yield out
-    delivery._homes.clear()
+    deliverer.known_homes.clear()
 
 
 def verbs(folder):
@@ -283,7 +284,7 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
     """What a destination says in its error is clean in the log, in the ledger and in the list of what waits."""
     from loghub.errors import DeliveryError, RefusedError
 
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     kinds = {"unexpected": RuntimeError, "later": DeliveryError, "refused": RefusedError}
     logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
     for number, kind in enumerate(KINDS):
@@ -296,12 +297,12 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
         told.on_deliver = refuse
         logger.addHandler(told)
     logger.error("no")
-    for home in delivery.homes():
+    for home in deliverer.homes():
         home.round()
     assert len(spoken) >= len(KINDS)
     assert left("\n".join(spoken)) == []
     waiting = dumps(
-        [vars(one) if hasattr(one, "__dict__") else repr(one) for one in delivery.homes()[0].ledger().outbox()]
+        [vars(one) if hasattr(one, "__dict__") else repr(one) for one in deliverer.homes()[0].ledger().outbox()]
     )
     assert left(waiting + ask(tmp_path.parent, "outbox", "--json", "--home", str(tmp_path))) == []
     assert left(b"".join(contents(tmp_path).values())) == []
@@ -310,7 +311,7 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
 @pytest.mark.shows("secrets", "no secret", "application unharmed")
 def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     """What logging prints about a record that could not be written holds no secret of the record or the error."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     logger = logging.Logger("shop")  # noqa: LOG001 - one that no other test sees
     for one in PLANTED:
         told = Told("list:told", home=str(tmp_path))
@@ -377,7 +378,7 @@ OPTIONS = {
 @pytest.mark.parametrize("option", OPTIONS)
 def test_refused_options(option, monkeypatch):
     """An option that is refused is shown without the secret that was put there."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     said = []
     for one in PLANTED:
         try:
@@ -393,7 +394,7 @@ def test_refused_options(option, monkeypatch):
 
 def test_own_credentials(tmp_path, monkeypatch):
     """The credentials that handlers were given are gone from events and lines, whatever they look like."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     password = "plain and simple Words 7"
     handlers = [
         GitHubIssueHandler(repo=REPO, token=OWN, home=str(tmp_path)),
@@ -421,7 +422,7 @@ def test_environment(tmp_path, monkeypatch, wrap):
     import textwrap
     import urllib.parse
 
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     monkeypatch.setattr(filters, "_shared", None)  # it knows the environment as it was
     rng = random.Random(7)
     values = {f"SHOP_{number}_SECRET": drawn("abcXYZ0189+/=$&", 30)(rng) + "K7" for number in range(EACH)}

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from loghub import delivery
+from loghub.delivery import deliverer
 from tests.servers.bugs import NAMES, config, log_one
 
 FILES = 20
@@ -40,7 +40,7 @@ def fork():
 
 def wait():
     """Wait until the delivery thread rests: nobody can close what another thread is using, and not spoil it."""
-    while not (thread := delivery._thread) or not thread.idle:
+    while not (thread := deliverer.current) or not thread.idle:
         time.sleep(0.01)
 
 

@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 
-from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.event import iso
 from loghub.journal import Fold, Tally
 from loghub.ledger.sqlite import SQLiteLedger
@@ -61,9 +61,9 @@ def groups(home, count, *, hours_apart=25.0, issues=False):
 @contextlib.contextmanager
 def pages(home, **options):
     """Have the pages of a home as an application, also for several tests, and let go of the home afterwards."""
-    before = delivery.homes()
+    before = deliverer.homes()
     app = create_app(str(home), **(options or {"no_login": True}))
-    opened = [one for one in delivery.homes() if one not in before]
+    opened = [one for one in deliverer.homes() if one not in before]
     yield app
     for one in opened:
         one.close(5.0)

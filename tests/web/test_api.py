@@ -20,8 +20,9 @@ from schemathesis.engine import from_schema
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 from werkzeug.serving import make_server
 
-from loghub import asked, delivery, event, filters, history
+from loghub import asked, event, filters, history
 from loghub.cli import main
+from loghub.delivery import deliverer
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.web import create_app, openapi, parameters, schema
 
@@ -32,7 +33,7 @@ LISTS = ["/api/errors", "/api/groups", "/api/stats"]
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """Return a home with errors of three bugs in it."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     monkeypatch.setattr(filters, "_shared", None)
     handler = GitHubIssueHandler(repo="acme/shop", token="t", home=str(tmp_path))
     log = logging.getLogger("tests.web.api")

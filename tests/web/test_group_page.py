@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from loghub import delivery
-from loghub.delivery import leases
+from loghub.delivery import deliverer, leases, waiting
 from loghub.github.block import read_state
 from loghub.ledger.protocol import Outcome, Recovery
 from loghub.web import group as group_page
@@ -42,13 +41,13 @@ def fake(monkeypatch):
 @pytest.fixture
 def tracked(tmp_path, fake, monkeypatch):
     """Return an application with one bug, which is a dead letter for GitHub: nobody opens an issue by himself."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     with logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.fail()
         (item,) = made.ledger().waiting(GITHUB, time.time())
         dead = Outcome(item.group.fingerprint, "dead", item.total, "GitHub answered 422", attempts=1)
         made.ledger().settle(GITHUB, [dead], time.time())
-        monkeypatch.setattr(delivery, "by_hand", False)
+        monkeypatch.setattr(deliverer, "by_hand", False)
         yield made
 
 
@@ -189,7 +188,7 @@ def test_link_to_nothing(tracked, fake):
 def test_resend(tracked, fake):
     """A destination is told once more: its dead letter is no longer one."""
     assert f"{GITHUB} will be told of {tracked.fingerprint()} again." in act(tracked, "resend", destination=GITHUB)
-    assert delivery.wait_for(lambda: group_of(tracked).issue_url, 30.0)
+    assert waiting.wait_for(lambda: group_of(tracked).issue_url, 30.0)
     assert tracked.ledger().outbox() == []
     assert f"{GITHUB} will be told" in act(tracked, "resend", destination="")
     assert "There is no destination smtp:elsewhere here." in act(tracked, "resend", destination="smtp:elsewhere")

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
 from loghub import delivery, filters
+from loghub.delivery import deliverer
 from loghub.errors import LedgerError
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.web import create_app
@@ -23,7 +24,7 @@ DESTINATION = "github:acme/shop"
 @pytest.fixture
 def handler(tmp_path, monkeypatch):
     """Return a handler whose home has three occurrences of one bug, of which nothing is delivered."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     monkeypatch.setattr(filters, "_shared", None)
     one = GitHubIssueHandler(repo="acme/shop", token="t", home=str(tmp_path))
     record = logging.makeLogRecord({"name": "shop", "levelno": logging.ERROR, "levelname": "ERROR", "msg": "a bug"})

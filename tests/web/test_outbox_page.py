@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery import deliverer
 from loghub.ledger.protocol import Outcome
 from loghub.mailserver.owed import OWED, Owed, OwedMail
 from loghub.web.outbox import MAX_ROWS
@@ -20,7 +20,7 @@ GITHUB = "github:acme/shop"
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     """Return an application with two bugs: one is a dead letter for GitHub, of the other it is told later."""
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
     with FakeGitHub("acme/shop") as fake, logged(tmp_path, [github(fake, tmp_path)]) as made:
         made.fail()
         made.fail(shop.charged_in_a_group)

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import loghub
-from loghub import delivery, filters
+from loghub import filters
+from loghub.delivery import deliverer
 from loghub.errors import LedgerError, OptionValueError
 from loghub.filters import EventFilter
 from loghub.handlers.github import GitHubIssueHandler
@@ -48,7 +49,7 @@ def fresh(monkeypatch):
     monkeypatch.setattr(error_reporter, "_default", loghub.ErrorReporter())
     monkeypatch.setattr(filters, "find_release", lambda *_: None)
     monkeypatch.setattr(filters, "_shared", None)
-    monkeypatch.setattr(delivery, "by_hand", True)
+    monkeypatch.setattr(deliverer, "by_hand", True)
 
 
 @pytest.fixture
