@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from loghub import delivery, journal
+from loghub import journal
 from loghub.capture import Capture
+from loghub.delivery import folding
 from loghub.ledger.sqlite import SQLiteLedger
 
 
@@ -61,7 +62,7 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         one = written(os.path.join(folder, "journal"), args.bugs, args.repeats)
-        for name, about in (("slices", delivery.SLICE_BYTES), ("large", journal.Reader.CHUNK)):
+        for name, about in (("slices", folding.SLICE_BYTES), ("large", journal.Reader.CHUNK)):
             count, took = fold(one, os.path.join(folder, f"{name}.db"), about)
             if count != args.repeats + args.bugs:
                 raise SystemExit(f"{args.repeats + args.bugs:,} written, {count:,} counted")

@@ -14,8 +14,8 @@ from collections import Counter
 
 import pytest
 
-from loghub import capture, delivery, journal
-from loghub.delivery import Home, deliverer, leases, opening, waiting
+from loghub import capture, journal
+from loghub.delivery import Home, deliverer, destination, folding, leases, opening, rounds, waiting
 from loghub.delivery.leases import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.journal import Journal, Reader
@@ -445,13 +445,13 @@ def test_one_bad_item(by_hand, make, clock):
     one.on_deliver = picky
     assert not one.home.round()
     assert Counter(dict(one.told)) == {"ValueError": 1, "TypeError": 1, "OSError": 1}
-    for n in range(2, delivery.UNEXPECTED_ATTEMPTS + 1):
+    for n in range(2, destination.UNEXPECTED_ATTEMPTS + 1):
         assert row(one)["state"] == "waiting"
         clock.now += 10_000
-        assert one.home.round() == (n == delivery.UNEXPECTED_ATTEMPTS)
+        assert one.home.round() == (n == destination.UNEXPECTED_ATTEMPTS)
     assert row(one)["state"] == "dead"
     assert row(one)["reason"] == "ZeroDivisionError: in the channel"
-    assert row(one)["attempts"] == delivery.UNEXPECTED_ATTEMPTS
+    assert row(one)["attempts"] == destination.UNEXPECTED_ATTEMPTS
 
 
 def test_all_bad_items(by_hand, make, clock):
@@ -484,7 +484,7 @@ def test_bad_choice(by_hand, make, clock, error):
     fail(logger(one, other))
     assert not one.home.round()
     assert other.count == 1
-    assert one.home.look_at == clock.now + delivery.TROUBLE_SECONDS
+    assert one.home.look_at == clock.now + rounds.TROUBLE_SECONDS
     one.chooses = None
     assert one.home.round()
     assert one.count == 1
@@ -862,11 +862,11 @@ def test_rests_between_slices(by_hand, make, monkeypatch, case):
     rests = []
     monkeypatch.setattr(deliverer, "current", Standing(gentle))
     monkeypatch.setattr(deliverer, "stir", lambda: None)
-    monkeypatch.setattr(delivery, "HURRY_BYTES", behind)
+    monkeypatch.setattr(folding, "HURRY_BYTES", behind)
     monkeypatch.setattr(time, "sleep", rests.append)
-    fail(logger(one), times=3 * delivery.SLICE_BYTES // 2)
+    fail(logger(one), times=3 * folding.SLICE_BYTES // 2)
     one.home.round()
-    assert one.count == 3 * delivery.SLICE_BYTES // 2
+    assert one.count == 3 * folding.SLICE_BYTES // 2
     assert (len(rests) >= 2) is slept
     assert all(0 < rest <= deliverer.PACE_SECONDS for rest in rests)
 
@@ -889,7 +889,7 @@ def test_shared_ledger_hears_all_at_once(by_hand, shared, monkeypatch):
     monkeypatch.setattr(shared.home._ledger, "fold", lambda one: folds.append(one.end - one.start) or fold(one))
     monkeypatch.setattr(deliverer, "current", Standing(gentle=True))
     monkeypatch.setattr(deliverer, "stir", lambda: None)
-    monkeypatch.setattr(delivery, "SLICE_BYTES", 100)
+    monkeypatch.setattr(folding, "SLICE_BYTES", 100)
     monkeypatch.setattr(time, "sleep", rests.append)
     fail(logger(shared), times=2000)
     shared.home.round()
@@ -989,7 +989,7 @@ def test_tidied_once_an_hour(by_hand, make, home, clock, tidied):
         one.home.round()
         other.round()
     assert tidied == [clock.now] * 3
-    clock.now += delivery.TIDY_SECONDS + 1
+    clock.now += rounds.TIDY_SECONDS + 1
     other.round()
     one.home.round()
     assert len(tidied) == 4
@@ -1038,7 +1038,7 @@ def test_tidied_by_a_clock_that_was_set_back(by_hand, make, clock, tidied):
     clock.now += 10 * 86400
     one.home.round()
     clock.now -= 10 * 86400
-    one.home._tidying = False
+    one.home._rounds._tidying = False
     one.home.round()
     assert tidied[-1] == clock.now
 
@@ -1188,7 +1188,7 @@ def test_locked_ledger(by_hand, make, home, clock, caplog):
         fail(log, times=30)
         assert not one.home.round()
         assert one.home.trouble
-        assert one.home.again_at == clock.now + delivery.TROUBLE_SECONDS
+        assert one.home.again_at == clock.now + rounds.TROUBLE_SECONDS
     locked.execute("ROLLBACK")
     locked.close()
     assert one.home.round()
@@ -1268,12 +1268,12 @@ def test_damaged_for_two_processes(by_hand, make, home, clock):
     path = os.path.join(home, "ledger.db")
     damaged = os.stat(path).st_ino
     error = CorruptLedgerError("damaged", damaged)
-    one.home._give_up_ledger(error)
+    one.home._rounds.give_up_ledger(error)
     fail(logger(one), KeyError)
     assert one.home.round()
     new = os.stat(path).st_ino
     assert new != damaged
-    other._give_up_ledger(error)
+    other._rounds.give_up_ledger(error)
     assert os.stat(path).st_ino == new
     assert len([name for name in os.listdir(home) if "damaged" in name and name[-4:] not in ("-wal", "-shm")]) == 1
     clock.now += 10
@@ -1302,7 +1302,7 @@ def test_folded_by_somebody_else(by_hand, make, home):
     fail(log, times=30)
     one.home.fold()
     fail(log, times=5)
-    writer = one.home._journal
+    writer = one.home.journal
     other = journal.Reader(writer.name, writer.fd, one.home.ledger().offset(writer.name))
     assert one.home.ledger().fold(other.read())
     fail(log, times=5)

@@ -560,8 +560,8 @@ def test_full_disk(home):
         script(
             FULL
             + """
-from loghub import delivery
-delivery.TROUBLE_SECONDS = 0.3
+from loghub.delivery import rounds
+rounds.TROUBLE_SECONDS = 0.3
 configure()
 fail(100)
 logging.root.handlers[0].flush()

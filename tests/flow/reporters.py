@@ -40,7 +40,7 @@ QUICK = {
     "loghub.delivery.waiting.HOPELESS_SECONDS": 0.05,
     "loghub.delivery.leases.LEASE_SECONDS": 4.0,
     "loghub.delivery.leases.ORPHAN_SECONDS": 0.3,
-    "loghub.delivery.TROUBLE_SECONDS": 0.05,
+    "loghub.delivery.rounds.TROUBLE_SECONDS": 0.05,
     "loghub.github.client._WRITE_GAP_SECONDS": WRITE_GAP_SECONDS,
     "loghub.github.client._LIMIT_PAUSE_SECONDS": PAUSE_SECONDS,
     "loghub.github.lifecycle.EDIT_SECONDS": (0.02, 0.05, 0.1, 0.2),

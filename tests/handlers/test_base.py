@@ -523,7 +523,7 @@ def test_one_write_for_all_handlers(attach, home, still, monkeypatch):
     storm(log)
     writes = []
     honest = os.write
-    monkeypatch.setattr(one.home._journal, "_write", lambda fd, data: writes.append(data) or honest(fd, data))
+    monkeypatch.setattr(one.home.journal, "_write", lambda fd, data: writes.append(data) or honest(fd, data))
     fail(log)  # another place in the code: not known yet
     writes.clear()
     storm(log, 10)
@@ -634,7 +634,7 @@ def test_next_hour(attach, home, still, monkeypatch):
     one = Told("told:one", home=home)
     log = attach(one)
     storm(log, 40)
-    kept = len(one.home._journal._kept)
+    kept = len(one.home.journal._kept)
     later = time.time() + 3600
     monkeypatch.setattr(logging.time, "time", lambda: later)
     monkeypatch.setattr(logging.time, "time_ns", lambda: int(later * 1e9))
