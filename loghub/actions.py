@@ -22,7 +22,7 @@ from loghub.mailserver.owed import OWED, Owed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
     from loghub.ledger.protocol import Group, Ledger
 
 MOST_DAYS = 36_500.0

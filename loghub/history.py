@@ -8,14 +8,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loghub import delivery, forecast, trend
+from loghub import forecast, trend
+from loghub.delivery.home import Home
 from loghub.event import Event, iso
 from loghub.ledger.find import ALL, Find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loghub.delivery import Home
     from loghub.forecast import Forecast, NoForecast
     from loghub.ledger.find import Page
     from loghub.ledger.protocol import Group, Ledger
@@ -38,7 +38,7 @@ def open_home(path: str | None, url: str | None) -> Home:
     Raises:
         LedgerError: The ledger cannot be opened, or the home cannot be written.
     """
-    home = delivery.Home(path, url)
+    home = Home(path, url)
     home.ledger()
     home.adopt(force=True)
     return home

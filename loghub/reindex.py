@@ -18,7 +18,7 @@ from loghub.ledger.folding import EVENTS_PER_GROUP
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
     from loghub.event import Event
 
 _GROUPS_AT_ONCE = 200  # others who write wait meanwhile

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from loghub import delivery
 from loghub.delivery import deliverer
+from loghub.delivery.home import Home
 from loghub.handlers.smtp import BatchingSMTPHandler
 from loghub.journal import Fold
 from tests.clock import Clock
@@ -37,7 +37,7 @@ class Post:
                 | options
             )
         made.home.detach(id(made))
-        made.home = delivery.Home(self.path, None, now=self.clock)
+        made.home = Home(self.path, None, now=self.clock)
         made.home.attach(id(made), made)
         self.homes.append(made.home)
         return made

@@ -15,7 +15,8 @@ from collections import Counter
 import pytest
 
 from loghub import capture, journal
-from loghub.delivery import Home, deliverer, destination, folding, leases, opening, rounds, waiting
+from loghub.delivery import deliverer, destination, folding, leases, opening, rounds, waiting
+from loghub.delivery.home import Home
 from loghub.delivery.leases import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
 from loghub.journal import Journal, Reader

@@ -14,7 +14,8 @@ from unittest import mock
 import pytest
 
 from loghub import journal
-from loghub.delivery import Home, deliverer, leases
+from loghub.delivery import deliverer, leases
+from loghub.delivery.home import Home
 from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
 from tests.channels import FileHandler, tellers, told

@@ -8,7 +8,8 @@ import logging
 import pytest
 
 from loghub import reindex as module
-from loghub.delivery import Home, deliverer
+from loghub.delivery import deliverer
+from loghub.delivery.home import Home
 from loghub.event import iso
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.reindex import Reindexed, reindex

@@ -9,7 +9,7 @@ import click
 from loghub import journal
 from loghub.cli.table import table
 from loghub.cli.where import Where, close_at_end, where
-from loghub.delivery import Home
+from loghub.delivery.home import Home
 from loghub.handlers.base import ledger_option
 from loghub.ledger.moving import Move
 

@@ -18,7 +18,7 @@ from loghub.lives.death import FOLDER
 if TYPE_CHECKING:
     from logging import LogRecord
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
     from loghub.handlers.base import ReportingHandler
 
 SOON_SECONDS = 15.0

@@ -16,7 +16,7 @@ from loghub.ledger.connection import CorruptLedgerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
 
 _SHOWN = 10
 

@@ -22,7 +22,7 @@ from loghub.section import SECTION, from_error_handling_section
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
     from loghub.ledger.protocol import Group, Ledger
 
 OPTIONS = (

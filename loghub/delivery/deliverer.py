@@ -15,7 +15,7 @@ from loghub import capture, imports, own_log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
 
 PACE_SECONDS = 0.5
 """The shortest time between two rounds of the thread: the application has the processor in between."""

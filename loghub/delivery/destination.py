@@ -13,8 +13,8 @@ from loghub.ledger.protocol import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from loghub.delivery import Home
     from loghub.delivery.batch import Destination
+    from loghub.delivery.home import Home
     from loghub.ledger.protocol import Item, Ledger
 
 FARTHEST_SECONDS = 2 * 86_400.0

@@ -13,7 +13,7 @@ from loghub.delivery import deliverer
 from loghub.errors import LedgerError
 
 if TYPE_CHECKING:
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
 
 SLICE_BYTES = 8 << 10
 """What the thread folds at once while the application may want the processor: a millisecond's work or two, after which

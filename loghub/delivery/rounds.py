@@ -13,8 +13,8 @@ from loghub.delivery.destination import Delivery, times
 from loghub.errors import LedgerError
 
 if TYPE_CHECKING:
-    from loghub.delivery import Home
     from loghub.delivery.batch import Destination
+    from loghub.delivery.home import Home
 
 TROUBLE_SECONDS = 5.0
 """How long a ledger that cannot be used, or a handler that failed to look, is left alone."""

@@ -12,9 +12,10 @@ import re
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from loghub import complaint, delivery, env, options, own_log, sighting
+from loghub import complaint, env, options, own_log, sighting
 from loghub.capture import current_cause
 from loghub.delivery import deliverer, opening, waiting
+from loghub.delivery.home import home_of
 from loghub.filters import EventFilter, shared_capture
 from loghub.journal import mark_of
 from loghub.sighting import FIELD, Sighting
@@ -91,7 +92,7 @@ class ReportingHandler(logging.Handler):
         self._mark: str | None = None  # what a record needs to be marked with; None while repeats go the long way
         sighting.expected = True
         self._complaints: set[Any] = set()
-        self.home = delivery.home_of(*where)
+        self.home = home_of(*where)
         if self.enabled:
             self.home.attach(id(self), self if isinstance(self, OutboxHandler) else None)
             if self.home.path is not None and os.path.isdir(self.home.path):

@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, history, own_log
+from loghub import history, own_log
 from loghub.delivery import deliverer
+from loghub.delivery.home import home_of
 from loghub.description import render, text_of
 from loghub.errors import LedgerError
 from loghub.event import iso
@@ -143,7 +144,7 @@ def attempt_recovery(error_type: str | type[BaseException], context: Mapping[str
 def _ledger() -> Ledger | None:
     """Return the ledger, with all that was logged up to now in it; None where nothing was ever reported."""
     attached = [home for home in deliverer.homes() if home.is_attached]
-    home = attached[-1] if attached else delivery.home_of(home_option("loghub", None), ledger_option("loghub", None))
+    home = attached[-1] if attached else home_of(home_option("loghub", None), ledger_option("loghub", None))
     if not attached and home.url is None and (home.path is None or not os.path.isdir(home.path)):
         return None
     home.fold()

@@ -27,7 +27,7 @@ from loghub.seeds.record import log, say
 if TYPE_CHECKING:
     import logging
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
 
 TIMEOUT_SECONDS = 10.0
 _MAX_SECONDS = 3600.0

@@ -13,7 +13,7 @@ from loghub.ledger.protocol import Item
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
 
 
 def issue_handlers() -> Iterator[tuple[Home, GitHubIssueHandler]]:

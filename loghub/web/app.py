@@ -12,7 +12,8 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from loghub import delivery, env, options
+from loghub import env, options
+from loghub.delivery.home import home_of
 from loghub.handlers.base import home_option, ledger_option
 from loghub.web import kept
 from loghub.web.access import headers, is_local
@@ -120,7 +121,7 @@ def create_app(
 
 def _cookie_name(home: str | None, ledger: str | None) -> str:
     """Return a name of the home's own: browsers tell cookies apart by host alone, and not by port."""
-    which = delivery.home_of(home_option("loghub.web", home), ledger_option("loghub.web", ledger))
+    which = home_of(home_option("loghub.web", home), ledger_option("loghub.web", ledger))
     said = repr((which.path, which.url)).encode(errors="replace")
     return f"loghub_{hashlib.blake2b(said, digest_size=6).hexdigest()}"
 

@@ -9,8 +9,9 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import delivery, detail, env
+from loghub import detail, env
 from loghub.browser import SourceMaps
+from loghub.delivery.home import home_of
 from loghub.errors import AmbiguousKeyError, DetailFileError
 from loghub.handlers.base import ReportingHandler, home_option, ledger_option
 from loghub.handlers.detailfile import JSONDetailHandler
@@ -19,7 +20,7 @@ from loghub.ledger.find import Find
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loghub.delivery import Home
+    from loghub.delivery.home import Home
     from loghub.event import Event
     from loghub.ledger.protocol import Group, Ledger
 
@@ -55,7 +56,7 @@ class Site:
         source_maps: Mapping[str, str | os.PathLike[str]] | str | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.home: Home = delivery.home_of(home_option("loghub.web", home), ledger_option("loghub.web", ledger))
+        self.home: Home = home_of(home_option("loghub.web", home), ledger_option("loghub.web", ledger))
         self.maps = SourceMaps(source_maps or env.read("LOGHUB_SOURCE_MAPS") or {})
         self.now = now
         self._handlers = handlers

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery.home import Home
 from loghub.errors import DeliveryError, UnknownOptionError
 from loghub.handlers.digest import DigestHandler
 from loghub.journal import Fold
@@ -58,7 +58,7 @@ class World:
 
     def another(self):
         """Return what another process would use of the same ledger."""
-        home = delivery.Home(self.path, None, now=self.clock)
+        home = Home(self.path, None, now=self.clock)
         self.homes.append(home)
         return home
 

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 import loghub
-from loghub import delivery
 from loghub.delivery import deliverer, opening
+from loghub.delivery.home import Home
 from loghub.errors import OptionValueError, UnknownOptionError
 from loghub.event import dumps
 from loghub.handlers.recovery import HEAD_START_SECONDS, RecoveryHandler
@@ -349,7 +349,7 @@ def test_it_cannot_change_the_event(site):
 def other_process(site):
     """Return what another process would use, with the same procedure."""
     branch = site.handlers[0].branches[0]
-    home = delivery.Home(site.path, None, now=site.clock)
+    home = Home(site.path, None, now=site.clock)
     twin = type(branch)(branch.procedure, home=site.path)
     twin.home.detach(id(twin))
     twin.home = home

@@ -482,7 +482,7 @@ def test_descriptors_closed_under_us(postgres, name, tmp_path):
 
 def test_import_loads_no_driver():
     """Whoever has no ledger in PostgreSQL loads nothing for it."""
-    script = "import sys, loghub.delivery, loghub.ledger.sqlite; print('psycopg' in sys.modules)"
+    script = "import sys, loghub.delivery.home, loghub.ledger.sqlite; print('psycopg' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
                           env=processes.environment()).stdout == "False\n"  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loghub import delivery
+from loghub.delivery.home import home_of
 from loghub.ledger.address import read_address
 from loghub.ledger.postgres import PostgresLedger
 from loghub.web import create_app
@@ -22,7 +22,7 @@ def client(postgres, tmp_path):
     ledger.close()
     home = str(tmp_path / "home")
     yield create_app(home, postgres.url(schema), no_login=True).test_client()
-    delivery.home_of(home, postgres.url(schema)).close(1)
+    home_of(home, postgres.url(schema)).close(1)
     postgres.give_back(schema)
 
 

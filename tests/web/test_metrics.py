@@ -10,8 +10,9 @@ from collections import Counter
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
-from loghub import delivery, filters
+from loghub import filters
 from loghub.delivery import deliverer
+from loghub.delivery.home import home_of
 from loghub.errors import LedgerError
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.web import create_app
@@ -89,7 +90,7 @@ def test_health(tmp_path, monkeypatch):
     answer = app.test_client().get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
     app = create_app(str(tmp_path / "other"), admin_password="a good one")
-    home = delivery.home_of(str(tmp_path / "other"), None)
+    home = home_of(str(tmp_path / "other"), None)
 
     def unreachable():
         raise LedgerError("No such disk: /secret/place.")
