@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loghub.backoff import LONGEST_ASKED_SECONDS, LONGEST_SECONDS, delay
+from loghub.backoff import delay
+
+HOUR, DAY = 3_600.0, 86_400.0
 
 
 def longest(attempts, retry_after=None):
@@ -21,7 +24,12 @@ def shortest(attempts, retry_after=None):
 def test_doubles():
     """The bound doubles with each failure, up to an hour."""
     assert [longest(n) for n in range(1, 6)] == [2, 4, 8, 16, 32]
-    assert longest(12) == longest(10_000) == LONGEST_SECONDS
+    assert longest(12) == longest(10_000) == HOUR
+
+
+def test_no_failure_yet():
+    """Who asks before the first failure waits as after it."""
+    assert longest(0) == longest(-5) == longest(1)
 
 
 def test_other_bounds():
@@ -43,7 +51,13 @@ def test_asked_for(attempts, seconds):
     assert seconds <= delay(attempts, seconds) <= seconds + 1
 
 
+@pytest.mark.parametrize(("seconds", "most"), [(5, 5.5), (10, 11), (60, 61)])
+def test_asked_for_by_many(seconds, most):
+    """Many that were told the same do not come back at once: they spread over a tenth of it, at most a second."""
+    assert (shortest(1, seconds), longest(1, seconds)) == (seconds, most)
+
+
 def test_asked_for_too_much():
-    """Nobody is put off for years, or for no time at all."""
-    assert LONGEST_ASKED_SECONDS <= delay(1, 1e9) <= LONGEST_ASKED_SECONDS + 1
+    """Nobody is put off for more than a day, or for no time at all."""
+    assert (shortest(1, 1e9), longest(1, 1e9)) == (DAY, DAY + 1)
     assert shortest(3, 0) == shortest(3, -5) == shortest(3) > 0
