@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MUTE_LABELS = frozenset({"wontfix", "loghub:mute"})
 REGRESSION_LABEL = "regression"
 EDIT_SECONDS = (60.0, 300.0, 1800.0, 3600.0)
-"""How long an issue's count rests between two edits: longer with each power of ten of its count."""
+"""How long an issue's count rests between two edits: longer with every other digit of its count."""
 
 EDIT_GAP_SECONDS = 15.0
 """Between two edits on the average, however many issues there are: 240 an hour."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loghub.event import iso
 from loghub.github import lifecycle
 from loghub.github.block import State, block
+from loghub.github.issue import HEADING
 from loghub.github.lifecycle import Rules, Step
 from loghub.ledger.protocol import Group, Item
 
@@ -121,6 +122,14 @@ def test_duplicate_in_the_block():
     assert step(issue(body=body)) == FOLLOW
     assert step(issue("closed", "completed", body=body)) == FOLLOW
     assert step(issue(labels=["wontfix"], body=body)) == MUTED
+
+
+def test_duplicate_that_is_wanted_back():
+    """An issue that loghub opened, and that was a duplicate, goes its own way again once a person reopened it."""
+    body = f"{HEADING}\n\n{said(duplicate_of=3)}"
+
+    assert step(issue(body=body)) == EDIT
+    assert step(issue("closed", "completed", body=body)) == FOLLOW
 
 
 def test_duplicate_in_the_block_of_another_bug():
@@ -276,6 +285,33 @@ def test_no_release(seen):
     assert when_closed(seen, last=2_000.0) == RESOLVED
 
 
+@pytest.mark.parametrize("rules", [ORDERED, UNORDERED])
+@pytest.mark.parametrize(
+    ("seen", "before", "decision"),
+    [
+        ({}, {}, REGRESSION),
+        ({}, {"1.0": 500}, RESOLVED),
+        (OLD, {}, RESOLVED),  # that it was in a release without a name is for the other ledger to say
+        ({}, {"1.0": 500, "2.0": 2_500}, replace(REGRESSION, release="2.0")),
+    ],
+)
+def test_seen_elsewhere(seen, before, decision, rules):
+    """What another ledger has seen after the closing, as the block says, reopens an issue as what we have seen does."""
+    body = block(State(FP, {"other": 5}, 1_000.0, 3_000.0, releases=before))
+
+    assert step(issue("closed", "completed", body=body), item(5, 1_900.0, seen), rules) == decision
+
+
+def test_closed_by_another_clock():
+    """Our times are compared with GitHub's by how far our clock is ahead; the second of the closing is before it."""
+    rules = Rules(ahead=600.0)
+
+    assert when_closed({}, rules=rules, last=CLOSED_AT + 600.9) == RESOLVED
+    assert when_closed({}, rules=rules, last=CLOSED_AT + 601.1) == REGRESSION
+    assert when_closed({}, rules=UNORDERED, last=CLOSED_AT + 0.9) == RESOLVED
+    assert when_closed({}, rules=UNORDERED, last=CLOSED_AT + 1.1) == REGRESSION
+
+
 def test_late_fold():
     """What happened before the closing and was counted after it reopens nothing, in whatever release."""
     assert when_closed({"2.0": (1_500, 1_999)}, {"1.0": 500}, last=1_999.0) == RESOLVED
@@ -359,6 +395,7 @@ def test_milestone_of_all_ledgers():
         ({"0.9": (2_500, 3_000)}, {"1.0": 1_000}, ""),  # older
         ({"1.1": (2_500, 3_000)}, {"1.0": 1_000, "1.2": 1_100}, ""),
         ({"1.1b": (2_500, 3_000)}, {"1.0": 1_000}, ""),  # another branch
+        ({"bbb": (1_000, 3_000)}, {"aaa": 1_000}, ""),  # both from the beginning, and nobody can tell an order
         ({"1.0": (1_000, 3_000)}, {}, ""),  # the first that anybody knows
         ({}, {"1.0": 1_000}, ""),
     ],
@@ -421,3 +458,23 @@ def test_many_issues_share_the_edits():
     assert lifecycle.edit_due_at(item(1, edited_at=100.0), waiting=4) == 160.0
     assert lifecycle.edit_due_at(item(1, edited_at=100.0), waiting=1_000) == 15_100.0
     assert lifecycle.edit_due_at(item(10**6, edited_at=100.0), waiting=10) == 3_700.0
+
+
+def test_edited_by_a_clock_that_was_ahead():
+    """An edit that seems to come from the future puts off no other."""
+    assert lifecycle.edit_due_at(item(1, edited_at=1e9), now=4_000.0) < 4_000.0
+    assert lifecycle.edit_due_at(item(1, edited_at=4_000.0), now=4_000.0) == 4_060.0
+
+
+@pytest.mark.parametrize(
+    ("told", "last"), [({}, True), ({"said": 200}, True), ({"said": 199}, False), ({"said": 182}, False)]
+)
+def test_last_edit_of_a_process(told, last):
+    """A process that ends edits again where there is more to say than a count that is behind by less than a tenth."""
+    assert lifecycle.may_go_last(item(200, **told)) is last
+
+
+@pytest.mark.parametrize("told", [200, 100, 221])
+def test_last_edit_of_a_count(told):
+    """It does so, too, where the count is a tenth behind or more, or where the issue says more than was counted."""
+    assert lifecycle.may_go_last(item(220, said=told))
