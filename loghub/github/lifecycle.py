@@ -6,7 +6,6 @@ lost reply, a crash or an outage needs no replay, only another look.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -213,7 +212,7 @@ def mute_seconds(label: str) -> float:
     return int(read[1]) * _DAY_SECONDS if read else 0.0
 
 
-def edit_due_at(item: Item, waiting: int = 1, now: float = math.inf) -> float:
+def edit_due_at(item: Item, waiting: int, now: float) -> float:
     """Return when the count of an issue may next be edited (epoch seconds), if so many issues wait for that."""
     edited_at = float(item.memory.get("edited_at", 0.0))
     edited_at = 0.0 if edited_at > now else edited_at  # by a clock that was ahead

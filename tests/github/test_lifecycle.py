@@ -13,7 +13,7 @@ from loghub.github import lifecycle
 from loghub.github.block import State, block
 from loghub.github.issue import HEADING
 from loghub.github.lifecycle import Rules, Step
-from loghub.ledger.protocol import Group, Item
+from loghub.ledger.protocol import Group, Item, Recovery
 
 FP = "v1:0123456789abcdef"
 CLOSED_AT = 2_000.0
@@ -429,6 +429,16 @@ def test_state_merges_ledgers():
     assert (state.releases, state.servers) == ({"1.0": 900, "1.1": 940}, {"web-1": 1_000})
 
 
+def test_state_tells_the_last_recovery():
+    """The issue says when a procedure ran last, and what became of it."""
+    last, before = (Recovery(at, "shop.repair", how, 0.5) for at, how in ((2_600.0, "recovered"), (2_500.0, "failed")))
+
+    state = lifecycle.state_of(group(recoveries=(last, before)), "ours", None)
+
+    assert state.recovery[0] == 2_600.0
+    assert state.recovery[1].startswith("recovered by shop.repair")
+
+
 @pytest.mark.parametrize("body", [None, "", block(State("v1:ffffffffffffffff", {"other": 40}, 500.0, 3_000.0))])
 def test_state_of_another_bug_is_ignored(body):
     """A block with another fingerprint does not add to our count, nor does an issue without one."""
@@ -447,7 +457,7 @@ def test_state_among_several():
 
 def test_edits_become_rarer():
     """The higher the count, the longer it rests between two edits, up to an hour."""
-    rests = [lifecycle.edit_due_at(item(count, edited_at=0.0)) for count in (1, 100, 10_000, 10**6, 10**9)]
+    rests = [lifecycle.edit_due_at(item(count, edited_at=0.0), 1, 0.0) for count in (1, 100, 10_000, 10**6, 10**9)]
 
     assert rests == sorted(rests)
     assert (rests[0], rests[-1]) == (60.0, 3_600.0)
@@ -455,15 +465,15 @@ def test_edits_become_rarer():
 
 def test_many_issues_share_the_edits():
     """The more issues wait for an edit, the longer each rests, so that all together stay within 240 an hour."""
-    assert lifecycle.edit_due_at(item(1, edited_at=100.0), waiting=4) == 160.0
-    assert lifecycle.edit_due_at(item(1, edited_at=100.0), waiting=1_000) == 15_100.0
-    assert lifecycle.edit_due_at(item(10**6, edited_at=100.0), waiting=10) == 3_700.0
+    assert lifecycle.edit_due_at(item(1, edited_at=100.0), 4, 100.0) == 160.0
+    assert lifecycle.edit_due_at(item(1, edited_at=100.0), 1_000, 100.0) == 15_100.0
+    assert lifecycle.edit_due_at(item(10**6, edited_at=100.0), 10, 100.0) == 3_700.0
 
 
 def test_edited_by_a_clock_that_was_ahead():
     """An edit that seems to come from the future puts off no other."""
-    assert lifecycle.edit_due_at(item(1, edited_at=1e9), now=4_000.0) < 4_000.0
-    assert lifecycle.edit_due_at(item(1, edited_at=4_000.0), now=4_000.0) == 4_060.0
+    assert lifecycle.edit_due_at(item(1, edited_at=1e9), 1, 4_000.0) < 4_000.0
+    assert lifecycle.edit_due_at(item(1, edited_at=4_000.0), 1, 4_000.0) == 4_060.0
 
 
 @pytest.mark.parametrize(
