@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text("utf-8"))["project"]
 VERSION = re.search(r'^__version__ = "(.+)"', ROOT.joinpath("loghub/__init__.py").read_text("utf-8"), re.MULTILINE)[1]
-NOT_FOR_USERS = {"all", "dev", "bench", "fuzz", "pictures", "release"}
+NOT_FOR_USERS = {"all", "dev", "bench", "fuzz", "mutants", "pictures", "release"}
 
 LIGHT = """
 import sys, loghub

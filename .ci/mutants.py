@@ -1,0 +1,318 @@
+"""Break loghub on purpose, one small change at a time, and tell which changes the tests do not notice.
+
+The changes are cosmic-ray's, and the leaving out of a statement. Each is made in a copy of the repository, and there
+the tests that are about the changed module run in a fork of this process, which has imported what they need of others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import difflib
+import importlib
+import importlib.metadata
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import parso
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators.operator import Operator
+from cosmic_ray.plugins import get_operator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_COPIED = (".git", ".venv*", ".axe", ".*_cache", ".hypothesis", ".site*", "dist", "build")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is changed, and the quick tests that are about it."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    """Tests that do not run, by a part of their name."""
+
+
+LEDGER = (
+    *("conditions", "connection", "database", "find", "folding", "moving", "reading", "retention", "rows", "schema"),
+    *("sql", "sqlite"),
+)
+SUBJECTS = {
+    "backoff": Subject(("loghub/backoff.py",), ("tests/test_backoff.py",)),
+    "fingerprint": Subject(("loghub/fingerprint",), ("tests/test_fingerprint.py", "tests/grouping"), ("is_quick",)),
+    "journal": Subject(("loghub/journal.py",), ("tests/test_journal.py",)),
+    "ledger": Subject(
+        tuple(f"loghub/ledger/{name}.py" for name in LEDGER),
+        tuple(f"tests/ledger/test_{name}.py" for name in ("contract", "reading", "bounds", "sqlite", "moving")),
+        ("[postgres", "[pgbouncer", "[sqlite file"),
+    ),
+    "lifecycle": Subject(("loghub/github/lifecycle.py",), ("tests/github/test_lifecycle.py",)),
+}
+
+
+class LeaveOut(Operator):
+    """Leave out a statement that is there for what it does: a call, a change of an object, ``raise``, ``del``."""
+
+    def mutation_positions(self, node: Any) -> Iterator[tuple]:
+        """Yield the place of such a statement."""
+        if node.type == "simple_stmt" and self._acts(node.children[0]):
+            yield node.children[0].start_pos, node.children[0].end_pos
+
+    def mutate(self, node: Any, index: int) -> Any:
+        """Put ``pass`` there."""
+        was = node.children[0]
+        node.children[0] = parso.python.tree.Keyword("pass", was.start_pos, was.get_first_leaf().prefix)
+        return node
+
+    @classmethod
+    def examples(cls) -> tuple:
+        """Return none: the interface asks for them."""
+        return ()
+
+    @staticmethod
+    def _acts(statement: Any) -> bool:
+        if statement.type == "expr_stmt":  # x.y = 1, x[y] = 1, x += 1
+            target, how = statement.children[:2]
+            return target.type in ("atom_expr", "power") or (how.type == "operator" and how.value != "=")
+        return statement.type in ("atom_expr", "power", "await_expr", "raise_stmt", "del_stmt")
+
+
+SWAPS = {
+    "Comparison": (
+        *("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is"),
+        *("Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Lt_GtE", "GtE_Lt", "LtE_Gt", "Gt_LtE"),
+    ),
+    "Binary": (
+        *("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Mul", "Mod_Mul", "Pow_Mul"),
+        *("BitOr_BitAnd", "BitAnd_BitOr"),
+    ),
+    "Unary": ("Delete_Not", "USub_UAdd"),
+}
+"""Cosmic-ray can put any operator in the place of any other; most of those say nothing that these do not."""
+
+OPERATORS: dict[str, Operator] = {"LeaveOut": LeaveOut()} | {
+    name: get_operator(f"core/{name}")()
+    for name in (
+        *(f"Replace{kind}Operator_{pair}" for kind, pairs in SWAPS.items() for pair in pairs),
+        *("AddNot", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue", "ReplaceAndWithOr", "ReplaceOrWithAnd"),
+        *("ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "ExceptionReplacer", "NumberReplacer"),
+        *("RemoveDecorator", "ZeroIterationForLoop"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change."""
+
+    path: str
+    operator: str
+    occurrence: int
+    line: int = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """What it is called, for as long as its file stays as it is."""
+        return f"{self.path}:{self.operator}:{self.occurrence}"
+
+
+def mutants_of(path: str) -> Iterator[Mutant]:
+    """Yield every change of a file but of types that only a checker reads."""
+    source = (ROOT / path).read_text()
+    types = list(_types(ast.parse(source)))
+    nodes = list(ast_nodes(get_ast(source)))
+    for name, operator in OPERATORS.items():
+        places = (place for node in nodes for place in operator.mutation_positions(node))
+        for occurrence, (begin, end) in enumerate(places):
+            if not any(first <= begin and end <= last for first, last in types):
+                yield Mutant(path, name, occurrence, begin[0])
+
+
+def _types(tree: ast.AST) -> Iterator[tuple]:
+    """Yield where the annotations are, and the imports for them."""
+    for node in ast.walk(tree):
+        found = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            found.append(node)
+        for one in found:
+            if one is not None:
+                yield (one.lineno, one.col_offset), (one.end_lineno, one.end_col_offset)
+
+
+class Order:
+    """A plugin of pytest: what has noticed a change lately goes first, and who fails is told."""
+
+    def __init__(self, subject: Subject, first: Sequence[str], tell: int) -> None:
+        self._subject = subject
+        self._first = {name: number for number, name in enumerate(first)}
+        self._tell = tell
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        """Leave out what does not run, and sort the rest."""
+        items[:] = [one for one in items if not any(part in one.nodeid for part in self._subject.without)]
+        items.sort(key=lambda one: self._first.get(one.nodeid, len(self._first)))
+
+    def pytest_collection_finish(self) -> None:
+        """Tell what has been imported by now."""
+        self._say(modules=[name for name in sys.modules if not name.startswith(("loghub", "tests", "conftest"))])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Tell of a test that failed."""
+        if report.failed:
+            self._say(failed=report.nodeid)
+
+    def _say(self, **what: Any) -> None:
+        os.write(self._tell, json.dumps(what).encode() + b"\n")
+
+
+class Runner:
+    """Runs the tests of a subject in a copy of the repository, again and again."""
+
+    def __init__(self, subject: Subject, folder: str) -> None:
+        self.copy = Path(folder, "copy")
+        self.seconds = 600.0
+        self._subject = subject
+        self._first: list[str] = []
+        self._basetemp = str(Path(folder, "tests"))
+        shutil.copytree(ROOT, self.copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        os.environ["PYTHONPATH"] = str(self.copy)
+        os.chdir(self.copy)
+        sys.path[:0] = [str(self.copy)]
+
+    def warm(self) -> str | None:
+        """Run them on what is unchanged, and import what they import of others; return what failed."""
+        failed, modules = self._run()
+        plugins = {one.module for one in importlib.metadata.entry_points(group="pytest11")}
+        for name in modules:
+            if name.partition(".")[0] not in plugins | {"__main__"}:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # what is compiled of a mutant must not be taken for another
+        sys.dont_write_bytecode = True
+        begun = time.monotonic()
+        failed = failed or self._run()[0]
+        self.seconds = 10 + 3 * (time.monotonic() - begun)
+        return failed
+
+    def killed_by(self, mutant: Mutant) -> tuple[str | None, list[str]]:
+        """Return who noticed the change, if anybody did, and the changed lines."""
+        path = self.copy / mutant.path
+        source = path.read_text()
+        changed = mutate_code(source, OPERATORS[mutant.operator], mutant.occurrence)
+        if changed is None:
+            raise SystemExit(f"there is no {mutant.name}")
+        path.write_text(changed)
+        try:
+            killer = self._run()[0]
+        finally:
+            path.write_text(source)
+        if killer is not None:
+            self._first = [killer, *(name for name in self._first if name != killer)]
+        lines = difflib.unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0)
+        return killer, [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+
+    def _run(self) -> tuple[str | None, list[str]]:
+        """Return the test that failed first, and the names of the modules that the tests have imported."""
+        told, tell = os.pipe()
+        sys.stdout.flush()
+        pid = os.fork()
+        if not pid:
+            self._test(tell)
+        os.close(tell)
+        text, until = b"", time.monotonic() + self.seconds
+        while select.select([told], [], [], max(0.0, until - time.monotonic()))[0]:
+            said = os.read(told, 65536)
+            if not said:
+                break
+            text += said
+        else:
+            text += b'{"failed": "the time limit"}\n'
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        os.close(told)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        failed, modules = None, []
+        for line in text.splitlines():
+            what = json.loads(line)
+            failed, modules = failed or what.get("failed"), what.get("modules", modules)
+        return failed or (f"pytest, which ended with {code}" if code else None), modules
+
+    def _test(self, tell: int) -> None:
+        """Run them in the forked process, and end it."""
+        os.setsid()
+        quiet = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(quiet, number)
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        options += ["--basetemp", self._basetemp, "--hypothesis-profile", "same"]
+        code: int = 99
+        try:
+            code = pytest.main([*options, *self._subject.tests], [Order(self._subject, self._first, tell)])
+        finally:
+            os._exit(code)
+
+
+def chosen(names: Sequence[str], sample: int | None, seed: int) -> tuple[str, list[Mutant]]:
+    """Return what was asked for: the subject, and the mutants; a file or a mutant's own name choose some of it."""
+    first = names[0].partition(":")[0]
+    for name, subject in SUBJECTS.items():
+        if first == name or any(first == path or first.startswith(f"{path}/") for path in subject.files):
+            break
+    else:
+        raise SystemExit(f"{first}: choose from {', '.join(SUBJECTS)}, their files, or mutants that were named")
+    paths = [ROOT / path for path in subject.files]
+    paths = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+    found = [one for path in paths for one in mutants_of(str(path.relative_to(ROOT)))]
+    if first != name:
+        found = [one for one in found if one.name in names or one.path in names]
+    if sample is not None and sample < len(found):
+        found = sorted(random.Random(seed).sample(found, sample), key=lambda one: (one.path, one.line))
+    return name, found
+
+
+def main() -> int:
+    """Tell of each mutant; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"one of {', '.join(SUBJECTS)}, a file, or mutants")
+    parser.add_argument("--sample", type=int, help="how many mutants, drawn at random; otherwise all")
+    parser.add_argument("--seed", type=int, default=1, help="draws others (%(default)s)")
+    options = parser.parse_args()
+    name, mutants = chosen(options.names, options.sample, options.seed)
+    left = []
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        runner = Runner(SUBJECTS[name], folder)
+        failed = runner.warm()
+        if failed:
+            print(f"{name}: fails unchanged: {failed}")
+            return 1
+        print(f"{name}: {len(mutants)} mutants; after {runner.seconds:.0f} s one counts as noticed", flush=True)
+        for mutant in mutants:
+            killer, lines = runner.killed_by(mutant)
+            print(f"{'killed' if killer else 'SURVIVED'} {mutant.name} (line {mutant.line}) {killer or ''}", flush=True)
+            if not killer:
+                left.append(mutant)
+                print(*(f"    {line}" for line in lines), sep="\n", flush=True)
+        os.chdir("/")
+    print(f"{name}: {len(mutants)} mutants, {len(mutants) - len(left)} killed, {len(left)} survived")
+    print(*(one.name for one in left), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
