@@ -101,10 +101,10 @@ class _Entry:
 
     __slots__ = ("line", "marks", "no", "quiet_from", "quiet_until")
 
-    def __init__(self, no: int) -> None:
+    def __init__(self, no: int, marks: frozenset[str]) -> None:
         self.no = no
         self.line = b"%d\n" % no
-        self.marks: frozenset[str] = frozenset()
+        self.marks = marks
         self.quiet_from = self.quiet_until = 0.0
 
 
@@ -268,7 +268,8 @@ class Journal:
         marks = frozenset((self.token, *(mark_of(self.token, name) for name in told)))
         if n:
             sighting.marks |= marks
-        entry = self._number()
+        self._last_no += 1
+        entry = _Entry(self._last_no, marks)
         brief = self.size - self.folded > BRIEF_BYTES
         head = {"no": entry.no, "n": n, "to": told, "at": at, "level": kind.level, "kept": keep and not brief}
         line = b"%s%s%s}\n" % (dumps(head).encode()[:-1], _EVENT, _in_brief(sighting, record) if brief else event)
@@ -277,7 +278,6 @@ class Journal:
         if n:
             runs.note(self.token, line)
         self._second = int(at)
-        entry.marks = marks
         sighting.marks |= marks
         self._remember(kind, entry)
         if destination is not None and not told:
@@ -287,10 +287,6 @@ class Journal:
         if not counted:
             sighting.marks |= {self.token}
             self.dropped += times_of(record)
-
-    def _number(self) -> _Entry:
-        self._last_no += 1
-        return _Entry(self._last_no)
 
     def _remember(self, kind: Kind, entry: _Entry) -> None:
         """Let repeats of `kind` be short, and forget the oldest kind where there are many."""

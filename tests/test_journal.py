@@ -490,6 +490,22 @@ def test_torn_line(make):
     assert total.torn == 1
 
 
+def test_nothing_is_torn_where_nothing_was_written(make):
+    """A write that took nothing leaves no torn line behind: the line is written once more, and that is all."""
+    short = iter([None, None, 0])
+
+    def write(fd, data):
+        return os.write(fd, data[: next(short, None)])
+
+    one = make(write=write)
+    one.keep = 1
+    what = kind()
+    for _ in range(4):
+        note(one, what)
+    assert lines(one)[2:] == [b"1", b"1", b"1"]
+    assert folded(one).torn == 0
+
+
 def test_full_disk_for_a_while(make, disk):
     """While the disk is full lines wait in memory; when it has room they are written, in their order."""
     one = make(write=disk.write)
@@ -502,8 +518,10 @@ def test_full_disk_for_a_while(make, disk):
     assert folded(one).counts.total() == 1
     assert one.rotate() is None
     assert one.detach() is None
+    assert one.held == "No space left on device"
     disk.full = False
     note(one, kinds[0], at=T0 + 30 * 400)
+    assert one.held == ""
     total = folded(one)
     assert total.counts.total() == 32
     assert total.counts[kinds[1].fingerprint, HOUR + 1] == 3
@@ -825,6 +843,7 @@ def test_no_descriptors(make, folder, monkeypatch):
     for _ in range(5):
         note(one, what, "smtp:x")
     assert one.fd == -1
+    assert one.held == "no file can be opened"
     monkeypatch.setattr(journal, "_create", real)
     one.tell_dropped()
     note(one, what, "smtp:x")
@@ -1079,10 +1098,10 @@ def test_again_on_a_full_disk(make, disk):
     assert folded(one).counts == {(what.fingerprint, HOUR): 3}
 
 
-def test_in_brief(make, monkeypatch):
+def test_in_brief(make):
     """With much waiting an occurrence is written in brief: counted and for its destination, its group known."""
-    monkeypatch.setattr(journal, "BRIEF_BYTES", 0)
     one = make()
+    one.folded = -journal.MAX_BYTES * 3 // 4  # as if so much were before
     what = kind()
     long = "x" * 10_000
     for _ in range(2):
@@ -1094,6 +1113,16 @@ def test_in_brief(make, monkeypatch):
     assert (tally.count, tally.kept, tally.routed["github:a/b"]) == (2, [], 2)
     assert tally.event["error_type"] == "ValueError"
     assert tally.event["error_message"].startswith("xxx")
+
+
+def test_levels_of_kept_events(make):
+    """A group has the highest level that was seen, and each event that is kept its own."""
+    one = make()
+    for level in (30, 50, 40):
+        note(one, kind(level=level))
+    (tally,) = Reader(one.name, one.fd).read().groups.values()
+    assert tally.level == 50
+    assert [tally.levels[id(event)] for event in tally.kept] == [30, 50, 40]
 
 
 def test_text_of_kept_events(make):
