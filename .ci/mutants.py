@@ -11,7 +11,6 @@ import ast
 import contextlib
 import difflib
 import importlib
-import importlib.metadata
 import json
 import os
 import random
@@ -156,7 +155,7 @@ def _types(tree: ast.AST) -> Iterator[tuple]:
 
 
 class Order:
-    """A plugin of pytest: what has noticed a change lately goes first, and who fails is told."""
+    """A plugin of pytest: what has noticed a change lately goes first, then what is quick; who fails is told."""
 
     def __init__(self, subject: Subject, first: Sequence[str], tell: int) -> None:
         self._subject = subject
@@ -173,9 +172,11 @@ class Order:
         self._say(modules=[name for name in sys.modules if not name.startswith(("loghub", "tests", "conftest"))])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Tell of a test that failed."""
+        """Tell of a test that failed, and how long each took."""
         if report.failed:
             self._say(failed=report.nodeid)
+        if report.when == "call" and not self._first:
+            self._say(took=[report.duration, report.nodeid])
 
     def _say(self, **what: Any) -> None:
         os.write(self._tell, json.dumps(what).encode() + b"\n")
@@ -192,22 +193,23 @@ class Runner:
         self._basetemp = str(Path(folder, "tests"))
         shutil.copytree(ROOT, self.copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
         os.environ["PYTHONPATH"] = str(self.copy)
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # importing them takes longer than many of the tests
         os.chdir(self.copy)
         sys.path[:0] = [str(self.copy)]
 
     def warm(self) -> str | None:
         """Run them on what is unchanged, and import what they import of others; return what failed."""
-        failed, modules = self._run()
-        plugins = {one.module for one in importlib.metadata.entry_points(group="pytest11")}
-        for name in modules:
-            if name.partition(".")[0] not in plugins | {"__main__"}:
-                with contextlib.suppress(Exception):
-                    importlib.import_module(name)
+        failed, told = self._run()
+        for name in (name for what in told for name in what.get("modules", ())):
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # what is compiled of a mutant must not be taken for another
         sys.dont_write_bytecode = True
         begun = time.monotonic()
-        failed = failed or self._run()[0]
+        if failed is None:
+            failed, told = self._run()
         self.seconds = 10 + 3 * (time.monotonic() - begun)
+        self._first = [name for _, name in sorted(what["took"] for what in told if "took" in what)]
         return failed
 
     def killed_by(self, mutant: Mutant) -> tuple[str | None, list[str]]:
@@ -227,8 +229,8 @@ class Runner:
         lines = difflib.unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0)
         return killer, [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
-    def _run(self) -> tuple[str | None, list[str]]:
-        """Return the test that failed first, and the names of the modules that the tests have imported."""
+    def _run(self) -> tuple[str | None, list[dict[str, Any]]]:
+        """Return the test that failed first, and what `Order` has told."""
         told, tell = os.pipe()
         sys.stdout.flush()
         pid = os.fork()
@@ -237,21 +239,19 @@ class Runner:
         os.close(tell)
         text, until = b"", time.monotonic() + self.seconds
         while select.select([told], [], [], max(0.0, until - time.monotonic()))[0]:
-            said = os.read(told, 65536)
-            if not said:
+            data = os.read(told, 65536)
+            if not data:
                 break
-            text += said
+            text += data
         else:
             text += b'{"failed": "the time limit"}\n'
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         os.close(told)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        failed, modules = None, []
-        for line in text.splitlines():
-            what = json.loads(line)
-            failed, modules = failed or what.get("failed"), what.get("modules", modules)
-        return failed or (f"pytest, which ended with {code}" if code else None), modules
+        said = [json.loads(line) for line in text.splitlines()]
+        failed = next((what["failed"] for what in said if "failed" in what), None)
+        return failed or (f"pytest, which ended with {code}" if code else None), said
 
     def _test(self, tell: int) -> None:
         """Run them in the forked process, and end it."""
@@ -260,7 +260,7 @@ class Runner:
         for number in (0, 1, 2):
             os.dup2(quiet, number)
         options = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        options += ["--basetemp", self._basetemp, "--hypothesis-profile", "same"]
+        options += ["--basetemp", self._basetemp]
         code: int = 99
         try:
             code = pytest.main([*options, *self._subject.tests], [Order(self._subject, self._first, tell)])
@@ -281,8 +281,9 @@ def chosen(names: Sequence[str], sample: int | None, seed: int) -> tuple[str, li
     found = [one for path in paths for one in mutants_of(str(path.relative_to(ROOT)))]
     if first != name:
         found = [one for one in found if one.name in names or one.path in names]
-    if sample is not None and sample < len(found):
-        found = sorted(random.Random(seed).sample(found, sample), key=lambda one: (one.path, one.line))
+    if sample is not None:  # a larger sample has the smaller one in it
+        random.Random(seed).shuffle(found)
+        found = found[:sample]
     return name, found
 
 
