@@ -105,6 +105,9 @@ SWAPS = {
 }
 """Cosmic-ray can put any operator in the place of any other; most of those say nothing that these do not."""
 
+COMPUTES = frozenset({"arith_expr", "term", "power", "expr", "xor_expr", "and_expr", "shift_expr"})
+"""What parso calls expressions with an operator between two values."""
+
 OPERATORS: dict[str, Operator] = {"LeaveOut": LeaveOut()} | {
     name: get_operator(f"core/{name}")()
     for name in (
@@ -137,8 +140,10 @@ def mutants_of(path: str) -> Iterator[Mutant]:
     types = list(_types(ast.parse(source)))
     nodes = list(ast_nodes(get_ast(source)))
     for name, operator in OPERATORS.items():
-        places = (place for node in nodes for place in operator.mutation_positions(node))
-        for occurrence, (begin, end) in enumerate(places):
+        places = ((node, place) for node in nodes for place in operator.mutation_positions(node))
+        for occurrence, (node, (begin, end)) in enumerate(places):
+            if "Binary" in name and node.parent.type not in COMPUTES:
+                continue  # the star of an argument
             if not any(first <= begin and end <= last for first, last in types):
                 yield Mutant(path, name, occurrence, begin[0])
 

@@ -986,6 +986,24 @@ def test_forked_child_does_not_keep_the_lock(folder):
         os.close(fd)
 
 
+DAEMON = """
+import os, sys
+from loghub.journal import Journal, Reader
+from tests.sightings import kind, note
+os.close(0)
+one = Journal(sys.argv[1], "cafe")
+note(one, kind())
+(tally,) = Reader(one.name, one.fd).read().groups.values()
+print(one.fd, tally.count, one.held, one.detach())
+"""
+
+
+def test_daemon_without_standard_input(folder):
+    """A process that has closed its standard input may get the journal as descriptor 0, which is as good as others."""
+    with processes.python(DAEMON, folder) as process:
+        assert process.stdout.read().split() == ["0", "1", "0"]
+
+
 def test_hidden_and_foreign_files(make, folder):
     """Files that are no journals are not looked at."""
     make()
