@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loghub import journal
+from loghub import journal, runs
 from loghub.capture import Known
 from loghub.journal import Journal, Reader, mark_of
 from tests import processes
@@ -283,9 +283,16 @@ def test_events_are_made_only_when_kept(make):
     assert capture.events == 2
 
 
-def test_the_application_is_asked_without_our_lock(make):
+@pytest.mark.parametrize(
+    ("before", "keep"), [([], 1), ([kind(1)], 2), ([kind(1, logger="b")], 1)], ids=["new", "kept again", "of a group"]
+)
+def test_the_application_is_asked_without_our_lock(make, before, keep):
     """Describing an event runs the application's code, which may wait for a thread that logs."""
     one = make()
+    one.keep = keep
+    what = before[0] if keep == 2 else kind(1)
+    for each in before:
+        note(one, each)
     there, done = threading.Event(), threading.Event()
 
     class Waiting(Described):
@@ -302,7 +309,7 @@ def test_the_application_is_asked_without_our_lock(make):
 
     thread = threading.Thread(target=other)
     thread.start()
-    one.note(record(), seen(kind(1), Waiting()), None, selective=False)
+    one.note(record(), seen(what, Waiting()), None, selective=False)
     thread.join()
     assert len(folded(one).counts) == 2
 
@@ -506,8 +513,9 @@ def test_nothing_is_torn_where_nothing_was_written(make):
     assert folded(one).torn == 0
 
 
-def test_full_disk_for_a_while(make, disk):
-    """While the disk is full lines wait in memory; when it has room they are written, in their order."""
+def test_full_disk_for_a_while(make, disk, monkeypatch):
+    """While the disk is full lines wait in memory, for this file; when it has room they are written, in their order."""
+    monkeypatch.setattr(journal, "ROTATE_BYTES", 1)
     one = make(write=disk.write)
     one.keep = 2
     kinds = [kind(n) for n in range(3)]
@@ -767,7 +775,7 @@ def test_detach(make, folder):
     assert journal.alive(folder) == 1
     old = one.detach()
     assert one.fd == -1
-    assert one.detach() is None
+    assert one.detach() is one.rotate() is None
     os.close(old)
     assert journal.alive(folder) == 0
     note(one, kind())
@@ -1014,6 +1022,17 @@ def test_hidden_and_foreign_files(make, folder):
     assert journal.names(folder + "/nowhere") == []
 
 
+def test_what_cannot_be_opened(make, folder):
+    """What has a journal's name and cannot be opened, such as one that was just removed, is in no other's way."""
+    one = make()
+    os.symlink("nowhere", os.path.join(folder, "0.journal"))
+    assert journal.alive(folder) == 1
+    one.forget()
+    ((name, fd),) = journal.adopt(folder)
+    assert name == one.name
+    os.close(fd)
+
+
 @pytest.mark.shows("clock wrong", "nothing lost")
 @pytest.mark.parametrize("created", [4e9, -5.0, float("nan"), float("inf"), 1e300])
 def test_impossible_time(make, created):
@@ -1028,6 +1047,21 @@ def test_impossible_time(make, created):
     (tally,) = fold.groups.values()
     assert (tally.count, fold.torn) == (2, 0)
     assert before - 1 <= tally.first_at <= tally.last_at <= time.time() + 1
+
+
+def test_told_to_the_wrapper(make, tmp_path, monkeypatch):
+    """Under ``loghub run`` the wrapper is told what was counted and written in full, and nothing else."""
+    told = tmp_path / "run"
+    told.touch()
+    monkeypatch.setenv(runs.VARIABLE, str(told))
+    one = make()
+    one.keep = 1
+    what, elsewhere = kind(1), seen(kind(2))
+    elsewhere.marks |= {one.token}
+    one.note(record(), elsewhere, "smtp:x", selective=False)
+    for _ in range(2):
+        note(one, what)
+    assert told.read_bytes() == b"cafe " + lines(one)[3] + b"\n"
 
 
 # The short way of a repeat ------------------------------------------------------------------------------------
@@ -1114,6 +1148,26 @@ def test_again_on_a_full_disk(make, disk):
     disk.full = False
     one.tell_dropped()
     assert folded(one).counts == {(what.fingerprint, HOUR): 3}
+
+
+def test_again_after_a_torn_line(make, monkeypatch):
+    """A repeat is not written onto what is left of a line that was torn, also where that was dropped."""
+    monkeypatch.setattr(journal, "SPILL_BYTES", 9)  # "1" fits, and a second before it does not
+    short = iter([None, None, None, 4, 0])
+
+    def write(fd, data):
+        return os.write(fd, data[: next(short, None)])
+
+    one = make(write=write)
+    one.keep = 1
+    what = kind()
+    for _ in range(2):
+        note(one, what)
+    for at in (T0 + 5, T0):
+        one.again(known_of(what), one.token, at)
+    total = folded(one)
+    assert total.counts == {(what.fingerprint, HOUR): 3}
+    assert (total.torn, one.dropped) == (1, 1)
 
 
 def test_in_brief(make):
@@ -1228,5 +1282,5 @@ def test_closed_descriptor_on_a_full_disk(make, disk, folder):
     note(one, what)
     one.tell_dropped()
     total = folded(one)
-    assert (total.counts.total(), total.dropped) == (1, 2)
+    assert (total.counts.total(), total.dropped, total.torn) == (1, 2, 0)
     assert everything_in(folder) == 1
