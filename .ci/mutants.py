@@ -1,7 +1,7 @@
 """Break loghub on purpose, one small change at a time, and tell which changes the tests do not notice.
 
 The changes are cosmic-ray's, and the leaving out of a statement. Each is made in a copy of the repository, and there
-the tests that are about the changed module run in a fork of this process, which has imported what they need of others.
+the tests that are about the changed module run in a fork: nothing is imported or collected again that need not be.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import argparse
 import ast
 import contextlib
 import difflib
+import gc
 import importlib
+import inspect
+import itertools
 import json
+import math
 import os
 import random
 import select
@@ -22,6 +26,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import parso
@@ -32,7 +37,7 @@ from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COPIED = (".git", ".venv*", ".axe", ".*_cache", ".hypothesis", ".site*", "dist", "build")
@@ -159,52 +164,103 @@ def _types(tree: ast.AST) -> Iterator[tuple]:
                 yield (one.lineno, one.col_offset), (one.end_lineno, one.end_col_offset)
 
 
+def swapped(old: CodeType, new: CodeType) -> dict[CodeType, CodeType] | None:
+    """Return which code of a function has to stand for which; None where what runs at the import has changed."""
+    if len(old.co_consts) != len(new.co_consts) or _bare(old) != _bare(new):
+        return None
+    found: dict[CodeType, CodeType] = {}
+    for one, other in zip(old.co_consts, new.co_consts, strict=True):
+        if not isinstance(one, CodeType) or not isinstance(other, CodeType):
+            if type(one) is not type(other) or one != other:
+                return None
+        elif not one.co_flags & inspect.CO_OPTIMIZED:  # the body of a class
+            inner = swapped(one, other)
+            if inner is None:
+                return None
+            found |= inner
+        elif one != other:
+            if one.co_freevars != other.co_freevars:
+                return None
+            found[one] = other
+    return found
+
+
+def _bare(code: CodeType) -> CodeType:
+    return code.replace(co_consts=(), co_linetable=b"")
+
+
 class Order:
     """A plugin of pytest: what has noticed a change lately goes first, then what is quick; who fails is told."""
 
-    def __init__(self, subject: Subject, first: Sequence[str], tell: int) -> None:
-        self._subject = subject
-        self._first = {name: number for number, name in enumerate(first)}
-        self._tell = tell
+    def __init__(self, runner: Runner, tell: int, mutants: Sequence[Mutant] = ()) -> None:
+        self.tell = tell
+        self._runner = runner
+        self._mutants = mutants
 
     def pytest_collection_modifyitems(self, items: list) -> None:
         """Leave out what does not run, and sort the rest."""
-        items[:] = [one for one in items if not any(part in one.nodeid for part in self._subject.without)]
-        items.sort(key=lambda one: self._first.get(one.nodeid, len(self._first)))
+        without = self._runner.subject.without
+        items[:] = [one for one in items if not any(part in one.nodeid for part in without)]
+        self._sort(items)
+
+    def _sort(self, items: list) -> None:
+        places = {name: number for number, name in enumerate(self._runner.first)}
+        items.sort(key=lambda one: places.get(one.nodeid, len(places)))
 
     def pytest_collection_finish(self) -> None:
         """Tell what has been imported by now."""
-        self._say(modules=[name for name in sys.modules if not name.startswith(("loghub", "tests", "conftest"))])
+        self.say(modules=[name for name in sys.modules if not name.startswith(("loghub", "tests", "conftest"))])
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Where there are mutants, run the tests on each, in a fork of its own in which code is swapped."""
+        for mutant in self._mutants:
+            killer = self._runner.swap(mutant, lambda tell, codes: self._run(session, tell, codes))
+            self.say(mutant=mutant.name, killer=killer)
+        return True if self._mutants else None
+
+    def _run(self, session: pytest.Session, tell: int, codes: dict[CodeType, CodeType]) -> int:
+        self.tell = tell
+        for one in gc.get_objects():
+            if isinstance(one, FunctionType) and one.__code__ in codes:
+                one.__code__ = codes[one.__code__]
+        self._sort(session.items)
+        for item, following in itertools.zip_longest(session.items, session.items[1:]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                return 1
+        return 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Tell of a test that failed, and how long each took."""
         if report.failed:
-            self._say(failed=report.nodeid)
-        if report.when == "call" and not self._first:
-            self._say(took=[report.duration, report.nodeid])
+            self.say(failed=report.nodeid)
+        if report.when == "call" and not self._runner.first:
+            self.say(took=[report.duration, report.nodeid])
 
-    def _say(self, **what: Any) -> None:
-        os.write(self._tell, json.dumps(what).encode() + b"\n")
+    def say(self, **what: Any) -> None:
+        """Tell the process before the fork."""
+        os.write(self.tell, json.dumps(what).encode() + b"\n")
 
 
 class Runner:
     """Runs the tests of a subject in a copy of the repository, again and again."""
 
     def __init__(self, subject: Subject, folder: str) -> None:
-        self.copy = Path(folder, "copy")
+        self.subject = subject
+        self.first: list[str] = []
+        """The tests in the order in which they run."""
         self.seconds = 600.0
-        self._subject = subject
-        self._first: list[str] = []
+        self._copy = Path(folder, "copy")
         self._basetemp = str(Path(folder, "tests"))
-        shutil.copytree(ROOT, self.copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
-        os.environ["PYTHONPATH"] = str(self.copy)
+        shutil.copytree(ROOT, self._copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        os.environ["PYTHONPATH"] = str(self._copy)
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # importing them takes longer than many of the tests
-        os.chdir(self.copy)
-        sys.path[:0] = [str(self.copy)]
+        os.chdir(self._copy)
+        sys.path[:0] = [str(self._copy)]
 
     def warm(self) -> str | None:
         """Run them on what is unchanged, and import what they import of others; return what failed."""
-        failed, told = self._run()
+        failed, told = self._fork(self._pytest)
         for name in (name for what in told for name in what.get("modules", ())):
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
@@ -212,65 +268,134 @@ class Runner:
         sys.dont_write_bytecode = True
         begun = time.monotonic()
         if failed is None:
-            failed, told = self._run()
+            failed, told = self._fork(self._pytest)
         self.seconds = 10 + 3 * (time.monotonic() - begun)
-        self._first = [name for _, name in sorted(what["took"] for what in told if "took" in what)]
+        self.first = [name for _, name in sorted(what["took"] for what in told if "took" in what)]
         return failed
 
-    def killed_by(self, mutant: Mutant) -> tuple[str | None, list[str]]:
-        """Return who noticed the change, if anybody did, and the changed lines."""
-        path = self.copy / mutant.path
+    def run(self, mutants: Sequence[Mutant], tell: Callable[[Mutant, str | None], None]) -> None:
+        """Tell who noticed each mutant, if anybody did.
+
+        First in forks of a process that has collected the tests. A change that the import would have to see, and one
+        that was not noticed so, is tried once more in a process that imports loghub anew.
+        """
+        left = {one.name: one for one in mutants}
+
+        def hear(what: dict[str, Any]) -> None:
+            if what.get("killer"):
+                self._was_killed_by(what["killer"])
+                tell(left.pop(what["mutant"]), what["killer"])
+
+        self._fork(lambda tell: self._pytest(tell, mutants), seconds=math.inf, hear=hear)
+        for mutant in left.values():
+            with self._made(mutant):
+                killer, _ = self._fork(self._pytest)
+            self._was_killed_by(killer)
+            tell(mutant, killer)
+
+    def swap(self, mutant: Mutant, run: Callable[[int, dict[CodeType, CodeType]], int]) -> str | None:
+        """Return who notices a mutant where only code is swapped; None, too, where that cannot be."""
+        with self._made(mutant) as (path, source, changed):
+            codes = swapped(*(compile(text, path, "exec", dont_inherit=True) for text in (source, changed)))
+            killer = self._fork(lambda tell: run(tell, codes))[0] if codes else None
+        self._was_killed_by(killer)
+        return killer
+
+    def _was_killed_by(self, killer: str | None) -> None:
+        if killer in self.first:
+            self.first.remove(killer)
+            self.first.insert(0, killer)
+
+    @contextlib.contextmanager
+    def _made(self, mutant: Mutant) -> Iterator[tuple[str, str, str]]:
+        """Have it in the copy; give the file's path, and what it was and is."""
+        path = self._copy / mutant.path
         source = path.read_text()
-        changed = mutate_code(source, OPERATORS[mutant.operator], mutant.occurrence)
-        if changed is None:
-            raise SystemExit(f"there is no {mutant.name}")
+        changed = mutated(source, mutant)
         path.write_text(changed)
         try:
-            killer = self._run()[0]
+            yield str(path), source, changed
         finally:
             path.write_text(source)
-        if killer is not None:
-            self._first = [killer, *(name for name in self._first if name != killer)]
-        lines = difflib.unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0)
-        return killer, [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
-    def _run(self) -> tuple[str | None, list[dict[str, Any]]]:
-        """Return the test that failed first, and what `Order` has told."""
+    def _fork(
+        self,
+        run: Callable[[int], int],
+        *,
+        seconds: float | None = None,
+        hear: Callable[[dict[str, Any]], None] | None = None,
+    ) -> tuple[str | None, list[dict[str, Any]]]:
+        """Run in a fork; return the test that failed first, and what `Order` has told."""
         told, tell = os.pipe()
         sys.stdout.flush()
         pid = os.fork()
         if not pid:
-            self._test(tell)
+            _end(run, tell)
         os.close(tell)
-        text, until = b"", time.monotonic() + self.seconds
-        while select.select([told], [], [], max(0.0, until - time.monotonic()))[0]:
-            data = os.read(told, 65536)
-            if not data:
-                break
-            text += data
-        else:
-            text += b'{"failed": "the time limit"}\n'
+        said: list[dict[str, Any]] = []
+        for line in _lines(told, time.monotonic() + (self.seconds if seconds is None else seconds)):
+            said.append(json.loads(line))
+            if hear is not None:
+                hear(said[-1])
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         os.close(told)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        said = [json.loads(line) for line in text.splitlines()]
-        failed = next((what["failed"] for what in said if "failed" in what), None)
-        return failed or (f"pytest, which ended with {code}" if code else None), said
+        os.waitpid(pid, 0)
+        return next((what["failed"] for what in said if "failed" in what), None), said
 
-    def _test(self, tell: int) -> None:
-        """Run them in the forked process, and end it."""
-        os.setsid()
-        quiet = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(quiet, number)
+    def _pytest(self, tell: int, mutants: Sequence[Mutant] = ()) -> int:
         options = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
         options += ["--basetemp", self._basetemp]
-        code: int = 99
-        try:
-            code = pytest.main([*options, *self._subject.tests], [Order(self._subject, self._first, tell)])
-        finally:
-            os._exit(code)
+        return pytest.main([*options, *self.subject.tests], [Order(self, tell, mutants)])
+
+
+def _end(run: Callable[[int], int], tell: int) -> None:
+    """Do it in a forked process, and end that."""
+    os.setsid()
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(quiet, number)
+    try:
+        code = run(tell)
+        if code:
+            os.write(tell, json.dumps({"failed": f"pytest's exit code {code}"}).encode() + b"\n")
+        os.write(tell, END)
+    finally:
+        os._exit(0)
+
+
+END = b"{}\n"
+
+
+def _lines(told: int, until: float) -> Iterator[bytes]:
+    """Yield what is told, up to its end or the time limit."""
+    text = b""
+    while True:
+        ready = select.select([told], [], [], min(60.0, max(0.0, until - time.monotonic())))[0]
+        if not ready and time.monotonic() < until:
+            continue
+        data = os.read(told, 65536) if ready else b'{"failed": "the time limit"}\n'
+        *lines, text = (text + (data or b'{"failed": "the process"}\n')).split(b"\n")
+        for line in lines:
+            if line + b"\n" == END:
+                return
+            yield line
+        if not ready or not data:
+            return
+
+
+def mutated(source: str, mutant: Mutant) -> str:
+    """Return the text of a file with the change."""
+    changed = mutate_code(source, OPERATORS[mutant.operator], mutant.occurrence)
+    assert changed is not None
+    return str(changed)
+
+
+def difference(mutant: Mutant) -> list[str]:
+    """Return the lines that were changed, before and after."""
+    source = (ROOT / mutant.path).read_text()
+    lines = difflib.unified_diff(source.splitlines(), mutated(source, mutant).splitlines(), lineterm="", n=0)
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
 
 def chosen(names: Sequence[str], sample: int | None, seed: int) -> tuple[str, list[Mutant]]:
@@ -308,12 +433,14 @@ def main() -> int:
             print(f"{name}: fails unchanged: {failed}")
             return 1
         print(f"{name}: {len(mutants)} mutants; after {runner.seconds:.0f} s one counts as noticed", flush=True)
-        for mutant in mutants:
-            killer, lines = runner.killed_by(mutant)
+
+        def tell(mutant: Mutant, killer: str | None) -> None:
             print(f"{'killed' if killer else 'SURVIVED'} {mutant.name} (line {mutant.line}) {killer or ''}", flush=True)
             if not killer:
                 left.append(mutant)
-                print(*(f"    {line}" for line in lines), sep="\n", flush=True)
+                print(*(f"    {line}" for line in difference(mutant)), sep="\n", flush=True)
+
+        runner.run(mutants, tell)
         os.chdir("/")
     print(f"{name}: {len(mutants)} mutants, {len(mutants) - len(left)} killed, {len(left)} survived")
     print(*(one.name for one in left), sep="\n")
