@@ -187,6 +187,17 @@ def test_locked_from_the_beginning(opened, path):
     assert opened().groups() == []
 
 
+def test_locked_while_it_is_made(opened, path):
+    """While another process has begun to make the ledger and does not go on, that is said in time."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerError, match="locked"):
+        opened(timeout=0.1)
+    other.execute("ROLLBACK")
+    other.close()
+    assert opened().groups() == []
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     """A file that cannot be made is said at once."""
     started = time.monotonic()
