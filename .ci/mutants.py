@@ -59,7 +59,11 @@ LEDGER = (
 )
 SUBJECTS = {
     "backoff": Subject(("loghub/backoff.py",), ("tests/test_backoff.py",)),
-    "fingerprint": Subject(("loghub/fingerprint",), ("tests/test_fingerprint.py", "tests/grouping"), ("is_quick",)),
+    "fingerprint": Subject(
+        ("loghub/fingerprint",),
+        ("tests/test_fingerprint.py", "tests/test_foreign_text.py", "tests/grouping"),
+        ("is_quick", "test_linear"),
+    ),
     "journal": Subject(("loghub/journal.py",), ("tests/test_journal.py",)),
     "ledger": Subject(
         tuple(f"loghub/ledger/{name}.py" for name in LEDGER),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import errno
 import linecache
 import logging
 import re
+import socket
 import sqlite3
 import sys
 import textwrap
@@ -19,7 +21,16 @@ from hypothesis import strategies as st
 
 from loghub import fingerprint
 from loghub.filters import EventFilter
-from loghub.fingerprint import custom, explain, is_library_path, judge, message_key, normalize, of_event
+from loghub.fingerprint import (
+    custom,
+    explain,
+    is_library_path,
+    judge,
+    may_have_code,
+    message_key,
+    normalize,
+    of_event,
+)
 from loghub.fingerprint.messages import MAX_TEXT
 from tests.normalize_cases import CASES
 
@@ -478,6 +489,10 @@ SAME = {
         live("def f():\n    raise ValueError('a')\nf()"),
         live("def f():\n    raise ValueError('a')  # why not\nf()"),
     ),
+    "frames, whatever a text says beside them": lambda: (
+        live(calling(PAY, "pay(-1)")),
+        live(calling(PAY, "pay(-1)")) | printed((APP, calling(PAY, "pay('no number')"))),
+    ),
     "the system's number of a condition": lambda: (
         raising("OSError('[Errno 111] Connect call failed')"),
         raising("OSError('[Errno 61] Connect call failed')"),
@@ -586,6 +601,9 @@ APART = {
         for name in ("pay", "ship")
     ),
     "other dicts": lambda: (record("{'event': 'charge refused'}"), record("{'event': 'charge repeated'}")),
+    "other JSON lines of one template": lambda: tuple(
+        record(f'{{"event": "charge {how}"}}', '{"event": "%s"}') for how in ("refused", "repeated")
+    ),
     "other JSON lines": lambda: (record('{"event": "charge refused"}'), record('{"event": "charge repeated"}')),
     "an object beside a database's code": lambda: tuple(
         raising(f'RuntimeError(\'ORA-00942: table or view "X"."{name}" does not exist\')') for name in ("LEAD", "DEAL")
@@ -872,6 +890,50 @@ def test_judge(event, depends):
     assert judge(event)[1] is depends
 
 
+CODED = [
+    "[Errno 28] full", "[WinError 32] in use", "[SSL: WRONG_VERSION_NUMBER] x", "SQLSTATE[42S02]: x", "('42P01', 'x')",
+    "ERROR 42P01: x", '(1062, "x")', '(pymysql.err.DataError) (1406, "x")', "ORA-00942: x", "PLS-00201: x",
+    "TNS-12541: x", "No module named 'a'", "liba.so.1: cannot open shared object file",
+    "cannot import name 'a' from 'b'",
+    "no such table: a", "Invalid object name 'a'", 'relation "a" does not exist', "Table 'a.b' doesn't exist",
+    "Unknown column 'a' in 'b'", "table a has no column named b", "UNIQUE constraint failed: a.b",
+    'x violates unique constraint "a"', "An error occurred (Denied) when calling the Put operation: x",
+    "<_Rpc\n status = StatusCode.UNAVAILABLE>", "gone: <Task coro=<pay() running>>", "connect ECONNREFUSED 10.0.0.1",
+    "ECONNREFUSED: refused", "x (EPIPE)", "x: status=StatusCode.NOT_FOUND", "coro=<pay()>",
+    "Minified React error #31; x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("indent", ["", "  ", "\n"])
+@pytest.mark.parametrize("message", CODED)
+def test_judge_of_codes(message, indent):
+    """No message with a code is taken for a repeat unseen, whatever the code is, and wherever the message begins."""
+    frames = [{"file": APP, "function": "f", "code": "x"}]
+    event = {"error_type": "ValueError", "error_message": indent + message, "frames": frames}
+    assert any(part.what == "code" for part in fingerprint.parts(event))
+    assert judge(event)[1]
+    assert may_have_code(indent + message)
+
+
+NUMBERS = {
+    "ECONNREFUSED": (111, 61, 10061), "ETIMEDOUT": (110, 60, 10060), "ECONNRESET": (104, 54, 10054),
+    "ECONNABORTED": (103, 53, 10053), "EHOSTUNREACH": (113, 65, 10065), "ENETUNREACH": (101, 51, 10051),
+    "EADDRINUSE": (98, 48, 10048), "EADDRNOTAVAIL": (99, 49, 10049), "EAI_NONAME": (-2, 8, 11001),
+    "EAI_AGAIN": (-3, 11002),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "numbers"), NUMBERS.items())
+def test_number_of_a_condition(condition, numbers):
+    """A condition of the network is one code, whatever its number is on Linux, macOS and Windows."""
+    events = [raising(f"OSError('[Errno {number}] failed')") for number in numbers]
+    assert {part.value for each in events for part in fingerprint.parts(each) if part.what == "code"} == {
+        f"errno {condition}"
+    }
+    if sys.platform == "linux":
+        assert numbers[0] == (getattr(errno, condition, None) or getattr(socket, condition))
+
+
 MESSAGES = [
     "", "plain", "bad id 7", "bad id 8", "[Errno 28] full: '/a'", "[Errno 28] full: '/b'", "[Errno 5] full: '/a'",
     "No module named 'a'", "No module named 'b'", "no such table: a", "no such table: b", "SQLSTATE[42S02]: 1",
@@ -1012,6 +1074,7 @@ def test_custom_takes_numbers_and_keeps_items_apart():
     """Items are texts; where one ends and the next begins counts."""
     assert custom(["a", 1], "v1:1") == custom(("a", "1"), "v1:1")
     assert custom(["a", "b"], "v1:1") != custom(["ab"], "v1:1")
+    assert custom(["a", "b"], "v1:1") != custom(["a\0b"], "v1:1")
 
 
 def test_explain_says_what_was_hashed():

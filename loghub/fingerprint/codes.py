@@ -123,7 +123,7 @@ def may_have_code(message: str) -> bool:
         or ("-" in m and ("ORA-" in m or "PLS-" in m or "TNS-" in m))
         or "no such " in m or " exist" in m or "No module named" in m or "cannot open shared" in m
         or "constraint" in m or "SQLSTATE" in m or "ERROR " in m or "cannot import name" in m
-        or "StatusCode." in m or " coro=<" in m or "Minified React" in m or (" E" in m and _NODE.search(m) is not None)
+        or "StatusCode." in m or "coro=<" in m or "Minified React" in m or ("E" in m and _NODE.search(m) is not None)
         or "Invalid object" in m or "Unknown column" in m or "has no column" in m or "An error occurred" in m
         or m[:1] == "(" or (m[:1].isspace() and m.lstrip()[:1] == "(")
     )  # fmt: skip
