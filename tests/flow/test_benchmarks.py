@@ -100,3 +100,14 @@ def test_importing():
     assert [line.split()[0] for line in said] == ["logs", "first", "search", "counts", "second"]
     assert "exact: 600 of 20 groups, 0 times off" in said[3]
     assert said[4].endswith("changed nothing")
+
+
+def test_soak(tmp_path):
+    """The soak counts exactly what its processes logged, while faults come and go and processes are killed."""
+    options = ("--minutes", "0.5", "--bugs", "4", "--rate", "30", "--every", "1")
+    said = benchmark("soak.py", *options, "--json", str(tmp_path / "figures.json"))
+    kept = json.loads((tmp_path / "figures.json").read_text())
+    assert kept["kills"] == 4, said
+    assert kept["counts"]["expected"] == kept["counts"]["counted"] == kept["counts"]["issues"], said
+    assert len(kept["counts"]["expected"]) == 4 + 2, said  # threads that end by an error, and kills
+    assert kept["counts"]["mailed"] >= sum(kept["counts"]["expected"].values()), said
