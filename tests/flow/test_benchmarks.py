@@ -111,3 +111,78 @@ def test_soak(tmp_path):
     assert kept["counts"]["expected"] == kept["counts"]["counted"] == kept["counts"]["issues"], said
     assert len(kept["counts"]["expected"]) == 4 + 2, said  # threads that end by an error, and kills
     assert kept["counts"]["mailed"] >= sum(kept["counts"]["expected"].values()), said
+
+
+def soaked():
+    """Return figures of half an hour in which nothing went wrong, as --json keeps them."""
+    use = {"pid": 1, "memory": 30.0, "resident": 40.0, "descriptors": 18, "threads": 5}
+    sizes = {"journals": 10**6, "waiting": 0, "ledger": 10**7, "wal": 4 * 10**6, "details": 400, "detail_bytes": 10**6}
+    sample = sizes | {"logs": 10**6, "lives": 4}
+    bugs = {"aaaa": 700, "kills": 4}
+    counts = {"expected": bugs, "counted": dict(bugs), "issues": dict(bugs), "groups": 2, "open issues": 2, "mails": 9}
+    counts |= {"mailed": 704, "dropped": 0, "requests": 50, "records": 3000, "mended": 1, "kept": [300, 10**7]}
+    counts |= {"lines": {"left": 2000, "wrong": 0}, "violations": []}
+    return {
+        "samples": [sample | {"at": at, "processes": {"a": dict(use), "b": dict(use)}} for at in range(0, 1801, 10)],
+        "counts": counts,
+        "kills": 4,
+        "told again": 0,
+        "hours": [1],
+        "verbs": {"groups": 30},
+        "troubles": [],
+        "date": "",
+        "machine": "",
+        "minutes": 30,
+        "rate": 100,
+    }
+
+
+def judged(kept, tmp_path):
+    """Return the goals that the soak says do not hold; its exit code has to say the same."""
+    path = tmp_path / "figures.json"
+    path.write_text(json.dumps(kept))
+    command = [sys.executable, str(ROOT / "benchmarks/soak.py"), "--draw", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    found = [line.partition("  ")[0] for line in done.stdout.splitlines() if line.endswith("  NO")]
+    assert done.returncode == bool(found), done.stdout + done.stderr
+    return found
+
+
+def test_soak_holds(tmp_path):
+    """Half an hour in which nothing grows, and which is counted right, holds each goal."""
+    assert judged(soaked(), tmp_path) == []
+
+
+@pytest.mark.parametrize(("figure", "an_hour"), [("memory", 5), ("descriptors", 4), ("threads", 4)])
+def test_soak_finds_what_grows(tmp_path, figure, an_hour):
+    """Of a figure that grows in one process, be it a little at a time, the soak says so."""
+    kept = soaked()
+    for one in kept["samples"]:
+        one["processes"]["b"][figure] += one["at"] / 3600 * an_hour
+    assert judged(kept, tmp_path) == [f"{figure} of a process: growth"]
+
+
+@pytest.mark.parametrize(("what", "said"), [("counted", "the ledger counts"), ("issues", "the issues count")])
+@pytest.mark.parametrize("by", [-1, 1])
+def test_soak_finds_what_is_counted_wrong(tmp_path, what, said, by):
+    """One occurrence too few or too many, and the soak says so."""
+    kept = soaked()
+    kept["counts"][what]["aaaa"] += by
+    assert judged(kept, tmp_path) == [f"occurrences that {said} wrong"]
+
+
+@pytest.mark.parametrize(("again", "by", "right"), [(0, -1, False), (0, 1, False), (1, 1, True), (1, -1, False)])
+def test_soak_finds_mails_that_tell_wrong(tmp_path, again, by, right):
+    """A mail too few is said; one too many as well, unless a process was killed in the midst of a mail."""
+    kept = soaked()
+    kept["told again"] = again
+    kept["counts"]["mailed"] += by
+    assert (judged(kept, tmp_path) == []) is right
+
+
+def test_soak_finds_a_journal_that_is_left(tmp_path):
+    """What the ledger has not taken in when the next fault begins is said."""
+    kept = soaked()
+    for one in kept["samples"]:
+        one["waiting"] = 10**6 if 510 <= one["at"] <= 1000 else 0
+    assert judged(kept, tmp_path) == ["journals, not folded yet: after each fault"]
