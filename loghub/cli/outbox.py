@@ -11,6 +11,7 @@ import click
 from loghub.actions import owed_mails
 from loghub.cli.table import table
 from loghub.cli.where import Where, homes_of, where
+from loghub.delivery import leases
 from loghub.event import dumps
 from loghub.lives import watch
 from loghub.lives.death import FOLDER
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from loghub.handlers.base import ReportingHandler
 
 SOON_SECONDS = 15.0
+LEAST_SECONDS = 2.0
+"""What may be delivered at all has so long, whatever the timeout."""
 
 
 @click.group(invoke_without_command=True, short_help="What waits for delivery, and dead letters.")
@@ -91,8 +94,8 @@ def discard(place: Where, destination: str | None, fingerprint: str | None) -> N
 def drain(place: Where, timeout: float) -> None:
     """Take in what dead processes left, report how they died, and deliver what waits, with the handlers of --config.
 
-    Sits out pauses that end within the timeout. Prints a line for each thing that is left, and why; exit
-    code 1 if there is any.
+    Sits out pauses that end within the timeout, and stops there in the midst of a delivery. Prints a line for each
+    thing that is left, and why; exit code 1 if there is any.
 
     \b
     Example:
@@ -104,7 +107,8 @@ def drain(place: Where, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     for home in homes:
         report_deaths(home, [handler for handler in handlers if handler.home is home], deadline)
-    left = [row for home in homes for row in drain_home(home, deadline)]
+    with leases.ending_at(max(deadline, time.monotonic() + LEAST_SECONDS)):
+        left = [row for home in homes for row in drain_home(home, deadline)]
     for row in left:
         click.echo(f"{row['destination']} {row['fingerprint']}: {row['waiting']} {row['state']}: {row['reason']}")
     owed = [line for home in homes for line in owed_mails(home.ledger())]
@@ -134,8 +138,8 @@ def drain_home(home: Home, deadline: float) -> list[dict[str, Any]]:
         done = home.round(closing=True, everything=True)
         soon = home.wake_at - home.now() < SOON_SECONDS  # a handler wants to look once more at what it has done
         due_at = home.wake_at if done else min(home.look_at, home.wake_at)
-        pause = due_at - home.now()
-        if (done and not soon) or pause > deadline - time.monotonic():
+        pause, left = due_at - home.now(), deadline - time.monotonic()
+        if (done and not soon) or left <= 0 or pause > left:
             break
         time.sleep(max(0.05, pause))
     if home.trouble:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import time
 import uuid
 from typing import TYPE_CHECKING
 
 from loghub.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from loghub.ledger.protocol import Ledger
 
 LEASE_SECONDS = 60.0
@@ -30,10 +34,24 @@ def pause(seconds: float) -> None:
     """Wait, in the midst of a delivery.
 
     Raises:
-        LeaseLostError: The process ends.
+        LeaseLostError: The process ends, or has no more time to deliver.
     """
     if ending.wait(seconds):
         raise LeaseLostError("the process ends")
+
+
+@contextlib.contextmanager
+def ending_at(deadline: float) -> Iterator[None]:
+    """Have what this process delivers meanwhile stop at its next step once `deadline` (monotonic) is there."""
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), ending.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        ending.clear()
 
 
 def new_owner() -> str:

@@ -15,7 +15,9 @@ from loghub.delivery import deliverer
 from loghub.errors import DeliveryError
 from tests.channels import Told
 from tests.clock import Clock
+from tests.fakes.github import FakeGitHub
 from tests.fakes.smtp import FakeSMTP
+from tests.processes import run
 
 
 @pytest.fixture
@@ -119,3 +121,33 @@ def test_what_recipients_are_owed(tmp_path):
         assert "two@example.com was put off, and is offered the mail of 20" in said.output
         assert ": one@example.com" not in said.output
     assert (drained.exit_code, shown.exit_code) == (1, 0)
+
+
+EIGHT_BUGS = """
+import json, logging, logging.config, sys
+from loghub.delivery import deliverer
+deliverer.by_hand = True
+logging.config.dictConfig(json.load(open(sys.argv[1])))
+for number in range(8):
+    logging.getLogger("shop").error("out of tea", extra={"fingerprint": f"bug {number}"})
+"""
+
+
+@pytest.mark.slow
+def test_drain_stops_in_time(tmp_path):
+    """When its time is over drain stops in the midst of a delivery, says what is left, and the next one goes on."""
+    with FakeGitHub("acme/shop") as github:  # which wants a second between two writes
+        handler = {"class": "loghub.GitHubIssueHandler", "repo": "acme/shop", "token": github.token}
+        handler |= {"api_url": github.url, "home": str(tmp_path / "home")}
+        path = tmp_path / "logging.json"
+        path.write_text(json.dumps({"version": 1, "handlers": {"github": handler}, "root": {"handlers": ["github"]}}))
+        run(EIGHT_BUGS, path)
+        short, long = (
+            CliRunner().invoke(main, ["drain", "--config", str(path), "--timeout", seconds], catch_exceptions=False)
+            for seconds in ("2", "120")
+        )
+        assert short.exit_code == 1
+        assert short.output.count(": 1 waiting: ") >= 1
+        assert (long.exit_code, long.output) == (0, "Nothing waits.\n")
+        assert len(github.issues("acme/shop")) == 8
+        assert github.violations == []
