@@ -67,6 +67,7 @@ def _isolated(tmp_path_factory, monkeypatch):
     for name in list(os.environ):
         if name.startswith(_SEEN_BY_LOGHUB):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "100")  # tables are as wide as the terminal
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     monkeypatch.setenv("LOGHUB_HOME", str(folder / "home"))

@@ -32,6 +32,7 @@ def loghub(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_check_channels(loghub):
     """Each address is named by its service, never shown; none at all is noted."""
     said = loghub("check", tell={"class": "loghub.NotifyHandler", "urls": ["json://127.0.0.1/T0ken-of-a-hook-7f3a"]})

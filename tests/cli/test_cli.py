@@ -270,6 +270,7 @@ def test_check_unattached(tmp_path):
     assert "no logger names a handler" in run("check", path, code=1)
 
 
+@pytest.mark.slow
 def test_test_verb(tmp_path):
     """test sends one error through every handler of the file, in a process of its own."""
     with FakeGitHub("acme/shop") as fake, FakeSMTP() as smtp:
@@ -309,6 +310,7 @@ def test_drain_with_config(tmp_path, monkeypatch):
     assert (tmp_path / "told.txt").read_text() == "1 ERROR\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["groups", "stats", "recent", "outbox", "preview", "check"])
 def test_readers_send_nothing(tmp_path, verb):
     """A verb that looks takes in what a killed process left, shows all of it, and delivers nothing."""

@@ -268,6 +268,7 @@ def test_unfinished(new_home, tmp_path):
     assert "the last record is not complete" in run("import", "--home", new_home, path)
 
 
+@pytest.mark.slow
 def test_progress(path, new_home):
     """The progress bar is on stderr, and only on a terminal."""
     done = CliRunner().invoke(main, ["import", "--home", str(new_home), str(path)])

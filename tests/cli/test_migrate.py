@@ -29,6 +29,7 @@ def url(postgres):
     postgres.give_back(schema)
 
 
+@pytest.mark.slow
 def test_moved(home, url):
     """All that readers print of the old ledger they print of the new one; a second time changes nothing."""
     said = migrate(home, url)

@@ -143,6 +143,7 @@ def refusal(monkeypatch):
     return refuse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", sorted(OURS.keys() - NEVER_MIND.keys()))
 def test_agrees(option, refusal):
     """What the schema takes the class takes, and what it refuses the class refuses, for values of every kind."""

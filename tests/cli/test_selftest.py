@@ -70,6 +70,7 @@ def lines(*args, code=None, **env):
 GITHUB = {"class": "loghub.GitHubIssueHandler", "repo": "acme/shop", "token": "ghp_" + "a1B2" * 9}
 
 
+@pytest.mark.slow
 def test_own_configuration():
     """With the repository's own logging.yaml nothing of loghub's shows any, and each thing it writes has a line."""
     found = lines(str(REPOSITORY / "logging.yaml"))
@@ -89,6 +90,7 @@ def test_own_configuration():
     assert found["file (root's RotatingFileHandler)"]["text"].endswith("set scrub: true.")
 
 
+@pytest.mark.slow
 def test_local_variables():
     """Local variables that were asked for are scrubbed, too."""
     event = {"()": "loghub.EventFilter", "include_locals": True}
@@ -120,6 +122,7 @@ def test_scrubbed_file():
     assert found["closed (root's RotatingFileHandler)"]["finds"] == set()
 
 
+@pytest.mark.slow
 def test_own_scrub_of_others():
     """What a filter names holds for the handlers that records reach through it, and is not asked of others."""
     event = {"()": "loghub.EventFilter", "scrub": ["acme_id"]}
@@ -129,6 +132,7 @@ def test_own_scrub_of_others():
     assert found["issue (github:acme/shop)"]["finds"] == set()
 
 
+@pytest.mark.slow
 def test_leak(monkeypatch):
     """A secret that something of loghub's shows is a LEAK that says what and where, and exit code 1."""
 
@@ -162,6 +166,7 @@ def test_leak_says_where(monkeypatch):
     assert "LEAK  issue (github:acme/shop) shows: card number in the extra" in text
 
 
+@pytest.mark.slow
 def test_nothing_leaves(tmp_path):
     """No server hears anything, no file and no home changes, whatever the configuration names."""
     home = tmp_path / "home"
@@ -238,6 +243,7 @@ def test_nothing_came():
     assert "nothing of what was logged arrived there" in lines(path, code=0)["issue (github:acme/shop)"]["text"]
 
 
+@pytest.mark.slow
 def test_sample():
     """A sample_rate does not keep any back from the test."""
     event = {"()": "loghub.EventFilter", "sample_rate": 0.0}
@@ -369,6 +375,7 @@ UNTRIED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", [*UNTRIED, "level"])
 def test_not_tried(why):
     """Where nothing arrives, nothing was tried: none, a last line, and exit code 1 with --strict."""
@@ -389,6 +396,7 @@ def test_not_tried(why):
     run("selftest", "secrets", path, "--strict", code=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignore", ["RuntimeError", "ValueError", "LookupError", "OSError", "Exception", "app.*"])
 def test_ignored_classes(ignore):
     """What is usually ignored does not keep the made-up errors away."""
@@ -442,6 +450,7 @@ class Broken(logging.Formatter):
         raise ValueError(record.getMessage())
 
 
+@pytest.mark.slow
 def test_silence():
     """What handlers, filters, threads and logging itself print on the way, or at the end of a process, is not seen."""
     event = {"()": "loghub.EventFilter", "before_send": f"{__name__}.chatter"}

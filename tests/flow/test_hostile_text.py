@@ -200,6 +200,7 @@ def test_the_scanner(payload):
         assert_dead(PAYLOADS[payload], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("payload", PAYLOADS)
 @pytest.mark.parametrize("place", PLACES)
 def test_payload(desk, place, payload):

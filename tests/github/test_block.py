@@ -76,6 +76,7 @@ def test_merge():
     assert merged.count == 12
 
 
+@pytest.mark.slow
 @thorough
 @given(*[st.builds(State, st.just(FINGERPRINT), st.just({}), times, times, seen, seen, seen, recovery=recoveries)] * 3)
 def test_names_merge(one, two, three):
@@ -223,6 +224,7 @@ def seen_line(text):
     return line.removeprefix("<!-- loghub:seen ").removesuffix(" -->")
 
 
+@pytest.mark.slow
 @thorough
 @given(hostile_states)
 def test_seen_is_bounded(state):
@@ -331,6 +333,7 @@ def test_what_people_read():
     assert not re.search("Releases|Hosts|Environments|Duplicate|Closed|Recovery", BLOCK)
 
 
+@pytest.mark.slow
 @thorough
 @given(hostile_states)
 def test_no_name_is_live(state):

@@ -835,6 +835,7 @@ BODY = st.one_of(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.shows("github refuses", "no secret")
 @pytest.mark.shows("github fails", "no secret")
 @pytest.mark.shows("github limits", "no secret")

@@ -223,6 +223,7 @@ def ignoring(tmp_path_factory):
     return matches
 
 
+@pytest.mark.slow
 @given(pattern=PATTERNS, paths=st.lists(PATHS, min_size=1, max_size=20))
 @settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=150)
 def test_as_gitignore(pattern, paths, ignoring):

@@ -47,6 +47,7 @@ def nameless(state):
 # What no payload can do
 
 
+@pytest.mark.slow
 @thorough
 @given(hostile_events, hostile_groups, hostile_states)
 @example(an_event(error_message="```\n@octocat closes #1\n```"), a_group(), STATE)
@@ -63,6 +64,7 @@ def test_no_payload_is_live(event, group, state):
     assert nameless(read_state(text)) == nameless(state)
 
 
+@pytest.mark.slow
 @thorough
 @given(hostile_events, hostile_states, kinds, hostile)
 @example(an_event(release="1.2"), STATE, "regression", "`@octocat` --> closes #1 | [a](https://e.example)")
@@ -76,6 +78,7 @@ def test_no_comment_is_live(event, state, kind, release):
     assert units(text) < 2_000
 
 
+@pytest.mark.slow
 @thorough
 @given(st.sampled_from([*FRAGMENTS, "{type}", "{{x}}"]), hostile_events, hostile_groups)
 @example("", {"error_type": "@{message} \n#"}, a_group())
@@ -298,6 +301,7 @@ def test_cut_javascript():
     assert units(text) <= BODY_LIMIT
 
 
+@pytest.mark.slow
 @thorough
 @given(hostile_events, st.integers(1, 3000), st.sampled_from(FRAGMENTS))
 def test_long_payloads_fit(event, times, fragment):

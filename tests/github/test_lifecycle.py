@@ -332,6 +332,7 @@ order_answers = st.sampled_from(["older", "same", "newer", "diverged", None])
 orders = st.just(by_version) | order_answers.map(lambda answer: lambda one, other: answer)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(known_before, st.sets(names), st.data(), orders)
 def test_known_releases_never_reopen(before, by_others, data, order):

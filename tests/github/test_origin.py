@@ -185,6 +185,7 @@ def pip_install(target, *what):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "layout"), [("", "."), ("", "src"), ("services/cart/", "lib")])
 def test_installed_wheel(folder, layout, repository, tmp_path):
     """A package that was installed from a wheel is found in the clone, in the subdirectory it came from."""
@@ -204,6 +205,7 @@ def test_installed_wheel(folder, layout, repository, tmp_path):
     assert find(event_of(file, "shop.cart", commit), project_root=str(repository.root)) == Origin()
 
 
+@pytest.mark.slow
 def test_editable_install(repository, tmp_path):
     """An editable install runs the files of the clone."""
     commit = repository.commit(project("", "src"))

@@ -32,6 +32,7 @@ def block_of(waiting, ledger=LEDGER):
     return storm.block(storm.state(ledger, waiting, AT), waiting)
 
 
+@pytest.mark.slow
 @thorough
 @given(st.lists(hostile_groups.map(item), max_size=8))
 def test_nothing_is_live(waiting):

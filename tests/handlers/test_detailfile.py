@@ -148,6 +148,7 @@ def test_without_hard_links(tmp_path, monkeypatch):
     assert len(os.listdir(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_thousand_in_a_second(attach, folder, monkeypatch):
     """1,000 errors of one bug are 1,000 files if so many are to be kept, from several threads too."""
     log = attach(keep_per_group=1000)

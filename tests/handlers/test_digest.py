@@ -177,6 +177,7 @@ def test_a_repeat_joins_the_next_digest(world):
     assert handler.sent[1] == (1_790_000_061, {"a": 7, "b": 1})
 
 
+@pytest.mark.slow
 def test_the_digests_of_a_known_bug_become_rare(world):
     """A bug that goes on for a day is told of some eight times, and every occurrence is counted; then once a day."""
     handler = world.handler()
@@ -190,6 +191,7 @@ def test_the_digests_of_a_known_bug_become_rare(world):
     assert handler.told["a"] == world.home.ledger().totals()["occurrences"]
 
 
+@pytest.mark.slow
 def test_a_bug_that_comes_back_is_told_soon(world):
     """After a long silence a known bug waits no longer than at the beginning."""
     handler = world.handler()
@@ -202,6 +204,7 @@ def test_a_bug_that_comes_back_is_told_soon(world):
     assert [at - back for at, _ in handler.sent[told:]] == [60]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_every_minute(world):
     """Short processes that end with the same error do not send a letter each."""
     handler = world.handler()
@@ -235,6 +238,7 @@ def test_draining_tells_everything(world):
     assert handler.told["a"] == 360
 
 
+@pytest.mark.slow
 @pytest.mark.shows("storm", "nothing lost", "nothing twice", "bounded")
 @pytest.mark.parametrize("processes", [1, 4])
 def test_a_storm(world, processes):
@@ -268,6 +272,7 @@ def test_nothing_is_lost_while_it_cannot_be_sent(world):
     assert handler.told == {"a": 3, "b": 4}
 
 
+@pytest.mark.slow
 def test_limit_per_hour(world):
     """No more than the limit goes out in an hour, whatever the reasons; then the rest follows in one."""
     handler = world.handler(flush_interval=0, letters_per_hour=5)

@@ -57,6 +57,7 @@ def test_closing_does_not_wait(bench):
     assert one.count() == 5
 
 
+@pytest.mark.slow
 def test_crash_loop_edits_seldom(bench):
     """An error at the end of each of 500 processes is edited in ever more seldom; the next that drains tells all."""
     one = bench()

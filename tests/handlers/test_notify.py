@@ -403,6 +403,7 @@ def test_without_addresses(shop):
     assert shop.hooks.told == []
 
 
+@pytest.mark.slow
 def test_at_the_end_of_a_process(shop, hooks):
     """An error right before the end of a process is told while it ends, also where no thread can be started then."""
     run(
@@ -418,6 +419,7 @@ def test_at_the_end_of_a_process(shop, hooks):
     assert len(hooks.told) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.shows("channel fails", "nothing lost", "application unharmed", "ends in time")
 def test_a_channel_that_hangs_does_not_keep_a_process(shop, hooks, tmp_path):
     """A process ends although a channel does not answer; what it was to be told is drained later."""

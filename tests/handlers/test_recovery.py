@@ -660,6 +660,7 @@ except ValueError:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "times"), [("work", 1), ("hang", 0), ("fork", 1)])
 def test_real_process(tmp_path, how, times):
     """A process that ends right after an error waits for its procedure, but not for one that hangs."""

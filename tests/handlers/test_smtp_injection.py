@@ -99,6 +99,7 @@ events = st.fixed_dictionaries({}, optional=dict.fromkeys([
 ], text))  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -124,6 +125,7 @@ def test_no_event_steers_the_mail(server, ledger, events, template):
     is_clean(mail, ["ops@example.com", "dev@example.com"])
 
 
+@pytest.mark.slow
 @pytest.mark.shows("hostile input", "no secret")
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -162,6 +164,7 @@ addresses = (
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -141,6 +141,7 @@ def test_options_leave_out(run):
     assert done.records == []
 
 
+@pytest.mark.slow
 def test_fatal_signal(run, tmp_path):
     """A crash leaves its stack in the home, and the next process reports it."""
     limit = "import os, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
@@ -286,6 +287,7 @@ WAYS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_ways(run, way):
     """Each way in which an exception is lost is reported once, by the hook or by the library's own logging."""

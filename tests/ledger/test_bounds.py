@@ -67,6 +67,7 @@ def test_a_ledger_full_of_what_waits(make, monkeypatch):
     assert len(tried) < 40
 
 
+@pytest.mark.slow
 @in_postgres
 def test_more_events_than_a_database_may_have(ledger, monkeypatch):
     """The oldest events go, some at a time, but each group keeps its newest; nothing is counted less."""

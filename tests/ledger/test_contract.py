@@ -175,6 +175,7 @@ def test_hostile_texts(ledger):
     assert len(ledger.outbox()[0]["reason"]) <= 2000
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
@@ -206,6 +207,7 @@ def test_sums(make, stretches):
     assert dict(waiting(ledger, SMTP)) == {name: n for name, n in due.items() if n}
 
 
+@pytest.mark.slow
 def test_threads(ledger):
     """8 threads that fold at once lose nothing."""
 
@@ -680,6 +682,7 @@ def test_no_budget(ledger):
     assert ledger.spend("b", 2, 100, T0 + 5) == 98.0
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 4), st.lists(st.floats(0, 8), max_size=30))
 def test_no_window_holds_more(make, limit, steps):

@@ -72,6 +72,7 @@ def test_sessions_are_cut_off(opened, postgres):
     assert one.group(ONE).count == 5
 
 
+@pytest.mark.slow
 def test_killed_and_started(mortal):
     """While the server is dead a call fails with a sentence; what was folded before is there afterwards, once."""
     one = PostgresLedger(read_address(mortal.url()))
@@ -113,6 +114,7 @@ def test_cut_off_in_the_midst_of_a_fold(opened, postgres, name, word):
     relay.close()
 
 
+@pytest.mark.slow
 @pytest.mark.shows("database hangs", "ends in time")
 def test_no_answer(mortal, monkeypatch):
     """A server that answers nothing holds a call up for a bounded time."""
@@ -363,6 +365,7 @@ def test_takeover(opened):
 # Many at once
 
 
+@pytest.mark.slow
 def test_many_hosts(opened, postgres):
     """Hosts that fold the same bugs, settle and tidy at once lose nothing, and do not wait for each other in a ring."""
     prints = [f"v1:{n:016x}" for n in range(12)]

@@ -124,6 +124,7 @@ def deployed(find, release, environment):
 every_backend = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @every_backend
 @given(_rows, _finds)
 def test_events_that_are_looked_for(make, rows, find):
@@ -139,6 +140,7 @@ def test_events_that_are_looked_for(make, rows, find):
     }
 
 
+@pytest.mark.slow
 @every_backend
 @given(_rows, _finds)
 def test_groups_that_are_looked_for(make, rows, find):
@@ -162,6 +164,7 @@ def test_groups_that_are_looked_for(make, rows, find):
     assert found == wanted
 
 
+@pytest.mark.slow
 @every_backend
 @given(_rows, _finds)
 def test_counts_that_are_looked_for(make, rows, find):
@@ -197,6 +200,7 @@ def test_where_it_was_seen(ledger):
     assert ledger.seen_by("server", Find(since=T0 + 1, until=T0)) == []
 
 
+@pytest.mark.slow
 @every_backend
 @given(_rows, _finds, st.sampled_from(ORDERS), st.integers(1, 6))
 def test_pages(make, rows, find, order, size):

@@ -42,6 +42,7 @@ def test_right(secure):
     one.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ca", "host", "said"),
     [("other.pem", "localhost", "certificate verify failed"), ("ca.pem", "127.0.0.1", "does not match host name"),

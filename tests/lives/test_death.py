@@ -109,6 +109,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     said=st.dictionaries(st.sampled_from([*HEAD, "wrapper"]), JSON, max_size=8),
     beside=st.dictionaries(st.sampled_from(["breadcrumbs", "component", "environment", "release"]), JSON) | JSON,

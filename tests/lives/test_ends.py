@@ -101,6 +101,7 @@ WANTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", WANTED)
 def test_goodbye(home, end):
     """Whoever ends as he should leaves nothing, and ends with the same code."""
@@ -323,6 +324,7 @@ FORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", FORKS)
 def test_fork(home, way):
     """A child has a life file of its own; only a child that dies is a death, and its parent stays what it was."""

@@ -56,6 +56,7 @@ def until(done):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.shows("killed", "said")
 def test_next_start(home):
     """The next start tells of a crash in full: what, where, when, of which process; and it tells it once."""
@@ -75,6 +76,7 @@ def test_next_start(home):
     assert event["component"] == "python"
 
 
+@pytest.mark.slow
 def test_one_bug(home):
     """Crashes at one place are one bug, whatever their pids and addresses; by another signal they are not."""
     told = '[one.join() for one in threading.enumerate() if one.name == "loghub-deaths"]\n'  # else both may tell it
@@ -105,6 +107,7 @@ def test_short_script(home):
     assert [one["type"] for one in told(ended)] == ["ProcessDied"]
 
 
+@pytest.mark.slow
 def test_script_that_fails_to_tell(home):
     """Where nobody hears it, and where the process ends at once, the death is left for the next."""
     home.run("os.kill(os.getpid(), 9)")
@@ -138,6 +141,7 @@ def test_delivery_thread_looks(home, monkeypatch):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_drain(home):
     """`loghub drain` tells of the deaths where no process of the application comes any more, and counts each once."""
     for _ in range(2):
@@ -181,6 +185,7 @@ def test_crash_loop(home):
     assert (kind, count) == ("SIGABRT", 20)
 
 
+@pytest.mark.slow
 def test_thousands(home):
     """What a long crash loop has left is reported in rounds, each with a bound, as counts of one bug."""
     home.lives.mkdir(parents=True)
@@ -196,6 +201,7 @@ def test_thousands(home):
     assert count == 200
 
 
+@pytest.mark.slow
 def test_end_while_looking(home):
     """A process that ends in the very moment in which its thread finds a death tells of it, once, and ends well."""
     script = """
@@ -269,6 +275,7 @@ def test_snapshot_only_of_changes(home):
     assert list(home.lives.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_wrapper_first(home):
     """The child of a wrapper that lives is its wrapper's to report; after that, everybody's."""
     wrapper = """

@@ -123,6 +123,7 @@ def test_same_banner(ledger, tmp_path):
     assert ledger.totals()["occurrences"] == 19
 
 
+@pytest.mark.slow
 def test_unfinished_end(ledger, path):
     """Half a record at the end of a file that is being written is left, and counted whole the next time."""
     whole = log(range(3))
@@ -183,6 +184,7 @@ def test_killed_anywhere(path, monkeypatch):
     assert sum(_counts(whole).values()) == expected > 60
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(LINES, min_size=10, max_size=60), st.integers(1, 12))
 def test_any_lines_killed_anywhere(tmp_path_factory, lines, stop):
@@ -263,6 +265,7 @@ WINDOWS = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(WINDOWS), st.integers(1, 3)), max_size=6))
 def test_windows(tmp_path_factory, runs):

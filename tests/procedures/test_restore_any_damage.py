@@ -10,6 +10,7 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ _OVERWRITTEN = st.tuples(
 )
 
 
+@pytest.mark.slow
 @example(mode="delete", holes=[(0.0415667, b"\x00\x00\x00\x00\x80")], left=1.0, header=[])  # an error that is no text
 @settings(max_examples=300, deadline=None)
 @given(

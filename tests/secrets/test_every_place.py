@@ -70,12 +70,14 @@ def leaks(keeper, planted, act):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", TEXT_PLACES)
 def test_secret_in_a_text(keeper, place):
     """A secret in a text is gone from the event, wherever the text stands."""
     assert leaks(keeper, PLANTED, lambda one: TEXT_PLACES[place](one.text)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", VALUE_PLACES)
 def test_secret_beside_its_name(keeper, place, monkeypatch):
     """The value alone is gone where the name beside it, or its own shape, tells what it is."""

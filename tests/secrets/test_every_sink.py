@@ -233,6 +233,7 @@ SINKS = [
 UNLIKE_OTHERS = SINKS[-4:]  # one holds the last of them only, the others no errors
 
 
+@pytest.mark.slow
 @pytest.mark.shows("secrets", "no secret")
 @pytest.mark.parametrize("sink", SINKS)
 def test_no_secret_comes_out(sinks, sink):
@@ -277,6 +278,7 @@ def spoken():
     logging.getLogger("loghub").removeHandler(handler)
 
 
+@pytest.mark.slow
 @pytest.mark.shows("github hangs", "no secret")
 @pytest.mark.shows("channel fails", "no secret")
 @pytest.mark.parametrize("how", ["unexpected", "later", "refused"])
@@ -308,6 +310,7 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
     assert left(b"".join(contents(tmp_path).values())) == []
 
 
+@pytest.mark.slow
 @pytest.mark.shows("secrets", "no secret", "application unharmed")
 def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     """What logging prints about a record that could not be written holds no secret of the record or the error."""
@@ -375,6 +378,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_refused_options(option, monkeypatch):
     """An option that is refused is shown without the secret that was put there."""
@@ -447,6 +451,7 @@ def test_environment(tmp_path, monkeypatch, wrap):
         assert [piece for piece in pieces if piece in raw] == []
 
 
+@pytest.mark.slow
 def test_kinds_are_planted_anew():
     """Another seed gives others, so that nothing is tuned to these; they are found as well."""
     from loghub.scrub import Scrubber

@@ -17,6 +17,7 @@ from tests.supervise.bare import THROUGH, Running, python, ran, same, until
 DEADLY = ["HUP", "INT", "QUIT", "ILL", "ABRT", "FPE", "KILL", "USR1", "SEGV", "PIPE", "ALRM", "TERM", "USR2", "XCPU"]
 
 
+@pytest.mark.slow
 def test_every_exit_code():
     """Each exit code from 0 to 255 is passed on."""
     out, _ = run_python("""

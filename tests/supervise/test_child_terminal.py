@@ -30,6 +30,7 @@ def test_bytes_on_the_screen(fd):
     assert bare[0].count(b"red") == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", ["1", "2", "3, 4095, 4096, 4097", "70000"])
 def test_long_output(sizes):
     """However output is cut into writes and reads, no return is added or lost."""

@@ -176,6 +176,7 @@ def test_many():
     assert len(found((THREAD * 500).encode())) == 500
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     """A line without an end, and a stack without an end, are held only in part."""
     watcher = Watcher()

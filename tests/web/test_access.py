@@ -65,6 +65,7 @@ def test_wrong_password(app):
     assert int(log_in(client).headers["Retry-After"]) > 0
 
 
+@pytest.mark.slow
 def test_name_from_everywhere(app):
     """Who tries one name from many addresses has to wait for that name, and others come in."""
     answers = []
@@ -221,6 +222,7 @@ def test_programs_are_not_sent_to_the_login(app, prefix):
     assert (sent.status_code, sent.location) == (302, f"{prefix}/login?next={prefix}/errors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\nb", "javascript:x"]
 )
@@ -440,6 +442,7 @@ def test_prefix_elsewhere(tmp_path, prefix):
     assert answer.location == "/ops/login?next=/ops/errors"
 
 
+@pytest.mark.slow
 def test_logged_out_elsewhere(tmp_path):
     """A logout counts in every process that shows the same home."""
     options = {"admin_password": "a good one", "secret_key": "a key"}

@@ -330,6 +330,7 @@ def renderer(tmp_path_factory):
         yield render
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(EVENTS)
 def test_hostile(renderer, event):
@@ -379,6 +380,7 @@ def huge():
     }
 
 
+@pytest.mark.slow
 def test_huge(renderer):
     """The page of a huge event is bounded, and says what it leaves out."""
     found = renderer(huge())

@@ -338,6 +338,7 @@ VALUES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(asked=st.dictionaries(st.sampled_from(ASKED), VALUES))
 def test_any_question(five, asked):
@@ -487,6 +488,7 @@ def seen(tmp_path_factory):
         yield look
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(said=st.fixed_dictionaries(dict.fromkeys(FIELDS, HOSTILE)), info=HOSTILE)
 def test_hostile_errors(seen, said, info):

@@ -297,6 +297,7 @@ HEADERS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BODIES, HEADERS)
 def test_any_bytes(client, body, headers):

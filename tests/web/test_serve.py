@@ -66,11 +66,13 @@ def get(url):
             return error.code, error.url
 
 
+@pytest.mark.slow
 def test_no_password(tmp_path):
     """Without a password, and nobody to ask for one, it does not start."""
     assert refused(tmp_path) == (1, "Error: There is no password for admin: set LOGHUB_ADMIN_PASSWORD.\n")
 
 
+@pytest.mark.slow
 def test_empty_password(tmp_path):
     """A file of which nothing was written, as on a full disk, is no password."""
     home = tmp_path / "home"
@@ -79,6 +81,7 @@ def test_empty_password(tmp_path):
     assert refused(tmp_path) == (1, "Error: There is no password for admin: set LOGHUB_ADMIN_PASSWORD.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["ops", "//evil.example", "/<name>"])
 def test_prefix_that_is_none(tmp_path, prefix):
     """What is no path of this site is refused in one sentence."""
@@ -86,6 +89,7 @@ def test_prefix_that_is_none(tmp_path, prefix):
     assert (code, said.count("\n"), "such as /ops" in said) == (1, 1, True)
 
 
+@pytest.mark.slow
 def test_no_login_elsewhere(tmp_path):
     """Without a login it listens at this machine's own address only."""
     code, said = refused(tmp_path, "--no-login", "--host", "0.0.0.0")
@@ -147,6 +151,7 @@ def test_source_maps(tmp_path):
     assert [line for line in lines if "source maps" in line] == lines[:1]
 
 
+@pytest.mark.slow
 def test_asked_once(tmp_path):
     """At a terminal the password is asked for once; its hash is kept, and only its owner can read that."""
     answers = ["short", "a good one", "another", "a good one", "a good one"]

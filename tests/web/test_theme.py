@@ -81,6 +81,7 @@ def test_before_the_login(tmp_path):
     assert 'name="next" value=""' in wrong.get_data(as_text=True)
 
 
+@pytest.mark.slow
 def test_of_these_pages_only(tmp_path):
     """In an existing application the choice is sent to these pages alone, and not where scripts can read it."""
     host = Flask("host")

@@ -18,6 +18,7 @@ from tests.handlers.rotating.lines import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [40, 6_000])
 def test_sigkill(log, length):
     """SIGKILL of writers loses, doubles and tears no line whose call returned, short or many pages long."""

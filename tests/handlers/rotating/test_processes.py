@@ -23,6 +23,7 @@ from tests.handlers.rotating.lines import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.shows("many processes", "nothing lost", "nothing twice", "bounded")
 @pytest.mark.parametrize("processes", [1, 2, 4, 8])
 def test_many_processes(log, processes):
