@@ -61,8 +61,8 @@ SUBJECTS = {
     "backoff": Subject(("loghub/backoff.py",), ("tests/test_backoff.py",)),
     "fingerprint": Subject(
         ("loghub/fingerprint",),
-        ("tests/test_fingerprint.py", "tests/test_foreign_text.py", "tests/grouping"),
-        ("is_quick", "test_linear"),
+        ("tests/test_fingerprint.py", "tests/test_foreign_text.py", "tests/grouping/test_grouping.py"),
+        ("is_quick", "::test_time", "test_raised_again"),
     ),
     "journal": Subject(("loghub/journal.py",), ("tests/test_journal.py",)),
     "ledger": Subject(
@@ -153,6 +153,8 @@ def mutants_of(path: str) -> Iterator[Mutant]:
         for occurrence, (node, (begin, end)) in enumerate(places):
             if "Binary" in name and node.parent.type not in COMPUTES:
                 continue  # the star of an argument
+            if name == "AddNot" and any(child.type == "namedexpr_test" for child in node.children):
+                continue  # would need brackets
             if not any(first <= begin and end <= last for first, last in types):
                 yield Mutant(path, name, occurrence, begin[0])
 
@@ -300,7 +302,8 @@ class Runner:
     def swap(self, mutant: Mutant, run: Callable[[int, dict[CodeType, CodeType]], int]) -> str | None:
         """Return who notices a mutant where only code is swapped; None, too, where that cannot be."""
         with self._made(mutant) as (path, source, changed):
-            codes = swapped(*(compile(text, path, "exec", dont_inherit=True) for text in (source, changed)))
+            before, after = (compile(text, path, "exec", dont_inherit=True) for text in (source, changed))
+            codes = swapped(before, after)
             killer = self._fork(lambda tell: run(tell, codes))[0] if codes else None
         self._was_killed_by(killer)
         return killer

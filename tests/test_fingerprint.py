@@ -493,6 +493,10 @@ SAME = {
         live(calling(PAY, "pay(-1)")),
         live(calling(PAY, "pay(-1)")) | printed((APP, calling(PAY, "pay('no number')"))),
     ),
+    "frames, whatever a traceback in the message says": lambda: tuple(
+        live(calling(PAY, "pay(-1)")) | {"error_message": message}
+        for message in ("bad amount -1", printed((APP, calling(PAY, "pay('no number')")))["traceback"])
+    ),
     "the system's number of a condition": lambda: (
         raising("OSError('[Errno 111] Connect call failed')"),
         raising("OSError('[Errno 61] Connect call failed')"),
