@@ -919,6 +919,12 @@ def test_judge_of_codes(message, indent):
     assert may_have_code(indent + message)
 
 
+def test_json_without_end():
+    """A message that is nested deeper than anybody can read is a message like others."""
+    deep = '{"a":' * 100_000 + "1" + "}" * 100_000
+    assert of_event(record(deep)) == of_event(record(deep))
+
+
 NUMBERS = {
     "ECONNREFUSED": (111, 61, 10061), "ETIMEDOUT": (110, 60, 10060), "ECONNRESET": (104, 54, 10054),
     "ECONNABORTED": (103, 53, 10053), "EHOSTUNREACH": (113, 65, 10065), "ENETUNREACH": (101, 51, 10051),
