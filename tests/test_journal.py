@@ -558,6 +558,15 @@ def test_full_disk_for_long(make, disk, monkeypatch):
     assert total.dropped == 4500
 
 
+def test_dropped_for_several(make, disk, monkeypatch):
+    """One record that several handlers note and that nothing can hold is one occurrence that was dropped."""
+    monkeypatch.setattr(journal, "SPILL_BYTES", 0)
+    one = make(write=disk.write)
+    disk.full = True
+    note(one, kind(), "github:a/b", "smtp:x", None)
+    assert one.dropped == 1
+
+
 def test_the_hour_after_a_drop(make, disk, monkeypatch):
     """An occurrence that was dropped takes its second with it: those after it have their right hour."""
     monkeypatch.setattr(journal, "SPILL_BYTES", 0)
