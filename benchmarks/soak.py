@@ -56,7 +56,7 @@ LEAST_MINUTES = 10.0
 LEAST_PAUSE = 6.0
 """Seconds between two verbs."""
 
-WARM_UP = 1 / 15
+WARM_UP = 1 / 10
 """The share of the soak after which a process has imported and cached what it does once."""
 
 
@@ -71,7 +71,7 @@ class Fault(NamedTuple):
 
 
 FAULTS = (
-    Fault("GitHub: 500", 2.0, 3.5, "github", "500"),
+    Fault("GitHub answers 500", 2.0, 3.5, "github", "500"),
     Fault("a is killed", 4.0, 4.0, "kill", "a"),
     Fault("SMTP puts off", 4.5, 6.0, "smtp", {"MAIL": "451 later"}),
     Fault("GitHub hangs", 6.5, 8.0, "github", "hang"),
@@ -83,7 +83,7 @@ FAULTS = (
     Fault("GitHub: rate limit", 16.5, 18.0, "github", "primary"),
     Fault("a is killed", 18.5, 18.5, "kill", "a"),
     Fault("ledger locked", 19.0, 20.0, "lock"),
-    Fault("GitHub: 500", 20.5, 22.0, "github", "500"),
+    Fault("GitHub answers 500", 20.5, 22.0, "github", "500"),
     Fault("SMTP puts off", 20.5, 22.0, "smtp", {"DATA": "452 no room"}),
     Fault("GitHub hangs", 22.5, 24.0, "github", "hang"),
     Fault("d is killed", 24.5, 24.5, "kill", "d"),
@@ -452,14 +452,14 @@ def slope(points):
 
 
 def lives(samples, figure):
-    """Return the points of each process that lived long enough in the second half to show whether it grows."""
+    """Return the points in the second half of each process that was warm before, and went on for a while."""
     whole = samples[-1]["at"]
     found, born = {}, {}
     for sample in samples:
         for name, usage in sample["processes"].items():
             key = f"{name} {usage['pid']}"
             birth = born.setdefault(key, sample["at"])
-            if sample["at"] >= max(whole / 2, birth + whole * WARM_UP):
+            if sample["at"] >= whole / 2 >= birth + whole * WARM_UP:
                 found.setdefault(key, []).append((sample["at"], usage[figure]))
     return {key: points for key, points in found.items() if points[-1][0] - points[0][0] >= whole / 5}
 
@@ -505,6 +505,13 @@ def goals(kept):
     mb = {"form": "{:.1f}", "unit": " MB", "of": max}
     per_hour = {"form": "{:.1f}", "of": max}
 
+    half = [
+        usage["memory"]
+        for one in samples
+        if abs(one["at"] / samples[-1]["at"] - 0.5) <= 0.05
+        for usage in one["processes"].values()
+    ]
+
     def most(figure):
         return max(one[figure] for one in samples)
 
@@ -523,6 +530,8 @@ def goals(kept):
         rounds.Goal("anything else that went wrong", [len(kept["troubles"])], 0, **whole),
         rounds.Goal("runs of the procedure", [counts["mended"]], 1, at_least=True, **whole),
         rounds.Goal("memory of a process: growth", growth(samples, "memory"), 4, unit=" MB/h", **per_hour),
+        rounds.Goal("memory of any process: most, over the median half-way",
+                    [most_of("memory") / median(half)] if is_long(samples) else [], 1.15, "{:.2f}"),
         rounds.Goal("descriptors of a process: growth", growth(samples, "descriptors"), 2, unit=" /h", **per_hour),
         rounds.Goal("threads of a process: growth", growth(samples, "threads"), 2, unit=" /h", **per_hour),
         rounds.Goal("descriptors of a process: most", [most_of("descriptors")], 40, **whole),
@@ -533,7 +542,7 @@ def goals(kept):
                     (len(PROCESSES) + 1) * journal.ROTATE_BYTES / 1e6, **mb),
         rounds.Goal("events kept in full", [number],
                     counts["groups"] * journal.KEEP_PER_GROUP * (len(PROCESSES) + kept["kills"]) * hours, **whole),
-        rounds.Goal("ledger, over the events kept in it", [samples[-1]["ledger"] / 1e6 - size / 1e6], 2.0, **mb),
+        rounds.Goal("ledger, over the bytes of the events in it", [samples[-1]["ledger"] / size], 1.5, "{:.2f}"),
         rounds.Goal("write-ahead log of the ledger: most", [most("wal") / 1e6], 8.0, **mb),
         rounds.Goal("detail files: most", [most("details")], DETAILS + len(PROCESSES) * DETAILS // 10, **whole),
         rounds.Goal("log files: most", [most("logs") / 1e6], 2.5 * LOG_BYTES / 1e6, **mb),
@@ -570,15 +579,15 @@ def tables(kept):
         )
     ]  # fmt: skip
     done = [
-        ["records", f"{counts['records']:,}"],
-        ["of them errors", f"{sum(counts['expected'].values()):,}"],
+        ["errors", f"{sum(counts['expected'].values()):,}"],
+        ["lines of the main threads", f"{counts['records'] - sum(counts['expected'].values()) + kept['kills']:,}"],
         ["bugs", f"{len(counts['expected']):,}"],
         ["processes killed", f"{kept['kills']}"],
         ["requests to GitHub", f"{counts['requests']:,}"],
         ["mails", f"{counts['mails']:,}"],
         ["kills in the midst of a mail", f"{kept['told again']}"],
         ["verbs beside", ", ".join(f"{number} {verb}" for verb, number in sorted(kept["verbs"].items()))],
-        ["numbered lines left in the log files", f"{counts['lines']['left']:,}"],
+        ["of the lines left in the log files", f"{counts['lines']['left']:,}"],
     ]
     head = ["median of the four (lowest..highest)", "after a tenth", "half-way", "in the end"]
     return [(head, used), (["what", "number"], done)]

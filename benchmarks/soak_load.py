@@ -219,7 +219,7 @@ class Load:
         """Start threads that log and end, every fourth by an exception that nobody catches."""
         for number, pause in enumerate(self.pace(rate)):
             time.sleep(pause)
-            dies = number % 4 == 3
+            dies = number % 4 == 0
             thread = threading.Thread(target=self._short, args=(dies,))
             if dies:
                 self.account.begin(THREADS)

@@ -112,7 +112,7 @@ def _faults(axis, kept, whole):
         lane = -LANES[_kind(fault)]
         begin, end = fault["begin"] * whole / 30, fault["end"] * whole / 30
         short = fault["name"].removeprefix("GitHub: ").removeprefix("GitHub ").removeprefix("SMTP ")
-        short = short.removeprefix("ledger ").removesuffix(" is killed").removeprefix("is ")
+        short = short.removeprefix("ledger ").removeprefix("answers ").removesuffix(" is killed").removeprefix("is ")
         if end > begin:
             axis.barh(lane, end - begin, left=begin, height=0.8, color=SHADES[_kind(fault)])
             axis.text((begin + end) / 2, lane, short, ha="center", va="center", fontsize=6.5)
