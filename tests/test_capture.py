@@ -322,6 +322,7 @@ def test_recursion(capture, log, computed):
     assert all(len(key) < 600 for key in codepath._known)
 
 
+@pytest.mark.slow
 def test_code_that_dies(capture, log, computed):
     """20,000 code objects come and go: the cache stays bounded, and none is taken for another."""
     marks = {}

@@ -1141,6 +1141,7 @@ def descriptors():
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.slow
 def test_adopting_without_a_ledger(by_hand, make, home, clock):
     """While the ledger cannot be used, journals of the dead stay free for others, and no descriptor is lost."""
     left = Journal(os.path.join(home, "journal"), "other")
@@ -1175,6 +1176,7 @@ def said(caplog):
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.shows("ledger locked", "nothing lost", "nothing twice", "said")
 def test_locked_ledger(by_hand, make, home, clock, caplog):
     """While the ledger is locked errors stay in the journal; that is said once, and all is told exactly once."""

@@ -997,6 +997,7 @@ TORN = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=200), st.lists(st.sampled_from(TORN), max_size=60).map("".join)))
 def test_normalize_is_idempotent(text):
@@ -1031,6 +1032,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(values, st.dictionaries(st.sampled_from(KEYS), values, max_size=10)))
 def test_any_event_has_a_fingerprint(event):

@@ -647,6 +647,7 @@ def test_any_text(text):
     group(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

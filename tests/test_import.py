@@ -56,6 +56,7 @@ def test_reporting_locally_is_light(tmp_path):
     assert loaded_by(code) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", loghub.__all__)
 def test_public_names(name):
     """Every public name resolves to something that says what it is, by getattr and by import."""
@@ -77,6 +78,7 @@ def test_unknown_name():
         loghub.Handler  # noqa: B018 - asking is the point
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "loghub").rglob("*.py")), ids=lambda path: path.stem)
 def test_every_module_imports(path):
     """Every module can be imported on its own, first of all."""

@@ -338,6 +338,7 @@ def test_subject_fault(template):
     assert "occurrences" in subject_fault(template)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="abé中=?_ .", max_size=120))
 @example("a" * 72)
@@ -368,6 +369,7 @@ def test_subject_of_other_scripts():
 # What it cannot be made to say
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(EVENT_TEXTS, texts)), texts, texts)
 def test_no_payload_steers_the_mail(event, fingerprint, reason):
@@ -407,6 +409,7 @@ def test_known_attacks_on_headers(payload):
     assert len(message.get_all("Subject")) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(texts, texts, texts, texts)
 def test_html_is_escaped(kind, message, traceback, reason):
@@ -503,6 +506,7 @@ def test_most_bugs():
         assert all(f"v1:{n:016x}" in shown for n in range(MOST_BUGS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("character", ["中", "<", "=", "\x00", "\n", "a"])
 def test_hostile_sizes(character):
     """However much characters swell on the way, a mail stays small, lists every bug, and says what it cut."""
@@ -519,6 +523,7 @@ def test_hostile_sizes(character):
         assert re.search(r"\[cut: the details of \d+ more\serrors\]", shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("character", ["中", "<", "=", "\x00", "\n", "a", "\U0001f4a5"])
 def test_hostile_names(character):
     """A storm of 500 bugs whose very class names are of no use is a mail all the same."""

@@ -80,6 +80,7 @@ def test_right_values(read, value, expected):
     assert read(Owner(), "limit", value) == expected
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

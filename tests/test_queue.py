@@ -70,6 +70,7 @@ def the_plain(case, home):
     return heard.events[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filtered", [True, False])
 @pytest.mark.parametrize("case", sorted(TRAVELS))
 @pytest.mark.parametrize("way", [PLAIN, *STRUCTLOG])

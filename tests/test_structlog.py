@@ -125,6 +125,7 @@ def the_plain(case, heard):
     return heard.events.pop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", shop.CASES)
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("way", TO_LOGGING)

@@ -182,6 +182,7 @@ def plainly(hours, hour):
     return observed >= trend.SPIKE_LEAST and tails.at_least(observed, expected, 1) < trend.SPIKE_PROBABILITY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", series.STATIONARY)
 def test_false_alarms(family):
     """Asked each hour, less than one false spike per group in four weeks, and wrong words in 3 of 100 at most."""
@@ -221,6 +222,7 @@ def test_false_alarms_of_the_young(family):
     assert spikes < groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", series.STATIONARY + series.UNTRIED)
 def test_false_alarms_before_there_are_days(family):
     """Groups seen first at any hour of the week have at most 0.2 false spikes each while there are no days yet."""
@@ -419,6 +421,7 @@ def test_more_never_ends_a_spike(counts, now_count, more, part):
         assert after.probability <= before.probability * (1 + 1e-6)
 
 
+@pytest.mark.slow
 @given(COUNTS | FEW, st.integers(0, 5000), st.integers(-10, 10), st.floats(0, 0.999))
 def test_weeks_later(counts, now_count, weeks, part):
     """The same series some weeks later is the same, whatever order its hours stand in."""

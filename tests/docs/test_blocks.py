@@ -220,6 +220,7 @@ def test_json(block):
 # --- SQL
 
 
+@pytest.mark.slow
 def test_sql(postgres):
     """What the page about fleets has an administrator do makes a database that its owner and an application can use."""
     owner, app = (one.text for one in blocks("sql"))

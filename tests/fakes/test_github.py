@@ -587,6 +587,7 @@ def test_many_at_once(fake, call):
     assert fake.violations == []
 
 
+@pytest.mark.slow
 def test_as_a_process():
     """As a process of its own it prints its URL, and another one can read the whole state."""
     command = [sys.executable, "-m", "tests.fakes.github", "--port", "0", "--repo", "example/own"]

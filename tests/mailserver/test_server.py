@@ -557,6 +557,7 @@ def test_long_line():
         send(read(address, timeout=5.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["lose", "hang"])
 def test_not_reconnected_in_doubt(plain, fault):
     """A mail that may have been taken, and a server that hangs, are for later."""

@@ -201,6 +201,7 @@ def files(tmp_path):
         handler.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", FORMATTERS)
 def test_same_as_without_loghub(files, own):
     """Before, in and after loghub's file handler every formatter is called, and writes, as beside logging's own."""
