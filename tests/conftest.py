@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+import re
 import signal
 
 import pytest
@@ -60,10 +62,27 @@ def hearing():
         signal.signal(number, signal.SIG_IGN)
 
 
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def _folders(tmp_path_factory):
+    return tmp_path_factory.mktemp("tests")
+
+
+@pytest.fixture
+def tmp_path(_folders, request):
+    """Return a folder of the test's own; pytest's looks through those of all tests to find a number for the next."""
+    folder = _folders / f"{re.sub(r'[^A-Za-z0-9]', '_', request.node.name)[:30]}{next(_numbers)}"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _isolated(tmp_path_factory, monkeypatch):
+def _isolated(_folders, monkeypatch):
     """Let no test see the user's settings, or what another test left behind."""
-    folder = tmp_path_factory.mktemp("user")
+    folder = _folders / f"user{next(_numbers)}"
+    folder.mkdir()
     for name in list(os.environ):
         if name.startswith(_SEEN_BY_LOGHUB):
             monkeypatch.delenv(name)
