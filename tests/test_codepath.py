@@ -112,6 +112,7 @@ def test_goes_with_its_objects(name):
     assert key not in codepath._known
 
 
+@pytest.mark.slow
 def test_generator_of_code():
     """20,000 code objects and classes that come and go leave nothing behind, and no id is taken for another's."""
     before = len(codepath._known)

@@ -107,6 +107,7 @@ fail(500, KeyError)
     assert sorted(told("told").values()) == [500, 1000]
 
 
+@pytest.mark.slow
 @pytest.mark.shows("interpreter ends", "ends in time")
 @pytest.mark.shows("github hangs", "ends in time")
 @pytest.mark.parametrize("noise", [False, True])
@@ -271,6 +272,7 @@ time.sleep(60)
     probe.close(1)
 
 
+@pytest.mark.slow
 def test_many_generations(home):
     """Ten processes one after the other, half of them without an end: every occurrence is counted once."""
     for n in range(10):
@@ -374,6 +376,7 @@ if os.fork() == 0:
     assert len(tellers("told")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.shows("forked", "nothing lost", "ends in time")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing(home, method, tmp_path, monkeypatch):
@@ -508,6 +511,7 @@ say("done")
 # Signals
 
 
+@pytest.mark.slow
 def test_signal_handlers_that_log(home):
     """A signal handler that logs at any moment, also in the midst of logging, never waits for its own thread."""
     out, err = processes.run(
@@ -554,6 +558,7 @@ own.propagate = False
 """
 
 
+@pytest.mark.slow
 @pytest.mark.shows("disk full", "nothing lost", "nothing twice", "said")
 def test_full_disk(home):
     """While nothing can be written, errors are held in memory; that is said once, and all is told afterwards."""
@@ -584,6 +589,7 @@ fail(1)
     assert err.count("Error reporter") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.shows("disk full", "nothing lost", "nothing twice", "said")
 def test_full_disk_from_the_beginning(home):
     """Where the home cannot be made for want of room, errors are reported from memory, and that is said once."""

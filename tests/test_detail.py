@@ -147,6 +147,7 @@ _json = st.recursive(
 _keys = ["timestamp", "error_type", "fingerprint", "id", "frames", "causes", "level", "release", "module", "traceback"]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(_keys) | st.text(max_size=5), _json, max_size=10))
 def test_anything(put, said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def containers(inner):
 VALUES = st.recursive(SCALARS, containers, max_leaves=30)
 
 
+@pytest.mark.slow
 @given(VALUES)
 @settings(max_examples=500, deadline=None)
 def test_laid_out(value):

@@ -120,6 +120,7 @@ def test_own_procedure(tmp_path):
     assert example("own_procedure.py", tmp_path).strip() == "a picture"
 
 
+@pytest.mark.slow
 def test_error_reporting_demo(tmp_path):
     """Errors told by hand are kept without a token, and opened as issues with one, by exception or text; no secrets."""
     assert example("error_reporting_demo.py", tmp_path).splitlines() == [

@@ -29,6 +29,7 @@ def backtest(family, groups, origins):
                 yield found, true, fmean(trend.day_totals(past, found.days, start * HOUR))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_coverage(family):
     """The interval holds in about 80 of 100 cases: not in far fewer, nor in all because it is very wide."""

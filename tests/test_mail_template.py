@@ -74,6 +74,7 @@ def test_jinja_lists_the_rest(make):
     assert text_of(write(*(bug(n) for n in range(120)), template=template)) == f"{mail.MOST_BUGS}/120\n"
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(texts, texts, texts)
 def test_html_templates_escape(tmp_path_factory, kind, message, reason):

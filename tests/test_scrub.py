@@ -898,6 +898,7 @@ class TestAnything:
         assert PATTERNED.text(clean) == clean
         clean.encode()
 
+    @pytest.mark.slow
     @settings(max_examples=100, deadline=None)
     @given(EVENTS)
     def test_event(self, event):
@@ -917,6 +918,7 @@ class TestAnything:
         token = "ghp_" + A36
         assert token not in PATTERNED.text(f"{before}\n{token}\n{after}")
 
+    @pytest.mark.slow
     @settings(max_examples=50, deadline=None)
     @given(st.sampled_from(FRAGMENTS), st.integers(1, 5_000))
     def test_repeats(self, fragment, times):

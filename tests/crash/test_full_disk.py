@@ -10,6 +10,7 @@ import pytest
 from tests import processes
 
 
+@pytest.mark.slow
 @pytest.mark.shows("disk full", "nothing lost", "said")
 def test_full_disk(tmp_path):
     """Written, held back and lost add up to what was logged; each is said."""

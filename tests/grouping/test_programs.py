@@ -35,6 +35,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_a_worker_fails_as_the_program_does(tmp_path, method):
     """A bug of a script is one bug in the script and in its workers, where it is called __mp_main__."""

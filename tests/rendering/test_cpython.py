@@ -64,6 +64,7 @@ def ran(tmp_path_factory):
     return {how: json.loads((folder / "out.json").read_text()) for how, folder in folders.items()}
 
 
+@pytest.mark.slow
 def test_nothing_differs(ran):
     """In the interpreter's tests no rendering differs from `traceback`: cold, warm, or by one Renderer for all."""
     differences = ran["compared"]["differences"]

@@ -9,6 +9,7 @@ import traceback
 import types
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -232,6 +233,7 @@ def failed(run, n):
         sys.setrecursionlimit(before)
 
 
+@pytest.mark.slow
 def test_programs(tmp_path):
     """However a program fails, and whatever was done to exception, file and settings, the text is the interpreter's."""
     counts = Counter()

@@ -244,6 +244,7 @@ def test_no_secret_comes_out(sinks, sink):
     assert pages.TOKEN.encode() not in raw
 
 
+@pytest.mark.slow
 @pytest.mark.shows("secrets", "nothing lost")
 @pytest.mark.parametrize("sink", [sink for sink in SINKS if sink not in UNLIKE_OTHERS])
 def test_every_sink_was_reached(sinks, sink):
@@ -326,6 +327,7 @@ def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     assert left(said) == []
 
 
+@pytest.mark.slow
 @pytest.mark.shows("disk full", "no secret")
 def test_a_log_file_that_cannot_be_written(tmp_path, monkeypatch, capsys):
     """The same of the log file's handler, whether it scrubs its lines or not."""
