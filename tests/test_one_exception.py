@@ -145,6 +145,7 @@ def test_through_another_process(attach):
     assert told(one) == {"ValueError": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_a_pool_of_processes(tmp_path, start):
     """With one home for all processes of a pool, parent and worker count one exception once."""

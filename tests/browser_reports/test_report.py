@@ -180,6 +180,7 @@ BODIES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(BODIES)
 @example(b'{"error_info": {"error_type": "", "stack": "x", "timestamp": ""}}')

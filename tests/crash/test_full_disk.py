@@ -65,6 +65,7 @@ os.write(1, b"ended")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.shows("disk full", "application unharmed", "ends in time")
 @pytest.mark.shows("home not writable", "application unharmed", "ends in time")
 @pytest.mark.parametrize("home", ["full", "impossible"])

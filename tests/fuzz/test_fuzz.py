@@ -17,6 +17,7 @@ def test_seeds(target):
         TARGETS[target](data)
 
 
+@pytest.mark.slow
 @pytest.mark.shows("hostile input", "application unharmed")
 @pytest.mark.parametrize("target", TARGETS)
 @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -243,6 +243,7 @@ def test_no_token_is_lent(fake, make, change, options, says):
     assert not isinstance(caught.value, RefusedError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["drop", "cut", "truncate", "hang", "html", 500, 502])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_reply_is_no_unknown_outcome(fake, make, kind, when):

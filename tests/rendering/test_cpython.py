@@ -33,10 +33,16 @@ MODULES = [
     "test_dictcomps",
 ]
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("test") is None or importlib.util.find_spec("test.test_traceback") is None,
-    reason="NOT PROVED: this Python came without its own tests (the `test` package of the standard library)",
+_HAS_TESTS = (
+    importlib.util.find_spec("test") is not None and importlib.util.find_spec("test.test_traceback") is not None
 )
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not _HAS_TESTS,
+        reason="NOT PROVED: this Python came without its own tests (the `test` package of the standard library)",
+    ),
+]
 
 
 def start(how, folder):
@@ -64,7 +70,6 @@ def ran(tmp_path_factory):
     return {how: json.loads((folder / "out.json").read_text()) for how, folder in folders.items()}
 
 
-@pytest.mark.slow
 def test_nothing_differs(ran):
     """In the interpreter's tests no rendering differs from `traceback`: cold, warm, or by one Renderer for all."""
     differences = ran["compared"]["differences"]

@@ -35,6 +35,8 @@ from tests.fakes.smtp import FakeSMTP
 from tests.secrets import pages
 from tests.secrets.kinds import EACH, KINDS, PLANTED, drawn, left_in, plant
 
+pytestmark = pytest.mark.slow
+
 REPO = "acme/shop"
 OWN = "own-Token4-" + "Zk3mPq8sVx1c"
 
@@ -233,7 +235,6 @@ SINKS = [
 UNLIKE_OTHERS = SINKS[-4:]  # one holds the last of them only, the others no errors
 
 
-@pytest.mark.slow
 @pytest.mark.shows("secrets", "no secret")
 @pytest.mark.parametrize("sink", SINKS)
 def test_no_secret_comes_out(sinks, sink):
@@ -244,7 +245,6 @@ def test_no_secret_comes_out(sinks, sink):
     assert pages.TOKEN.encode() not in raw
 
 
-@pytest.mark.slow
 @pytest.mark.shows("secrets", "nothing lost")
 @pytest.mark.parametrize("sink", [sink for sink in SINKS if sink not in UNLIKE_OTHERS])
 def test_every_sink_was_reached(sinks, sink):
@@ -279,7 +279,6 @@ def spoken():
     logging.getLogger("loghub").removeHandler(handler)
 
 
-@pytest.mark.slow
 @pytest.mark.shows("github hangs", "no secret")
 @pytest.mark.shows("channel fails", "no secret")
 @pytest.mark.parametrize("how", ["unexpected", "later", "refused"])
@@ -311,7 +310,6 @@ def test_words_of_a_failed_delivery(tmp_path, monkeypatch, spoken, how):
     assert left(b"".join(contents(tmp_path).values())) == []
 
 
-@pytest.mark.slow
 @pytest.mark.shows("secrets", "no secret", "application unharmed")
 def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     """What logging prints about a record that could not be written holds no secret of the record or the error."""
@@ -327,7 +325,6 @@ def test_a_handler_that_fails(tmp_path, monkeypatch, capsys):
     assert left(said) == []
 
 
-@pytest.mark.slow
 @pytest.mark.shows("disk full", "no secret")
 def test_a_log_file_that_cannot_be_written(tmp_path, monkeypatch, capsys):
     """The same of the log file's handler, whether it scrubs its lines or not."""
@@ -380,7 +377,6 @@ OPTIONS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_refused_options(option, monkeypatch):
     """An option that is refused is shown without the secret that was put there."""
@@ -453,7 +449,6 @@ def test_environment(tmp_path, monkeypatch, wrap):
         assert [piece for piece in pieces if piece in raw] == []
 
 
-@pytest.mark.slow
 def test_kinds_are_planted_anew():
     """Another seed gives others, so that nothing is tuned to these; they are found as well."""
     from loghub.scrub import Scrubber
