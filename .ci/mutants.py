@@ -64,7 +64,7 @@ SUBJECTS = {
         ("tests/test_fingerprint.py", "tests/test_foreign_text.py", "tests/grouping/test_grouping.py"),
         ("is_quick", "::test_time", "test_raised_again"),
     ),
-    "journal": Subject(("loghub/journal.py",), ("tests/test_journal.py",)),
+    "journal": Subject(("loghub/journal",), ("tests/test_journal.py",)),
     "ledger": Subject(
         tuple(f"loghub/ledger/{name}.py" for name in LEDGER),
         tuple(f"tests/ledger/test_{name}.py" for name in ("contract", "reading", "bounds", "sqlite", "moving")),

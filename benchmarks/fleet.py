@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from loghub import event as events
 from loghub.delivery.opening import open_ledger
 from loghub.errors import LedgerError
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from tests.postgres import Server
 
 NOW = time.time()

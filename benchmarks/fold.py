@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from loghub import journal
 from loghub.capture import Capture
 from loghub.delivery import folding
+from loghub.journal.reading import Reader
+from loghub.journal.writing import Journal
 from loghub.ledger.sqlite import SQLiteLedger
 
 
@@ -30,7 +31,7 @@ def record_of(number):
 
 def written(folder, bugs, repeats):
     """Write the journal of a process that met so many bugs so often; return it."""
-    one, capture = journal.Journal(folder, "cafe"), Capture()
+    one, capture = Journal(folder, "cafe"), Capture()
     for number in range(bugs):
         record = record_of(number)
         one.note(record, capture.sight(record), "github:acme/shop", selective=False)
@@ -44,7 +45,7 @@ def written(folder, bugs, repeats):
 
 def fold(one, path, about):
     """Fold a journal into a new ledger; return its count and the seconds of processor time that took."""
-    ledger, reader = SQLiteLedger(path), journal.Reader(one.name, one.fd)
+    ledger, reader = SQLiteLedger(path), Reader(one.name, one.fd)
     started = time.process_time()
     while (stretch := reader.read(about=about)) is not None:
         ledger.fold(stretch)
@@ -62,7 +63,7 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         one = written(os.path.join(folder, "journal"), args.bugs, args.repeats)
-        for name, about in (("slices", folding.SLICE_BYTES), ("large", journal.Reader.CHUNK)):
+        for name, about in (("slices", folding.SLICE_BYTES), ("large", Reader.CHUNK)):
             count, took = fold(one, os.path.join(folder, f"{name}.db"), about)
             if count != args.repeats + args.bugs:
                 raise SystemExit(f"{args.repeats + args.bugs:,} written, {count:,} counted")

@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loghub import history
 from loghub.event import iso
-from loghub.journal import KEEP_PER_GROUP, Fold, Tally
+from loghub.journal.reading import Fold, Tally
+from loghub.journal.writing import KEEP_PER_GROUP
 from loghub.ledger.find import Find
 from loghub.ledger.sqlite import SQLiteLedger
 

@@ -38,8 +38,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from loghub import history, journal  # noqa: E402
+from loghub import history  # noqa: E402
 from loghub.github.block import read_state  # noqa: E402
+from loghub.journal import writing  # noqa: E402
 from tests.configurations import everything  # noqa: E402
 from tests.fakes.github import FakeGitHub  # noqa: E402
 from tests.fakes.smtp import FakeSMTP  # noqa: E402
@@ -539,9 +540,9 @@ def goals(kept):
         rounds.Goal("journals, not folded yet: after each fault",
                     [one / 1e6 for one in after_faults(samples, "waiting")], 0.1, **mb),
         rounds.Goal("journals: most", [most("journals") / 1e6],
-                    (len(PROCESSES) + 1) * journal.ROTATE_BYTES / 1e6, **mb),
+                    (len(PROCESSES) + 1) * writing.ROTATE_BYTES / 1e6, **mb),
         rounds.Goal("events kept in full", [number],
-                    counts["groups"] * journal.KEEP_PER_GROUP * (len(PROCESSES) + kept["kills"]) * hours, **whole),
+                    counts["groups"] * writing.KEEP_PER_GROUP * (len(PROCESSES) + kept["kills"]) * hours, **whole),
         rounds.Goal("ledger, over the bytes of the events in it", [samples[-1]["ledger"] / size], 1.5, "{:.2f}"),
         rounds.Goal("write-ahead log of the ledger: most", [most("wal") / 1e6], 8.0, **mb),
         rounds.Goal("detail files: most", [most("details")], DETAILS + len(PROCESSES) * DETAILS // 10, **whole),

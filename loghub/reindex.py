@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from loghub.detail import detail_files, read_detail
 from loghub.errors import DetailFileError
 from loghub.event import epoch
-from loghub.journal import Tally
+from loghub.journal.reading import Tally
 from loghub.ledger.folding import EVENTS_PER_GROUP
 
 if TYPE_CHECKING:

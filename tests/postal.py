@@ -9,7 +9,7 @@ import pytest
 from loghub.delivery import deliverer
 from loghub.delivery.home import Home
 from loghub.handlers.smtp import BatchingSMTPHandler
-from loghub.journal import Fold
+from loghub.journal.reading import Fold
 from tests.clock import Clock
 from tests.ledger.rows import event, tally
 

@@ -14,12 +14,14 @@ from collections import Counter
 
 import pytest
 
-from loghub import capture, journal
+from loghub import capture
 from loghub.delivery import deliverer, destination, folding, leases, opening, rounds, waiting
 from loghub.delivery.home import Home
 from loghub.delivery.leases import LeaseLostError
 from loghub.errors import DeliveryError, LedgerError, RefusedError
-from loghub.journal import Journal, Reader
+from loghub.journal import files
+from loghub.journal.reading import Reader
+from loghub.journal.writing import Journal
 from loghub.ledger import schema
 from loghub.ledger.connection import CorruptLedgerError
 from loghub.ledger.sqlite import SQLiteLedger
@@ -814,7 +816,7 @@ def test_home_deleted(by_hand, make, home, clock):
     assert Counter(n for name, n in one.told if name == "KeyError").total() > 0
     assert sum(n for name, n in one.told if name == "KeyError") == 6
     assert os.path.exists(os.path.join(home, "ledger.db"))
-    assert len(journal.names(one.home.journals)) == 1
+    assert len(files.names(one.home.journals)) == 1
 
 
 def test_keep_at_least(by_hand, make):
@@ -916,7 +918,7 @@ def test_shared_ledger_that_is_not_where_it_was(by_hand, shared, monkeypatch):
     shared.home.adopt(force=True)
     assert len(refused) == 1
     assert shared.home.ledger().totals()["occurrences"] == 20
-    assert journal.names(shared.home.journals) == []
+    assert files.names(shared.home.journals) == []
 
 
 def test_shared_ledger_is_asked_once_a_second(by_hand, shared, make):
@@ -962,7 +964,7 @@ def test_a_journal_that_cannot_be_taken_in(by_hand, shared, monkeypatch, caplog)
     assert shared.home.round()
     assert shared.count == 1
     assert "cannot be taken in: It does not like that." in caplog.text
-    assert dead.name in journal.names(shared.home.journals)
+    assert dead.name in files.names(shared.home.journals)
 
 
 # Letting go of what is old
@@ -1070,7 +1072,7 @@ def test_adopted(by_hand, make, home):
     assert one.home.round(closing=True)
     assert one.count == 30
     assert one.home.ledger().totals() == {"groups": 1, "occurrences": 30, "dropped": 0, "torn": 1, "forgotten": 0}
-    assert journal.names(one.home.journals) == []
+    assert files.names(one.home.journals) == []
     assert one.home.ledger().offset(left.name) == 0  # forgotten
 
 
@@ -1084,7 +1086,7 @@ def test_half_folded_and_adopted(by_hand, make, home):
         for _ in range(7):
             note(left, kind(), LIST)
         if n == 3:
-            reader = journal.Reader(left.name, left.fd)
+            reader = Reader(left.name, left.fd)
             reader.CHUNK = 500
             reader.resume(0)
             assert one.home.ledger().fold(reader.read())
@@ -1110,7 +1112,7 @@ def test_a_journal_that_cannot_be_removed(by_hand, make, home, monkeypatch):
     monkeypatch.undo()
     assert one.home.round(closing=True)
     assert one.count == 1
-    assert journal.names(one.home.journals) == []
+    assert files.names(one.home.journals) == []
 
 
 @pytest.mark.shows("journal damaged", "nothing lost", "said")
@@ -1122,14 +1124,14 @@ def test_a_journal_that_cannot_be_read(by_hand, make, home, monkeypatch, caplog)
         note(each, kind(), LIST)
         each.forget()
     one = make()
-    real = journal.Reader.resume
+    real = Reader.resume
 
     def resume(self, offset):
         if self.name == bad.name:
             raise OSError(5, "Input/output error")
         real(self, offset)
 
-    monkeypatch.setattr(journal.Reader, "resume", resume)
+    monkeypatch.setattr(Reader, "resume", resume)
     for _ in range(2):
         assert one.home.round(closing=True)
     assert one.count == 1
@@ -1158,7 +1160,7 @@ def test_adopting_without_a_ledger(by_hand, make, home, clock):
     for _ in range(2):
         assert not one.home.round(closing=True)
     assert descriptors() == before
-    ((_, fd),) = journal.adopt(one.home.journals)
+    ((_, fd),) = files.adopt(one.home.journals)
     os.close(fd)
     locked.execute("ROLLBACK")
     locked.close()
@@ -1306,7 +1308,7 @@ def test_folded_by_somebody_else(by_hand, make, home):
     one.home.fold()
     fail(log, times=5)
     writer = one.home.journal
-    other = journal.Reader(writer.name, writer.fd, one.home.ledger().offset(writer.name))
+    other = Reader(writer.name, writer.fd, one.home.ledger().offset(writer.name))
     assert one.home.ledger().fold(other.read())
     fail(log, times=5)
     assert one.home.round()
@@ -1317,7 +1319,7 @@ def test_unexpected(by_hand, make, home, monkeypatch, caplog):
     """A fault of our own costs a round, not the thread."""
     one = make()
     fail(logger(one))
-    monkeypatch.setattr(journal.Reader, "read", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(Reader, "read", lambda *_, **__: 1 / 0)
     assert not one.home.round()
     monkeypatch.undo()
     assert one.home.round()
@@ -1395,7 +1397,7 @@ def test_flush(real):
         assert waiting.flush(5)
     assert one.count == 30
     assert waiting.flush(0)
-    assert journal.names(one.home.journals) == []
+    assert files.names(one.home.journals) == []
 
 
 def test_flush_of_what_is_under_way(real):
@@ -1624,7 +1626,7 @@ def test_closed_and_used_again(real):
     fail(logger(one))
     one.flush()
     one.close()
-    assert journal.names(one.home.journals) == []
+    assert files.names(one.home.journals) == []
     other = real()
     fail(logger(other))
     assert waiting.flush(5)
@@ -1636,7 +1638,7 @@ def test_closing_the_last_handler_folds(by_hand, make):
     one = make()
     fail(logger(one), times=30)
     one.close()
-    assert journal.names(one.home.journals) == []
+    assert files.names(one.home.journals) == []
     found = SQLiteLedger(os.path.join(one.home.path, "ledger.db"))
     assert found.totals()["occurrences"] == 30
     assert [each["waiting"] for each in found.outbox()] == [30]
@@ -1658,7 +1660,7 @@ def test_close_is_bounded(by_hand, make, home):
     assert time.monotonic() - started < 2
     locked.execute("ROLLBACK")
     locked.close()
-    assert len(journal.names(one.home.journals)) == 1
+    assert len(files.names(one.home.journals)) == 1
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:9/x"])

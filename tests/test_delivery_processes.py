@@ -13,9 +13,9 @@ from unittest import mock
 
 import pytest
 
-from loghub import journal
 from loghub.delivery import deliverer, leases
 from loghub.delivery.home import Home
+from loghub.journal import files
 from loghub.ledger.sqlite import SQLiteLedger
 from tests import processes
 from tests.channels import FileHandler, tellers, told
@@ -73,7 +73,7 @@ def finish(home, name="told"):
             assert time.monotonic() < until, left.ledger().outbox()
             time.sleep(0.1)
     left.close(1)
-    assert journal.names(left.journals) == []
+    assert files.names(left.journals) == []
     return sum(told(name).values())
 
 

@@ -9,7 +9,7 @@ import pytest
 from loghub import history
 from loghub.event import iso
 from loghub.forecast import Forecast, NoForecast
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger.find import Find
 from loghub.ledger.sqlite import SQLiteLedger
 

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loghub import journal, runs
+from loghub import runs
 from loghub.capture import Known
-from loghub.journal import Journal, Reader, mark_of
+from loghub.journal import files, writing
+from loghub.journal.reading import Reader
+from loghub.journal.writing import Journal, mark_of
 from tests import processes
 from tests.sightings import T0, Described, kind, note, record, seen
 
@@ -142,7 +144,7 @@ def test_second_is_written_when_it_changes(make):
 def several(times):
     """Return a record that stands for several occurrences."""
     made = record()
-    made.__dict__[journal.TIMES] = times
+    made.__dict__[writing.TIMES] = times
     return made
 
 
@@ -316,7 +318,7 @@ def test_the_application_is_asked_without_our_lock(make, before, keep):
 
 def test_many_kinds(make, monkeypatch):
     """Beyond MAX_KINDS the oldest kind is written in full once more, and counted right."""
-    monkeypatch.setattr(journal, "MAX_KINDS", 3)
+    monkeypatch.setattr(writing, "MAX_KINDS", 3)
     one = make()
     one.keep = 1
     kinds = [kind(n) for n in range(10)]
@@ -411,8 +413,8 @@ def test_exact(  # noqa: PLR0917  hypothesis gives them by name
 ):
     """Any kinds, handlers, rotations and restarts of the reader: counts by hour and destination are exact."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(journal, "MAX_KINDS", most)
-    patch.setattr(journal, "ROTATE_BYTES", 400)
+    patch.setattr(writing, "MAX_KINDS", most)
+    patch.setattr(writing, "ROTATE_BYTES", 400)
     written = Journal(str(tmp_path_factory.mktemp("journal")), "cafe")
     written.keep = keep
     bench = Bench(written, handlers, chunk)
@@ -447,7 +449,7 @@ def test_exact(  # noqa: PLR0917  hypothesis gives them by name
 def test_bad_disk(tmp_path_factory, plan, logged, spill):
     """Writes that fail or are cut short anywhere: what is counted and what is said to be dropped is everything."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(journal, "SPILL_BYTES", spill)
+    patch.setattr(writing, "SPILL_BYTES", spill)
     ahead = iter(plan)
 
     def write(fd, data):
@@ -515,7 +517,7 @@ def test_nothing_is_torn_where_nothing_was_written(make):
 
 def test_full_disk_for_a_while(make, disk, monkeypatch):
     """While the disk is full lines wait in memory, for this file; when it has room they are written, in their order."""
-    monkeypatch.setattr(journal, "ROTATE_BYTES", 1)
+    monkeypatch.setattr(writing, "ROTATE_BYTES", 1)
     one = make(write=disk.write)
     one.keep = 2
     kinds = [kind(n) for n in range(3)]
@@ -540,7 +542,7 @@ def test_full_disk_for_a_while(make, disk, monkeypatch):
 @pytest.mark.shows("disk full", "bounded")
 def test_full_disk_for_long(make, disk, monkeypatch):
     """What does not fit into memory either is counted as dropped, and that is written when there is room."""
-    monkeypatch.setattr(journal, "SPILL_BYTES", 1000)
+    monkeypatch.setattr(writing, "SPILL_BYTES", 1000)
     one = make(write=disk.write)
     one.keep = 1
     what = kind()
@@ -560,7 +562,7 @@ def test_full_disk_for_long(make, disk, monkeypatch):
 
 def test_dropped_for_several(make, disk, monkeypatch):
     """One record that several handlers note and that nothing can hold is one occurrence that was dropped."""
-    monkeypatch.setattr(journal, "SPILL_BYTES", 0)
+    monkeypatch.setattr(writing, "SPILL_BYTES", 0)
     one = make(write=disk.write)
     disk.full = True
     note(one, kind(), "github:a/b", "smtp:x", None)
@@ -569,7 +571,7 @@ def test_dropped_for_several(make, disk, monkeypatch):
 
 def test_the_hour_after_a_drop(make, disk, monkeypatch):
     """An occurrence that was dropped takes its second with it: those after it have their right hour."""
-    monkeypatch.setattr(journal, "SPILL_BYTES", 0)
+    monkeypatch.setattr(writing, "SPILL_BYTES", 0)
     one = make(write=disk.write)
     one.keep = 0
     what = kind()
@@ -585,7 +587,7 @@ def test_the_hour_after_a_drop(make, disk, monkeypatch):
 @pytest.mark.shows("storm", "bounded")
 def test_too_much_waits(make, monkeypatch):
     """Where nobody folds, a process stops writing at MAX_BYTES, counts what it drops, and goes on after a fold."""
-    monkeypatch.setattr(journal, "MAX_BYTES", 2000)
+    monkeypatch.setattr(writing, "MAX_BYTES", 2000)
     one = make()
     one.keep = 1
     what = kind()
@@ -604,7 +606,7 @@ def test_too_much_waits(make, monkeypatch):
 
 def test_nothing_is_described_for_a_full_journal(make, monkeypatch):
     """Dropping is cheap: of kinds that the journal knows, no event is made."""
-    monkeypatch.setattr(journal, "MAX_BYTES", 500)
+    monkeypatch.setattr(writing, "MAX_BYTES", 500)
     one = make()
     one.keep = 1
     capture, what = Described(), kind()
@@ -751,14 +753,14 @@ def test_odd_values_in_an_event(make):
 def test_private(make, folder):
     """Journals are for their user alone."""
     make()
-    (name,) = journal.names(folder)
+    (name,) = files.names(folder)
     assert os.stat(os.path.join(folder, name)).st_mode & 0o777 == 0o600
     assert os.stat(folder).st_mode & 0o777 == 0o700
 
 
 def test_rotation(make, folder, monkeypatch):
     """A long journal is left to be folded; a new one begins, and knows nothing of the old one's numbers."""
-    monkeypatch.setattr(journal, "ROTATE_BYTES", 500)
+    monkeypatch.setattr(writing, "ROTATE_BYTES", 500)
     one = make()
     one.keep = 1
     what = kind()
@@ -769,11 +771,11 @@ def test_rotation(make, folder, monkeypatch):
     assert old is not None
     note(one, what)
     assert json.loads(lines(one)[1])["event"]["fingerprint"] == what.fingerprint
-    assert sorted(journal.names(folder)) == sorted([first, one.name])
-    assert list(journal.adopt(folder)) == []  # both are ours
+    assert sorted(files.names(folder)) == sorted([first, one.name])
+    assert list(files.adopt(folder)) == []  # both are ours
     assert one.rotate() is None
     os.close(old)
-    ((name, fd),) = journal.adopt(folder)
+    ((name, fd),) = files.adopt(folder)
     assert name == first
     os.close(fd)
 
@@ -781,15 +783,15 @@ def test_rotation(make, folder, monkeypatch):
 def test_detach(make, folder):
     """After detach the next record begins a new journal."""
     one = make()
-    assert journal.alive(folder) == 1
+    assert files.alive(folder) == 1
     old = one.detach()
     assert one.fd == -1
     assert one.detach() is one.rotate() is None
     os.close(old)
-    assert journal.alive(folder) == 0
+    assert files.alive(folder) == 0
     note(one, kind())
-    assert journal.alive(folder) == 1
-    assert len(journal.names(folder)) == 2
+    assert files.alive(folder) == 1
+    assert len(files.names(folder)) == 2
 
 
 def test_unwritable_folder(tmp_path):
@@ -819,7 +821,7 @@ def test_folder_deleted(make, folder):
     old = one.rotate()
     assert folded_fd(old).counts == {(what.fingerprint, HOUR): 2}
     os.close(old)
-    assert journal.names(folder) == [one.name]
+    assert files.names(folder) == [one.name]
     note(one, what)
     assert folded(one).counts == {(what.fingerprint, HOUR): 1}
 
@@ -842,7 +844,7 @@ def test_folder_that_cannot_come_back(make, folder):
     os.unlink(folder)
     old = one.rotate()
     os.close(old)
-    assert journal.names(folder) == [one.name]
+    assert files.names(folder) == [one.name]
 
 
 def test_no_descriptors(make, folder, monkeypatch):
@@ -851,17 +853,17 @@ def test_no_descriptors(make, folder, monkeypatch):
     one.keep = 1
     what = kind()
     os.close(one.detach())
-    real = journal._create
+    real = files.create
 
     def exhausted(_):
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(journal, "_create", exhausted)
+    monkeypatch.setattr(files, "create", exhausted)
     for _ in range(5):
         note(one, what, "smtp:x")
     assert one.fd == -1
     assert one.held == "no file can be opened"
-    monkeypatch.setattr(journal, "_create", real)
+    monkeypatch.setattr(files, "create", real)
     one.tell_dropped()
     note(one, what, "smtp:x")
     total = folded(one)
@@ -874,7 +876,7 @@ def test_no_descriptors(make, folder, monkeypatch):
 
 def test_threads(make, monkeypatch):
     """8 threads, one reader, rotations: everything is counted once."""
-    monkeypatch.setattr(journal, "ROTATE_BYTES", 20_000)
+    monkeypatch.setattr(writing, "ROTATE_BYTES", 20_000)
     one = make()
     kinds = [kind(n) for n in range(5)]
     threads = [
@@ -947,7 +949,7 @@ def test_signal_handler_logs(make):
 
 WRITER = """
 import sys
-from loghub.journal import Journal
+from loghub.journal.writing import Journal
 from tests.sightings import kind, note
 one = Journal(sys.argv[1], "cafe")
 one.keep = 1
@@ -962,13 +964,13 @@ def test_living_and_dead_processes(folder):
     """The journal of a living process is left alone; that of a killed one is adopted, by one adopter."""
     with processes.python(WRITER, folder) as process:
         assert process.stdout.readline() == "ready\n"
-        assert journal.alive(folder) == 1
-        assert list(journal.adopt(folder)) == []
+        assert files.alive(folder) == 1
+        assert list(files.adopt(folder)) == []
         process.kill()
         process.wait()
-    assert journal.alive(folder) == 0
-    ((name, fd),) = journal.adopt(folder)
-    assert list(journal.adopt(folder)) == []
+    assert files.alive(folder) == 0
+    ((name, fd),) = files.adopt(folder)
+    assert list(files.adopt(folder)) == []
     total = drain(Reader(name, fd), ended=True)
     assert total.counts == {(kind().fingerprint, HOUR): 100}
     assert total.routed == {(kind().fingerprint, "smtp:x"): 100}
@@ -977,7 +979,7 @@ def test_living_and_dead_processes(folder):
 
 FORKING = """
 import os, signal, sys
-from loghub.journal import Journal
+from loghub.journal.writing import Journal
 from tests.sightings import kind, note
 one = Journal(sys.argv[1], "cafe")
 note(one, kind())
@@ -996,16 +998,17 @@ def test_forked_child_does_not_keep_the_lock(folder):
     """A child that closed its parent's journal does not stand in the way of adopting it."""
     with processes.python(FORKING, folder) as process:
         assert process.stdout.readline() == "child\n"
-        assert journal.alive(folder) == 1
+        assert files.alive(folder) == 1
         process.kill()
         process.wait()
-        ((_, fd),) = journal.adopt(folder)  # while the child still lives
+        ((_, fd),) = files.adopt(folder)  # while the child still lives
         os.close(fd)
 
 
 DAEMON = """
 import os, sys
-from loghub.journal import Journal, Reader
+from loghub.journal.reading import Reader
+from loghub.journal.writing import Journal
 from tests.sightings import kind, note
 os.close(0)
 one = Journal(sys.argv[1], "cafe")
@@ -1027,17 +1030,17 @@ def test_hidden_and_foreign_files(make, folder):
     for name in (".x.journal", "x.txt"):
         with open(os.path.join(folder, name), "w", encoding="utf-8"):
             pass
-    assert len(journal.names(folder)) == 1
-    assert journal.names(folder + "/nowhere") == []
+    assert len(files.names(folder)) == 1
+    assert files.names(folder + "/nowhere") == []
 
 
 def test_what_cannot_be_opened(make, folder):
     """What has a journal's name and cannot be opened, such as one that was just removed, is in no other's way."""
     one = make()
     os.symlink("nowhere", os.path.join(folder, "0.journal"))
-    assert journal.alive(folder) == 1
+    assert files.alive(folder) == 1
     one.forget()
-    ((name, fd),) = journal.adopt(folder)
+    ((name, fd),) = files.adopt(folder)
     assert name == one.name
     os.close(fd)
 
@@ -1161,7 +1164,7 @@ def test_again_on_a_full_disk(make, disk):
 
 def test_again_after_a_torn_line(make, monkeypatch):
     """A repeat is not written onto what is left of a line that was torn, also where that was dropped."""
-    monkeypatch.setattr(journal, "SPILL_BYTES", 9)  # "1" fits, and a second before it does not
+    monkeypatch.setattr(writing, "SPILL_BYTES", 9)  # "1" fits, and a second before it does not
     short = iter([None, None, None, 4])
 
     def write(fd, data):
@@ -1182,7 +1185,7 @@ def test_again_after_a_torn_line(make, monkeypatch):
 def test_in_brief(make):
     """With much waiting an occurrence is written in brief: counted and for its destination, its group known."""
     one = make()
-    one.folded = -journal.MAX_BYTES * 3 // 4  # as if so much were before
+    one.folded = -writing.MAX_BYTES * 3 // 4  # as if so much were before
     what = kind()
     long = "x" * 10_000
     for _ in range(2):
@@ -1238,7 +1241,7 @@ def taken(make, tmp_path):
 def everything_in(folder):
     """Return how much stands in all journals."""
     total = 0
-    for name, fd in journal.adopt(folder):
+    for name, fd in files.adopt(folder):
         total += drain(Reader(name, fd), ended=True).counts.total()
         os.close(fd)
     return total

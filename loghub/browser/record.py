@@ -10,7 +10,7 @@ from loghub import request
 from loghub.browser import stack as stacks
 from loghub.browser.report import Report, read
 from loghub.browser.texts import line_of
-from loghub.journal import TIMES
+from loghub.journal.writing import TIMES
 from loghub.plain import CONTEXT
 from loghub.scrub.own import clean as scrubbed
 from loghub.scrub.size import cut

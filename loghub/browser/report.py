@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loghub.browser.texts import clean, line_of
 from loghub.errors import BadReportError
 from loghub.event import LAST_SECOND, epoch
-from loghub.journal import MAX_TIMES
+from loghub.journal.lines import MAX_TIMES
 from loghub.scrub.own import clean as scrubbed
 from loghub.scrub.size import MAX_MESSAGE_CHARS, cut
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from loghub import journal
 from loghub.cli.table import table
 from loghub.cli.where import Where, close_at_end, where
 from loghub.delivery.home import Home
 from loghub.handlers.base import ledger_option
+from loghub.journal import files
 from loghub.ledger.moving import Move
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def _see_that_it_rests(home: Home) -> None:
     """See that nothing but the ledger knows of errors in the home."""
     if home.path is None:
         return
-    if alive := journal.alive(home.journals):
+    if alive := files.alive(home.journals):
         raise click.ClickException(
             f"{alive} processes report to the home {home.path}: stop them, move, and start them with the new ledger."
         )
-    if left := journal.names(home.journals):
+    if left := files.names(home.journals):
         raise click.ClickException(
             f"{len(left)} journals in {home.journals} cannot be taken in, such as {left[0]}: see that this user may "
             "read and remove them."

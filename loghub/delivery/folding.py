@@ -8,12 +8,15 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from loghub import descriptor, journal, own_log
+from loghub import descriptor, own_log
 from loghub.delivery import deliverer
 from loghub.errors import LedgerError
+from loghub.journal import files
+from loghub.journal.reading import Fold, Reader
 
 if TYPE_CHECKING:
     from loghub.delivery.home import Home
+    from loghub.journal.writing import Journal
 
 SLICE_BYTES = 8 << 10
 """What the thread folds at once while the application may want the processor: a millisecond's work or two, after which
@@ -29,7 +32,7 @@ class Folding:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.lock = threading.RLock()
-        self._reader: journal.Reader | None = None
+        self._reader: Reader | None = None
         self._borrowed: dict[int, descriptor.Identity] = {}
         self._adopted_at = 0.0
 
@@ -46,19 +49,19 @@ class Folding:
             if release and writer.fd >= 0:
                 self._release(writer)
 
-    def _fold_own(self, writer: journal.Journal) -> None:
+    def _fold_own(self, writer: Journal) -> None:
         reader = self._reader
         if reader is None or reader.fd != writer.fd or reader.name != writer.name:
-            reader = self._reader = journal.Reader(writer.name, writer.fd, self.home.ledger().offset(writer.name))
+            reader = self._reader = Reader(writer.name, writer.fd, self.home.ledger().offset(writer.name))
         self._fold_all(reader, writer)
         old = writer.rotate()
         if old is not None:
             self._reader = None
             self._finish(reader)
 
-    def _release(self, writer: journal.Journal) -> None:
+    def _release(self, writer: Journal) -> None:
         """Let go of the journal and fold it to its end; a record that comes meanwhile begins a new one."""
-        reader = self._reader or journal.Reader(writer.name, writer.fd, self.home.ledger().offset(writer.name))
+        reader = self._reader or Reader(writer.name, writer.fd, self.home.ledger().offset(writer.name))
         if writer.detach() is not None:
             self._reader = None
             self._finish(reader)
@@ -69,9 +72,9 @@ class Folding:
             return
         with self.lock:
             self._adopted_at = self.home.now()
-            for name, fd in journal.adopt(self.home.journals):
+            for name, fd in files.adopt(self.home.journals):
                 try:
-                    self._finish(journal.Reader(name, fd))
+                    self._finish(Reader(name, fd))
                 except LedgerError as error:
                     if self.home.url is None:
                         raise
@@ -83,26 +86,26 @@ class Folding:
     def unfolded(self) -> set[str]:
         """Return the ids of the events that stand in journals of living processes and are not in the ledger yet."""
         found: set[str] = set()
-        for name in journal.names(self.home.journals) if self.home.path is not None else ():
+        for name in files.names(self.home.journals) if self.home.path is not None else ():
             try:
                 fd = os.open(os.path.join(self.home.journals, name), os.O_RDONLY)
             except OSError:  # folded to its end meanwhile
                 continue
             try:
-                reader = journal.Reader(name, fd, self.home.ledger().offset(name))
+                reader = Reader(name, fd, self.home.ledger().offset(name))
                 while (fold := reader.read()) is not None:
                     found.update(str(one.get("id")) for tally in fold.groups.values() for one in tally.kept)
             finally:
                 os.close(fd)
         return found
 
-    def _fold_all(self, reader: journal.Reader, writer: journal.Journal | None = None) -> None:
+    def _fold_all(self, reader: Reader, writer: Journal | None = None) -> None:
         """Fold what is there now; the journal of a `writer` that goes on may grow meanwhile.
 
         A ledger in the home gets slice by slice; one that many hosts share gets all of it at once.
         """
         upto = float("inf") if writer is None else writer.size
-        fold: journal.Fold | None = None
+        fold: Fold | None = None
         try:
             while reader.offset < upto or fold is not None:
                 started = time.perf_counter()
@@ -121,16 +124,16 @@ class Folding:
             self._reader = None  # it knows more than the ledger took: read it anew next time
             raise
 
-    def _hand_over(self, fold: journal.Fold, reader: journal.Reader, writer: journal.Journal | None) -> None:
+    def _hand_over(self, fold: Fold, reader: Reader, writer: Journal | None) -> None:
         if not self.home.ledger().fold(fold):
             reader.resume(self.home.ledger().offset(reader.name))  # the ledger's file was replaced meanwhile
         if writer is not None:
             writer.folded = reader.offset
 
-    def _is_behind(self, reader: journal.Reader) -> bool:
+    def _is_behind(self, reader: Reader) -> bool:
         return os.fstat(reader.fd).st_size - reader.offset > HURRY_BYTES
 
-    def _finish(self, reader: journal.Reader) -> None:
+    def _finish(self, reader: Reader) -> None:
         """Fold a journal to its end and remove it; its descriptor is closed whatever happens."""
         known = self._borrowed[reader.fd] = descriptor.identity(reader.fd)
         try:

@@ -10,11 +10,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from loghub import journal, own_log
+from loghub import own_log
 from loghub.delivery import deliverer, leases, opening, waiting
 from loghub.delivery.folding import Folding
 from loghub.delivery.rounds import Rounds
 from loghub.errors import LedgerError
+from loghub.journal import writing
+from loghub.journal.writing import Journal
 from loghub.sighting import FIELD
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ class Home:
         self.now = now
         self.owner = leases.new_owner()
         self.token = hashlib.blake2s(repr((socket.gethostname(), path, url)).encode(), digest_size=5).hexdigest()
-        self.journal: journal.Journal | None = None  # this process's, from its first record on
-        self.keep = journal.KEEP_PER_GROUP
+        self.journal: Journal | None = None  # this process's, from its first record on
+        self.keep = writing.KEEP_PER_GROUP
         self.changed = False
         self.trouble = ""  # why the ledger cannot be used now
         self.look_at = float("inf")  # when there may be something to deliver
@@ -130,17 +132,17 @@ class Home:
         """Have the thread look at the ledger: somebody has entrusted something to a destination."""
         self._was_written()
 
-    def _open_journal(self) -> journal.Journal:
+    def _open_journal(self) -> Journal:
         with self._lock:
             if self.journal is None:
                 self.journal = self._make_journal()
                 self.journal.keep = self.keep
             return self.journal
 
-    def _make_journal(self) -> journal.Journal:
+    def _make_journal(self) -> Journal:
         if self.path is not None:
             try:
-                return journal.Journal(self.journals, self.token)
+                return Journal(self.journals, self.token)
             except OSError as error:
                 self.say(
                     "home",
@@ -148,7 +150,7 @@ class Home:
                     "memory and end with the process; set LOGHUB_HOME to a folder that can be written.",
                 )
                 self.path = None
-        return journal.Journal(None, self.token)
+        return Journal(None, self.token)
 
     @property
     def pace(self) -> float:

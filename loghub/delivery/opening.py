@@ -8,8 +8,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from loghub import env, journal
+from loghub import env
 from loghub.errors import LedgerError
+from loghub.journal import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,16 +77,16 @@ def set_aside(path: str, inode: int) -> str | None:
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
     """Keep other processes of this home out for a moment."""
-    if journal.fcntl is None:
+    if files.fcntl is None:
         yield
         return
     fd = os.open(folder, os.O_RDONLY)
     try:
-        journal.fcntl.flock(fd, journal.fcntl.LOCK_EX)
+        files.fcntl.flock(fd, files.fcntl.LOCK_EX)
         try:
             yield
         finally:
-            journal.fcntl.flock(fd, journal.fcntl.LOCK_UN)  # by hand: a forked child may have it open too
+            files.fcntl.flock(fd, files.fcntl.LOCK_UN)  # by hand: a forked child may have it open too
     finally:
         os.close(fd)
 

@@ -7,10 +7,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from loghub import backoff, journal, own_log
+from loghub import backoff, own_log
 from loghub.delivery import deliverer, opening
 from loghub.delivery.destination import Delivery, times
 from loghub.errors import LedgerError
+from loghub.journal import files
 
 if TYPE_CHECKING:
     from loghub.delivery.batch import Destination
@@ -77,7 +78,7 @@ class Rounds:
         home.fold(release=closing)
         held = home.journal is not None and home.journal.held
         home.adopt(force=closing)
-        last = everything or (closing and home.url is None and not (home.path and journal.alive(home.journals)))
+        last = everything or (closing and home.url is None and not (home.path and files.alive(home.journals)))
         self._mend()
         delivered = self._deliver_all(closing=last)
         if held:

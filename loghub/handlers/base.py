@@ -17,7 +17,7 @@ from loghub.capture import current_cause
 from loghub.delivery import deliverer, opening, waiting
 from loghub.delivery.home import home_of
 from loghub.filters import EventFilter, shared_capture
-from loghub.journal import mark_of
+from loghub.journal.writing import mark_of
 from loghub.sighting import FIELD, Sighting
 
 if TYPE_CHECKING:

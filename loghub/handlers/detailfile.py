@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loghub import options, own_log
 from loghub.detail import abandoned_files, detail_files, write_detail
 from loghub.handlers.base import ReportingHandler
-from loghub.journal import when
+from loghub.journal.writing import when
 
 if TYPE_CHECKING:
     from collections.abc import Callable

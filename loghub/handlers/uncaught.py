@@ -8,7 +8,7 @@ import sys
 
 from loghub import env, hooks, options
 from loghub.handlers.base import home_option
-from loghub.journal import fcntl
+from loghub.journal.files import fcntl
 from loghub.lives import watch
 
 

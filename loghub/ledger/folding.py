@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loghub.event import Event
-    from loghub.journal import Fold, Tally
+    from loghub.journal.reading import Fold, Tally
     from loghub.ledger.database import Database
 
 KEY_CHARS = 300

@@ -12,7 +12,7 @@ from loghub.ledger.sql import SQLLedger
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loghub.journal import Fold, Tally
+    from loghub.journal.reading import Fold, Tally
     from loghub.ledger.database import Database
     from loghub.ledger.protocol import Outcome, Restored
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from loghub.event import Event
-    from loghub.journal import Fold, Tally
+    from loghub.journal.reading import Fold, Tally
     from loghub.ledger.find import Page
 
 

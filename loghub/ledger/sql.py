@@ -17,7 +17,7 @@ from loghub.ledger.rows import ITEM, bare_event, read_item, read_object
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from loghub.journal import Fold, Tally
+    from loghub.journal.reading import Fold, Tally
     from loghub.ledger.database import Database
     from loghub.ledger.protocol import Outcome, Restored
 

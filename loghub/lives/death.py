@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loghub.event import iso
 from loghub.fingerprint.reading import with_stack
-from loghub.journal import fcntl
+from loghub.journal.files import fcntl
 from loghub.lives import process
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import weakref
 from typing import Any
 
 from loghub.event import dumps
-from loghub.journal import fcntl
+from loghub.journal.files import fcntl
 from loghub.lives import process
 from loghub.lives.death import BESIDE, ENDED, FOLDER, SUFFIX, Claim, names
 

@@ -18,10 +18,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from loghub import journal
 from loghub.errors import LedgerError
 from loghub.event import dumps
-from loghub.journal import Fold, Tally
+from loghub.journal import writing
+from loghub.journal.reading import Fold, Tally
 from loghub.logfiles import identity
 from loghub.logfiles.records import Records
 from loghub.logfiles.source import REWIND, Source, SourceError
@@ -304,7 +304,7 @@ class _Run:
         if importer.dry:
             return
         waits = stretch.newest.get(mark)
-        if importer.kept[mark] < journal.KEEP_PER_GROUP:
+        if importer.kept[mark] < writing.KEEP_PER_GROUP:
             if mark not in importer.kept and len(importer.kept) >= MAX_REMEMBERED:
                 importer.kept.pop(next(iter(importer.kept)))
             importer.kept[mark] += 1

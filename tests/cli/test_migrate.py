@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from loghub.cli import main
-from loghub.journal import Journal
+from loghub.journal.writing import Journal
 from loghub.ledger.sqlite import SQLiteLedger
 from tests.cli.test_readers import read
 from tests.ledger.rows import fold, tally

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from loghub.cli import main
 from loghub.cli.filters import MOMENT
 from loghub.event import iso
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger.sqlite import SQLiteLedger
 
 HOUR = 3600

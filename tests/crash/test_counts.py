@@ -20,7 +20,7 @@ from collections import Counter
 
 import pytest
 
-from loghub import journal
+from loghub.journal import files
 from tests.processes import environment, python
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ class Victims:
 
     def look(self):
         """Note the journals that there are now."""
-        self.journals.update(journal.names(str(self.folder / "home" / "journal")))
+        self.journals.update(files.names(str(self.folder / "home" / "journal")))
 
     def loghub(self, *arguments):
         """Run a verb in this home; return what it printed."""

@@ -10,7 +10,7 @@ import pytest
 from loghub.delivery.home import Home
 from loghub.errors import DeliveryError, UnknownOptionError
 from loghub.handlers.digest import DigestHandler
-from loghub.journal import Fold
+from loghub.journal.reading import Fold
 from loghub.mail import MOST_BUGS
 from tests.clock import Clock
 from tests.ledger.rows import event, tally

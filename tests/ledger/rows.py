@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 
 from loghub.event import iso
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 
 T0 = 1_770_001_200.0
 HOUR = int(T0 // 3600)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loghub.journal import Fold
+from loghub.journal.reading import Fold
 from loghub.ledger import retention
 from tests.ledger.rows import ONE, SMTP, T0, TWO, event, fold, tally
 

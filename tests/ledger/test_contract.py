@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loghub.errors import LedgerError
 from loghub.event import iso
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger.find import Find
 from loghub.ledger.protocol import RECOVERIES_PER_GROUP, Outcome, Recovery
 from tests.ledger.rows import GITHUB, ONE, SMTP, T0, TWO, _names, event, fold, tally

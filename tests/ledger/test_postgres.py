@@ -12,7 +12,7 @@ import time
 import pytest
 
 from loghub.errors import LedgerError, MissingExtraError
-from loghub.journal import Fold
+from loghub.journal.reading import Fold
 from loghub.ledger import postgres_schema, schema, server
 from loghub.ledger.address import read_address
 from loghub.ledger.postgres import PostgresLedger

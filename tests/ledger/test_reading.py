@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loghub.errors import AmbiguousKeyError, BadCursorError
 from loghub.event import iso
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger import folding, retention
 from loghub.ledger.find import ORDERS, Find, Page
 from loghub.ledger.protocol import Restored, Seen

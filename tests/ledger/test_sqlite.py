@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from loghub.errors import LedgerError
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger import connection, schema
 from loghub.ledger.connection import CorruptLedgerError
 from loghub.ledger.sqlite import SQLiteLedger
@@ -238,7 +238,7 @@ def test_replaced(opened, path, tmp_path):
 MAKING = """
 import sys
 from collections import Counter
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger.sqlite import SQLiteLedger
 print("ready", flush=True)
 sys.stdin.readline()
@@ -272,7 +272,7 @@ def test_made_by_two_processes_at_once(opened, path):
 FORKING = """
 import os, sys
 from collections import Counter
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger.sqlite import SQLiteLedger
 
 def count(ledger, name):

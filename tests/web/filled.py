@@ -9,7 +9,7 @@ import time
 
 from loghub.delivery import deliverer
 from loghub.event import iso
-from loghub.journal import Fold, Tally
+from loghub.journal.reading import Fold, Tally
 from loghub.ledger.sqlite import SQLiteLedger
 from loghub.web import create_app
 

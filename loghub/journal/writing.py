@@ -1,58 +1,26 @@
-"""The append-only file of a process: what reached it survives ``kill -9``, and is folded exactly once.
-
-The application's threads only append, with one ``os.write`` a line. The file's owner holds a lock on it for as
-long as it lives; a journal whose lock is free belonged to a process that is gone, and whoever comes next
-adopts it. Folding is reading: `read` turns lines into a `Fold`, which a ledger takes in one transaction
-together with the offset up to which it was read.
-
-One line is one of::
-
-    {"journal": 1, ...}             the first line: who writes
-    {"no": 3, "n": 1, "to": [...], "at": ..., "level": 40, "kept": true, "event": {...}}
-                                    an occurrence in full; from here on, 3 stands for its kind, and repeats
-                                    of 3 are for the destinations in "to" (and those added since); each
-                                    occurrence in full has a number of its own, so that destinations that
-                                    are gone are forgotten
-    3                               one more of kind 3
-    t 1770000000                    what follows happened at this second
-    d 3 github:owner/repo           the occurrence before is for this destination too, as are all repeats
-    s 3 smtp:host                   the same, but not the repeats (the handler chooses record by record)
-    3*17, d 3*17 github:owner/repo  the same of a record that stands for 17 occurrences
-    x 17                            17 occurrences could not be written and are not counted
-"""
+"""The journal that a process writes: append only, safe for many threads, never in the application's way."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import tempfile
 import threading
 import time
-import uuid
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from loghub import descriptor, runs
-from loghub.event import Event, dumps, one_line, storable
+from loghub.event import dumps, one_line
+from loghub.journal import files
+from loghub.journal.lines import EVENT, MAX_TIMES, TORN
 from loghub.scrub import cut
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
+    from collections.abc import Callable
 
     from loghub.capture import Known
     from loghub.sighting import Kind, Sighting
 
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows: one process
-    fcntl = None
-
-SUFFIX = ".journal"
 ROTATE_BYTES = 4 << 20
 """A journal this long is left to be folded and removed, and a new one begun."""
 
@@ -68,26 +36,20 @@ SPILL_BYTES = 8 << 20
 MAX_KINDS = 4096
 """Kinds that repeats can refer to; a kind beyond that is written in full once more."""
 
-FINGERPRINT_CHARS = 300
-"""So much of a fingerprint is told apart, should the application have made one of its own."""
-
-LAST_SECOND = 1e11
-"""A time beyond that (in the year 5138) is damage."""
-
 AHEAD_SECONDS = 3600.0
 """A record that was made further ahead than that has its time from a clock that was wrong."""
-
-TORN = b"!\n"
-"""Ends a line that was written only in part; a line that ends so is not read."""
 
 TIMES = "_loghub_times"
 """A record's attribute: for how many occurrences it stands, where that is not one."""
 
-MAX_TIMES = 1000
-"""A record stands for no more: who says how many may be a stranger."""
-
 KEEP_PER_GROUP = 20
 """Occurrences of one group that a process keeps in full in one hour; the others are counted."""
+
+_BRIEF = (
+    *("timestamp", "error_type", "error_message", "module", "function", "id", "fingerprint", "error_module"),
+    *("level", "logger", "component", "environment", "release", "server", "platform", "mechanism"),
+)
+_BRIEF_CHARS = 200
 
 
 class _Entry:
@@ -148,7 +110,7 @@ class Journal:
         if folder is not None:
             os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)  # the mode counts for the last one only
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        self.name, self._fd = _create(folder)
+        self.name, self._fd = files.create(folder)
         self._identity = descriptor.identity(self._fd)
         self.size = 0
         self.folded = 0  # moved on by whoever folds; bounds what waits
@@ -272,7 +234,7 @@ class Journal:
         entry = _Entry(self._last_no, marks)
         brief = self.size - self.folded > BRIEF_BYTES
         head = {"no": entry.no, "n": n, "to": told, "at": at, "level": kind.level, "kept": keep and not brief}
-        line = b"%s%s%s}\n" % (dumps(head).encode()[:-1], _EVENT, _in_brief(sighting, record) if brief else event)
+        line = b"%s%s%s}\n" % (dumps(head).encode()[:-1], EVENT, _in_brief(sighting, record) if brief else event)
         if not self._append(line, n):
             return
         if n:
@@ -413,7 +375,7 @@ class Journal:
         The file itself, without a lock, is adopted as one of a process that is gone. What waits in memory refers to
         lines of it.
         """
-        if fcntl is None or self._fd < 0 or descriptor.is_at(self._fd, self.size):
+        if files.fcntl is None or self._fd < 0 or descriptor.is_at(self._fd, self.size):
             return
         if descriptor.is_still(self._fd, self._identity):
             self.size = os.lseek(self._fd, 0, os.SEEK_CUR)  # somebody else wrote there
@@ -447,306 +409,3 @@ def _in_brief(sighting: Sighting, record: logging.LogRecord) -> bytes:
     event: dict[str, Any] = dict(sighting.whole(record))
     said = {key: cut(str(event[key]), _BRIEF_CHARS) for key in _BRIEF if event.get(key)}
     return dumps(said).encode()
-
-
-_BRIEF = (
-    *("timestamp", "error_type", "error_message", "module", "function", "id", "fingerprint", "error_module"),
-    *("level", "logger", "component", "environment", "release", "server", "platform", "mechanism"),
-)
-_BRIEF_CHARS = 200
-_EVENT = b',"event":'
-
-
-def _create(folder: str | None) -> tuple[str, int]:
-    """Return name and descriptor of a new journal, locked before anybody can see it."""
-    name = f"{time.time_ns():020d}-{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
-    if folder is None:
-        if hasattr(os, "memfd_create"):
-            return name, os.memfd_create("loghub")
-        fd, path = tempfile.mkstemp(SUFFIX)
-        with contextlib.suppress(OSError):  # Windows removes no open file
-            os.unlink(path)
-        return name, fd
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
-    if fcntl is None:
-        return name, os.open(os.path.join(folder, name), flags | getattr(os, "O_BINARY", 0), 0o600)
-    hidden = os.path.join(folder, "." + name)
-    fd = os.open(hidden, flags, 0o600)
-    _lock(fd)
-    os.rename(hidden, os.path.join(folder, name))
-    return name, fd
-
-
-def _pread(fd: int, size: int, offset: int) -> bytes:
-    if hasattr(os, "pread"):
-        return os.pread(fd, size, offset)
-    os.lseek(fd, offset, os.SEEK_SET)  # Windows; appending moves to the end by itself
-    return os.read(fd, size)
-
-
-def _lock(fd: int) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def adopt(folder: str) -> Iterator[tuple[str, int]]:
-    """Yield name and locked descriptor of each journal whose process is gone; the caller closes it."""
-    for name in names(folder):
-        try:
-            fd = os.open(os.path.join(folder, name), os.O_RDWR)
-        except OSError:
-            continue
-        if fcntl is not None and _lock(fd) and os.fstat(fd).st_nlink:
-            yield name, fd
-        else:
-            os.close(fd)
-
-
-def alive(folder: str) -> int:
-    """Return how many journals in `folder` belong to living processes."""
-    count = 0
-    for name in names(folder):
-        try:
-            fd = os.open(os.path.join(folder, name), os.O_RDWR)
-        except OSError:
-            continue
-        count += not _lock(fd)
-        os.close(fd)
-    return count
-
-
-def names(folder: str) -> list[str]:
-    """Return the names of the journals in `folder`, oldest first."""
-    try:
-        return sorted(n for n in os.listdir(folder) if n.endswith(SUFFIX) and not n.startswith("."))
-    except OSError:
-        return []
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one stretch of a journal says about one group.
-
-    Attributes:
-        event: The event that describes the group, if the stretch has one in full.
-        count: Occurrences.
-        hours: Occurrences by hour (hours since the epoch), release and environment.
-        routed: Occurrences by destination.
-        level: The highest logging level.
-        kept: Events to be kept in full.
-        texts: Their JSON by ``id(event)``, where that is known.
-        levels: Their levels (logging's numbers) by ``id(event)``, where they are not `level`.
-    """
-
-    event: Event | None = None
-    count: int = 0
-    first_at: float = float("inf")
-    last_at: float = 0.0
-    level: int = 0
-    hours: Counter[tuple[int, str, str]] = field(default_factory=Counter)
-    routed: Counter[str] = field(default_factory=Counter)
-    kept: list[Event] = field(default_factory=list)
-    texts: dict[int, str] = field(default_factory=dict)
-    levels: dict[int, int] = field(default_factory=dict)
-    releases: Counter[str] = field(default_factory=Counter)
-    environments: Counter[str] = field(default_factory=Counter)
-    servers: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Fold:
-    """A stretch of one journal, ready for the ledger.
-
-    Attributes:
-        journal: Its name.
-        start, end: Offsets in bytes; a ledger that is not at `start` refuses.
-        groups: By fingerprint.
-        torn: Lines that could not be read.
-        dropped: Occurrences that the process could not write.
-    """
-
-    journal: str
-    start: int
-    end: int
-    groups: dict[str, Tally] = field(default_factory=dict)
-    torn: int = 0
-    dropped: int = 0
-
-
-@dataclass(slots=True)
-class _Known:
-    fingerprint: str
-    level: int
-    route: set[str]
-    release: str
-    environment: str
-    server: str
-
-
-class Reader:
-    """Reads one journal from its beginning, and folds what lies after the offset that the ledger knows.
-
-    Args:
-        name: The journal's name.
-        fd: Its descriptor; stays open.
-        offset: Up to where the ledger has it. What lies before is read only for what later lines refer to.
-    """
-
-    CHUNK = 1 << 20
-    """About so many bytes are read at once."""
-
-    def __init__(self, name: str, fd: int, offset: int = 0) -> None:
-        self.name = name
-        self.fd = fd
-        self.resume(offset)
-
-    def resume(self, offset: int) -> None:
-        """Go on from `offset`, and learn what the lines before it said."""
-        self.offset = offset
-        self._known: dict[bytes, _Known] = {}
-        self._at = 0.0
-        position = 0
-        while position < offset and (data := self._whole_lines(position)):
-            data = data[: offset - position]
-            position += len(data)
-            self._parse(data, Fold(self.name, 0, 0))
-
-    def read(self, *, ended: bool = False, about: int = CHUNK, onto: Fold | None = None) -> Fold | None:
-        """Return the next stretch of whole lines, or None where there is none.
-
-        Args:
-            ended: Nobody writes any more: a last line without an end was torn by a kill.
-            about: How many bytes to take.
-            onto: The stretch before, which is to become longer.
-        """
-        data = self._whole_lines(self.offset, about)
-        fold = onto or Fold(self.name, self.offset, self.offset)
-        if data:
-            self._parse(data, fold)
-        elif ended and (data := _pread(self.fd, self.CHUNK, self.offset)):
-            fold.torn += 1
-        if not data:
-            return None
-        self.offset = fold.end = self.offset + len(data)
-        return fold
-
-    def _whole_lines(self, position: int, about: int = CHUNK) -> bytes:
-        """Return about so many bytes of whole lines from `position` on; a line may be longer than that."""
-        parts: list[bytes] = []
-        while data := _pread(self.fd, about, position + sum(map(len, parts))):
-            end = data.rfind(b"\n") + 1
-            if end:
-                return b"".join((*parts, data[:end]))
-            parts.append(data)
-        return b""
-
-    def _parse(self, data: bytes, fold: Fold) -> None:
-        repeats: Counter[bytes] = Counter()
-        for line in data.split(b"\n"):
-            if line.isdigit():
-                repeats[line] += 1
-            elif line:
-                if repeats:
-                    self._count(repeats, fold)
-                    repeats.clear()
-                try:
-                    self._take(line, fold)
-                except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-                    fold.torn += 1
-        self._count(repeats, fold)
-
-    def _count(self, repeats: Counter[bytes], fold: Fold) -> None:
-        for no, n in repeats.items():
-            known = self._known.get(no)
-            if known is None:
-                fold.torn += n
-                continue
-            self._repeat(fold, known, n)
-
-    def _repeat(self, fold: Fold, known: _Known, n: int) -> None:
-        tally = self._add(fold, known, n, self._at)
-        for destination in known.route:
-            tally.routed[destination] += n
-
-    def _take(self, line: bytes, fold: Fold) -> None:
-        if line.endswith(TORN[:1]):
-            raise ValueError("torn")
-        mark = line[:2]
-        if mark == b"t ":
-            self._at = _within(float(line[2:]), LAST_SECOND)
-        elif mark in (b"d ", b"s "):
-            _, which, name = line.split(b" ", 2)
-            no, n = _read_times(which)
-            known, destination = self._known[no], name.decode()
-            self._tally(fold, known).routed[destination] += n
-            if mark == b"d ":
-                known.route.add(destination)
-        elif mark == b"x ":
-            fold.dropped += int(_within(float(line[2:]), 1e12))
-        elif line[:1].isdigit():
-            no, n = _read_times(line)
-            self._repeat(fold, self._known[no], n)
-        else:
-            said = json.loads(line)
-            if "journal" not in said:
-                self._take_full(said, line[line.index(_EVENT) + len(_EVENT) : -1].decode(), fold)
-
-    def _take_full(self, said: dict[str, Any], text: str, fold: Fold) -> None:
-        event: Event = said["event"]
-        # All that can fail comes first: a line is read as a whole or not at all.
-        known = _Known(
-            storable(event["fingerprint"])[:FINGERPRINT_CHARS],
-            int(_within(said["level"], 1e9)),
-            {str(destination) for destination in said["to"]},
-            str(event.get("release") or ""),
-            str(event.get("environment") or ""),
-            str(event.get("server") or ""),
-        )
-        n, at = int(_within(said["n"], MAX_TIMES)), _within(said["at"], LAST_SECOND)
-        self._known[b"%d" % said["no"]] = known
-        self._at = at
-        tally = self._add(fold, known, n, at)
-        tally.event = event
-        if said.get("kept"):
-            tally.kept.append(event)
-            tally.texts[id(event)] = text
-            tally.levels[id(event)] = known.level
-        for destination in known.route:
-            tally.routed[destination] += n or 1
-
-    def _tally(self, fold: Fold, known: _Known) -> Tally:
-        tally = fold.groups.get(known.fingerprint)
-        if tally is None:
-            tally = fold.groups[known.fingerprint] = Tally()
-        tally.level = max(tally.level, known.level)
-        return tally
-
-    def _add(self, fold: Fold, known: _Known, n: int, at: float) -> Tally:
-        tally = self._tally(fold, known)
-        tally.first_at = min(tally.first_at, at)
-        tally.last_at = max(tally.last_at, at)
-        if n:
-            tally.count += n
-            tally.hours[int(at // 3600), known.release, known.environment] += n
-            tally.environments[known.environment] += n
-            tally.servers[known.server] += n
-            tally.releases[known.release] += n
-        return tally
-
-
-def _read_times(which: bytes) -> tuple[bytes, int]:
-    """Read ``3`` or ``3*17``: the number of a kind, and how many occurrences are meant."""
-    no, star, n = which.partition(b"*")
-    return no, int(_within(float(n), MAX_TIMES)) if star else 1
-
-
-def _within(value: float, most: float) -> float:
-    """Return a number from a line; raise where it cannot have been written by us."""
-    if not 0 <= value <= most:
-        raise ValueError("damaged")
-    return value
