@@ -583,6 +583,22 @@ def test_the_hour_after_a_drop(make, disk, monkeypatch):
     assert folded(one).counts == {(what.fingerprint, HOUR): 1, (what.fingerprint, HOUR + 2): 1}
 
 
+def test_a_dropped_one_is_for_nobody(make, disk, monkeypatch):
+    """Who would have been told of an occurrence that was dropped is not, also where there is room for that."""
+    monkeypatch.setattr(writing, "SPILL_BYTES", len(b"d 1 smtp:x\n"))
+    one = make(write=disk.write)
+    one.keep = 0
+    what = kind()
+    note(one, what)
+    disk.full = True
+    note(one, what, "smtp:x", at=T0 + 1)  # with its second before it: a little more
+    disk.full = False
+    one.tell_dropped()
+    total = folded(one)
+    assert (total.counts, total.dropped) == ({(what.fingerprint, HOUR): 1}, 1)
+    assert total.routed == {}
+
+
 @pytest.mark.shows("ledger locked", "bounded")
 @pytest.mark.shows("storm", "bounded")
 def test_too_much_waits(make, monkeypatch):

@@ -207,7 +207,7 @@ class Reader:
             tally.texts[id(event)] = text
             tally.levels[id(event)] = known.level
         for destination in known.route:
-            tally.routed[destination] += n or 1
+            tally.routed[destination] += n
 
     def _tally(self, fold: Fold, known: _Known) -> Tally:
         tally = fold.groups.get(known.fingerprint)

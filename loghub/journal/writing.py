@@ -240,7 +240,6 @@ class Journal:
         if n:
             runs.note(self.token, line)
         self._second = int(at)
-        sighting.marks |= marks
         self._remember(kind, entry)
         if destination is not None and not told:
             self._route(entry, sighting, destination, times_of(record), selective=selective)
