@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 
 import loghub
-from tests.docs.pages import MANUAL
+from tests.docs.pages import MANUAL, PAGES, prose
 from tests.docs.tables import named, written
 
 CLASSES = {
@@ -27,3 +28,11 @@ def test_every_class():
     """Each handler and filter has a table of its options, and one tells what all reporting handlers have."""
     assert sorted(named(MANUAL["docs/handlers.md"])) == sorted([*CLASSES, "handlers.base.ReportingHandler"])
     assert "<!-- verbs -->" in MANUAL["docs/commands.md"]
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_rows_belong_to_a_table(page):
+    """A table begins with a head and a line of dashes: after a blank line rows would be shown as they are written."""
+    lines = prose(PAGES[page]).split("\n")
+    heads = [at for at, line in enumerate(lines) if line[:1] == "|" != lines[at - 1][:1]]
+    assert [lines[at] for at in heads if not re.fullmatch(r"[| :-]*-[| :-]*", lines[at + 1])] == []
