@@ -14,6 +14,8 @@ import types
 import jsonschema
 import pytest
 import yaml
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
 from loghub.cli.schema import document
 from loghub.ledger.address import read_address
@@ -115,10 +117,33 @@ def test_yaml(block, surroundings):
     logging.config.dictConfig(config)
 
 
+@pytest.mark.parametrize("says", [True, False], ids=["as shown", "without loggers"])
+def test_gunicorn(says, surroundings):
+    """gunicorn takes the configuration that is shown, and its errors come to the root; else it does not start."""
+    (block,) = (one for one in blocks("yaml") if one.page == "docs/servers.md")
+    config = {"version": 1, "disable_existing_loggers": False} | yaml.safe_load(block.text)
+    settings = Config()
+    if not says:
+        del config["loggers"]
+    settings.set("logconfig_dict", config)
+    its = [logging.getLogger(name) for name in config.get("loggers", ("gunicorn.error", "gunicorn.access"))]
+    try:
+        if says:
+            Logger(settings)
+            assert {(one.propagate, *one.handlers) for one in its} == {(True,)}
+            assert len(logging.getLogger().handlers) == len(config["handlers"])
+        else:
+            with pytest.raises(RuntimeError, match=r"Unable to configure logger 'gunicorn\.error'"):
+                Logger(settings)
+    finally:
+        for one in its:
+            one.handlers.clear()
+            one.propagate = True
+
+
 # --- Python
 
 GIVEN = {
-    "README.md": "import logging.config, yaml",
     "docs/browser_reports.md": """
 import json
 origin = None

@@ -114,7 +114,8 @@ def test_options_of_classes_exist():
     """Each `option: value` within a sentence is an option of a class, of dictConfig, or an argument of a procedure."""
     classes = [one for name in loghub.__all__ if isinstance(one := getattr(loghub, name), type)]
     known = {option for one in classes for option in options_of(one)} | Entry.__annotations__.keys()
-    known |= {"class", "level", "filters", "formatter", "propagate", "version", "loghub_skip"}
+    known |= {"class", "level", "filters", "formatter", "propagate", "version"}
+    known |= {"disable_existing_loggers", "loghub_skip"}
     for name in procedures.__all__:
         known |= inspect.signature(getattr(procedures, name)).parameters.keys()
     told = {(page, found[1]) for page, span in SPANS if (found := re.match(r"([a-z]\w*): \S", span))}
