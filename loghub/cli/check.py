@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from loghub.capture import OWN_LOGGER
 from loghub.cli import check_github
 from loghub.cli.finding import Finding
-from loghub.cli.where import Where, configure, load_handlers, read_config, reports, where
+from loghub.cli.table import count
+from loghub.cli.where import Where, configure, homes_of, load_handlers, read_config, reports, where
 from loghub.errors import DeliveryError, LedgerError
 from loghub.event import dumps
+from loghub.handlers.base import ReportingHandler
+from loghub.handlers.breadcrumb import BreadcrumbHandler
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.handlers.github import GitHubIssueHandler
 from loghub.handlers.notify import NotifyHandler
 from loghub.handlers.recovery import RecoveryHandler
 from loghub.handlers.smtp import BatchingSMTPHandler
+from loghub.handlers.uncaught import UncaughtHandler
 from loghub.scrub.own import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from loghub.handlers.base import ReportingHandler
 
 LOW_DISK_BYTES = 500 << 20
 
@@ -63,11 +66,13 @@ def _look(place: Where, path: str) -> Iterator[Finding]:
     except click.ClickException as error:
         yield Finding("FAIL", path, error.message.removeprefix(f"{path}: "))
         return
-    yield Finding("ok", path, f"{len(config['handlers'])} handlers can be made.")
+    yield Finding("ok", path, f"{count(len(config['handlers']), 'handler')} can be made.")
     if not handlers:
         yield Finding("FAIL", path, "no handler of loghub in it: add one under handlers, and name it under root.")
     elif not _attached(config, handlers):
         yield Finding("FAIL", path, "no logger names a handler of loghub: add it to root: handlers.")
+    else:
+        yield from (Finding("note", path, text) for text in _missed(config, handlers))
     seen: set[int] = set()
     for handler in handlers:
         if not handler.enabled:
@@ -90,10 +95,48 @@ def _placed(config: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
 
 
 def _attached(config: dict[str, Any], handlers: list[ReportingHandler]) -> bool:
-    named = set((config.get("root") or {}).get("handlers") or ())
-    for said in config["loggers"].values():
-        named.update(said.get("handlers") or ())
+    named = {name for said in ((config.get("root") or {}), *config["loggers"].values()) for name in _named(said)}
     return any(handler.name in named for handler in handlers)
+
+
+def _named(said: dict[str, Any]) -> list[str]:
+    return list(said.get("handlers") or ())
+
+
+def _missed(config: dict[str, Any], handlers: list[ReportingHandler]) -> Iterator[str]:
+    """Yield what is allowed, and has errors missed, or counted where nobody looks."""
+    if config.get("disable_existing_loggers", True):
+        yield (
+            "loggers that exist before it is loaded, and are not named in it, are switched off, so that "
+            "their errors are not reported: say disable_existing_loggers: false."
+        )
+    if not any(_writes(handler) for handler in _reached(logging.getLogger(OWN_LOGGER))):
+        yield (
+            "what loghub says of itself ('Error reporter: ...') is written nowhere: name a handler that writes, "
+            "such as logging.StreamHandler, under root."
+        )
+    ours = {handler.name for handler in handlers}
+    for name, said in config["loggers"].items():
+        if said.get("propagate", True) is False and ours.isdisjoint(_named(said)):
+            yield f"logger {name} does not propagate and names no handler of loghub: its errors are not reported."
+    if len(homes := homes_of(handlers)) > 1:
+        places = ", ".join(dict.fromkeys(str(home.path) for home in homes))
+        yield (
+            f"the handlers count in {len(homes)} places, each by itself, in {places}: "
+            "say home and ledger once, as LOGHUB_HOME and LOGHUB_LEDGER."
+        )
+
+
+def _reached(logger: logging.Logger) -> Iterator[logging.Handler]:
+    one: logging.Logger | None = logger
+    while one is not None:
+        yield from one.handlers
+        one = one.parent if one.propagate else None
+
+
+def _writes(handler: logging.Handler) -> bool:
+    """Return whether a handler does something with a line that is no error."""
+    return not isinstance(handler, ReportingHandler | BreadcrumbHandler | UncaughtHandler | logging.NullHandler)
 
 
 def _home(handler: ReportingHandler) -> Iterator[Finding]:
@@ -110,13 +153,15 @@ def _home(handler: ReportingHandler) -> Iterator[Finding]:
         yield Finding("FAIL", "ledger", str(error))
         return
     answers = "" if home.url is None else f"{ledger.where} answers: "
-    yield Finding("ok", "ledger", f"{answers}{totals['groups']:,} groups, {totals['occurrences']:,} errors.")
+    yield Finding(
+        "ok", "ledger", f"{answers}{count(totals['groups'], 'group')}, {count(totals['occurrences'], 'error')}."
+    )
     if totals["dropped"]:
         yield Finding("note", "ledger", f"{totals['dropped']:,} errors could not be written and are not counted.")
     rows = home.ledger().outbox()
     dead = sum(row["state"] == "dead" for row in rows)
     if dead:
-        yield Finding("note", "outbox", f"{dead} dead letters: see loghub outbox.")
+        yield Finding("note", "outbox", f"{count(dead, 'dead letter')}: see loghub outbox.")
 
 
 def _folder(subject: str, path: str) -> Iterator[Finding]:
@@ -142,9 +187,8 @@ def _mail(handler: BatchingSMTPHandler) -> Iterator[Finding]:
     except DeliveryError as error:
         yield Finding("FAIL", "mail", str(error))
     else:
-        yield Finding(
-            "ok", "mail", f"{handler.server} takes our login; mails go to {len(handler.recipients)} address(es)."
-        )
+        told = "1 address" if len(handler.recipients) == 1 else f"{len(handler.recipients)} addresses"
+        yield Finding("ok", "mail", f"{handler.server} takes our login; mails go to {told}.")
 
 
 def _details(handler: JSONDetailHandler) -> Iterator[Finding]:

@@ -33,6 +33,11 @@ def columns() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 
 
+def count(number: int, noun: str) -> str:
+    """Return so many of something: 1 error, 1,000 errors."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def bar(count: float, most: float) -> str:
     """Return a bar as long as `count` is beside `most`."""
     return "█" * max(round(_BAR_CHARS * count / most), 1) if count > 0 else ""

@@ -31,6 +31,9 @@ OPTIONS = (
     click.option("--config", metavar="FILE", help="A logging.yaml: its handlers, home and ledger count."),
 )
 
+_PARTS = frozenset({"version", "disable_existing_loggers", "formatters", "filters", "loggers", "root"})
+"""What stands beside ``handlers`` in a logging.yaml."""
+
 
 @dataclass(frozen=True)
 class Where:
@@ -119,8 +122,7 @@ def read_config(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             config: Any = yaml.safe_load(file)
     except (OSError, UnicodeError, yaml.YAMLError) as error:
-        # YAML's errors show the line.
-        raise click.ClickException(clean(f"{path} cannot be read: {error}")) from error
+        raise click.ClickException(clean(f"{path}: it cannot be read: {_unreadable(error)}")) from error
     if not isinstance(config, dict):
         raise click.ClickException(f"{path} is not a logging configuration: it must be a mapping with version: 1.")
     if SECTION in config and "version" not in config:
@@ -130,9 +132,54 @@ def read_config(path: str) -> dict[str, Any]:
             raise click.ClickException(f"{path}: {error}") from error
     for part in ("handlers", "loggers", "formatters", "filters"):
         entries = config.setdefault(part, {})
-        if not isinstance(entries, dict) or not all(isinstance(said, dict) for said in entries.values()):
+        if not isinstance(entries, dict):
             raise click.ClickException(f"{path}: {part} must be a mapping of names to mappings.")
+        for name, said in entries.items():
+            if not isinstance(said, dict):
+                text = f"{part}: {name} must be a mapping: is it, or what belongs to it, indented wrongly?"
+                raise click.ClickException(clean(f"{path}: {text}"))
+    _refuse_stray(path, config)
     return dict(config)
+
+
+def _unreadable(error: OSError | UnicodeError | yaml.YAMLError) -> str:
+    """Return why a logging.yaml cannot be read, as one sentence; of YAML with the line."""
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}."
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"{' '.join(str(error).split())}."
+    problem = getattr(error, "problem", None) or "it is no YAML"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}; look at the indentation there."
+
+
+def _refuse_stray(path: str, config: dict[str, Any]) -> None:
+    """Refuse what dictConfig would refuse with the name alone, or with a sentence about its own insides.
+
+    Raises:
+        ClickException: A handler without a class, or a name that nothing in the file has.
+    """
+    if config.get("incremental"):
+        return  # such a configuration names handlers of an earlier one
+    handlers: dict[str, dict[str, Any]] = config["handlers"]
+    for name, said in handlers.items():
+        if "class" not in said and "()" not in said:
+            above = f": {name} stands beside handlers, not in it; indent it less" if name in _PARTS else ""
+            raise click.ClickException(clean(f"{path}: handler {name!r} has no class{above}."))
+        _refuse_unknown(path, f"handler {name!r}", "filters", said.get("filters"), config["filters"])
+        _refuse_unknown(path, f"handler {name!r}", "formatters", said.get("formatter"), config["formatters"])
+    for name, said in (("root", config.get("root")), *config["loggers"].items()):
+        if isinstance(said, dict):
+            _refuse_unknown(path, f"logger {name!r}", "handlers", said.get("handlers"), handlers)
+            _refuse_unknown(path, f"logger {name!r}", "filters", said.get("filters"), config["filters"])
+
+
+def _refuse_unknown(path: str, owner: str, part: str, named: object, known: dict[str, Any]) -> None:
+    for name in [named] if isinstance(named, str) else named if isinstance(named, list) else ():
+        if isinstance(name, str) and name not in known and "://" not in name:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise click.ClickException(clean(f"{path}: {owner} names {name!r}, which is not under {part}{hint}"))
 
 
 def load_handlers(path: str, override: dict[str, Any]) -> list[ReportingHandler]:
@@ -193,7 +240,8 @@ def reason(error: BaseException) -> str:
         if str(one) not in parts:
             parts.append(str(one))
         one = one.__cause__
-    return ": ".join(part.rstrip(".") for part in parts) + "."
+    said = ": ".join(part.rstrip(".") for part in parts)
+    return said if said.endswith("?") else f"{said}."
 
 
 def close_at_end(home: Home) -> Home:

@@ -41,7 +41,9 @@ class Check:
         """Return what check says of GitHub and of what fails, as (verdict, text); it must end with `code`."""
         path = self.folder / "logging.yaml"
         handler = {"class": "loghub.GitHubIssueHandler"} | self.options
-        path.write_text(yaml.safe_dump({"version": 1, "handlers": {"g": handler}, "root": {"handlers": ["g"]}}))
+        handlers = {"console": {"class": "logging.StreamHandler"}, "g": handler}
+        config = {"version": 1, "disable_existing_loggers": False, "handlers": handlers}
+        path.write_text(yaml.safe_dump(config | {"root": {"handlers": ["console", "g"]}}))
         done = CliRunner().invoke(main, ["check", str(path), "--json"], catch_exceptions=False)
         assert done.exit_code == code, done.output
         found = json.loads(done.output)

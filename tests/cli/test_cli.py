@@ -1,3 +1,4 @@
+import copy
 import json
 import logging
 import os
@@ -251,10 +252,10 @@ def test_check_bad(tmp_path, change, says):
 
 def test_check_file_problems(tmp_path):
     """A file that is missing, no YAML, no mapping, or without our handlers is said so."""
-    assert "cannot be read" in run("check", tmp_path / "none.yaml", code=1)
+    assert "none.yaml: it cannot be read: No such file or directory." in run("check", tmp_path / "none.yaml", code=1)
     path = tmp_path / "logging.yaml"
     path.write_text("a: [")
-    assert "cannot be read" in run("check", path, code=1)
+    assert "cannot be read: line 1, column 5: " in run("check", path, code=1)
     path.write_text("- a\n- b\n")
     assert "must be a mapping" in run("check", path, code=1)
     path.write_text("version: 1\n")
@@ -345,7 +346,90 @@ def test_check_shape(tmp_path, text):
     """A part of the file that is no mapping is said so, without a traceback."""
     path = tmp_path / "logging.yaml"
     path.write_text(f"version: 1\n{text}\n")
-    assert "must be a mapping of names to mappings" in run("check", path, code=1)
+    assert "must be a mapping" in run("check", path, code=1)
+
+
+PLAIN = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"event": {"()": "loghub.EventFilter"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler"},
+        "detail": {"class": "loghub.JSONDetailHandler", "filters": ["event"]},
+    },
+    "root": {"handlers": ["console", "detail"]},
+}
+"""A configuration about which there is nothing to say."""
+
+
+def checked(tmp_path, monkeypatch, change, *, code):
+    """Return the lines of check about a configuration that `change` has changed, without those of what is right."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOGHUB_HOME", str(tmp_path / "home"))
+    said = copy.deepcopy(PLAIN)
+    change(said)
+    (tmp_path / "logging.yaml").write_text(yaml.safe_dump(said))
+    return [line for line in run("check", code=code).splitlines() if not line.startswith("ok ")]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda said: said["handlers"].update(repo="acme/shop"), "handlers: repo must be a mapping: is it, or what"),
+        (
+            lambda said: said["handlers"].update(root={}),
+            "handler 'root' has no class: root stands beside handlers, not",
+        ),
+        (lambda said: said["handlers"].update(x={}), "handler 'x' has no class."),
+        (
+            lambda said: said["handlers"]["detail"].update(filters=["evnt"]),
+            "handler 'detail' names 'evnt', which is not under filters; did you mean 'event'?",
+        ),
+        (
+            lambda said: said["handlers"]["console"].update(formatter="plain"),
+            "handler 'console' names 'plain', which is not under formatters.",
+        ),
+        (
+            lambda said: said["root"].update(handlers=["detial"]),
+            "logger 'root' names 'detial', which is not under handlers; did you mean 'detail'?",
+        ),
+        (
+            lambda said: said.update(loggers={"lone": {"filters": ["evnt"]}}),
+            "logger 'lone' names 'evnt', which is not under filters; did you mean 'event'?",
+        ),
+        (lambda said: said["handlers"]["detail"].update(directry="x"), "has no option 'directry'; did you mean"),
+    ],
+)
+def test_check_slips(tmp_path, monkeypatch, change, says):
+    """Names that nothing in the file has, and entries that stand at the wrong place, get a sentence of their own."""
+    (line,) = checked(tmp_path, monkeypatch, change, code=1)
+    assert says in line
+    assert not line.endswith("?.")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda said: None, []),
+        (lambda said: said.pop("disable_existing_loggers"), ["say disable_existing_loggers: false."]),
+        (lambda said: said["root"].update(handlers=["detail"]), ["is written nowhere: name a handler that writes"]),
+        (
+            lambda said: said.update(loggers={"lone": {"propagate": False, "handlers": ["console"]}}),
+            ["logger lone does not propagate and names no handler of loghub"],
+        ),
+        (lambda said: said.update(loggers={"lone": {"propagate": False, "handlers": ["detail"]}}), []),
+        (lambda said: said.update(loggers={"lone": {"handlers": ["console"]}}), []),
+        (
+            lambda said: said["handlers"].update(more={"class": "loghub.JSONDetailHandler", "home": "other"}),
+            ["the handlers count in 2 places, each by itself, in "],
+        ),
+    ],
+)
+def test_check_notes(tmp_path, monkeypatch, change, says):
+    """What is allowed, and has errors missed or counted where nobody looks, is noted, and fails nothing."""
+    found = checked(tmp_path, monkeypatch, change, code=0)
+    assert len(found) == len(says)
+    assert all(line.startswith("note  logging.yaml: ") and one in line for line, one in zip(found, says, strict=True))
 
 
 def test_config_with_references(tmp_path):
