@@ -10,6 +10,7 @@ import difflib
 import inspect
 import os
 import pkgutil
+import re
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from loghub import env
@@ -37,6 +38,7 @@ Level = Annotated[int | str, Takes(type=["string", "integer"], minimum=0, patter
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _MAX_REPR = 8_192
+_SHELL_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _FALSE = frozenset({"false", "0", "no", "off"})
 
 
@@ -151,9 +153,12 @@ def whole(owner: object, name: str, value: object, minimum: int = 0) -> int:
 
 
 def text(owner: object, name: str, value: object) -> str:
-    """Return a string that is not empty."""
+    """Return a string that is not empty, and names no variable as a shell would: it would be taken as it is."""
     if not isinstance(value, str) or not value.strip():
         refuse(owner, name, value, "a text that is not empty")
+    if found := _SHELL_VARIABLE.search(value):
+        right = f"a text without {found[0]}, which nothing replaces here: say ext://loghub.env.{found[1]} for the whole"
+        refuse(owner, name, value, right)
     return value.strip()
 
 

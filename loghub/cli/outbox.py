@@ -49,12 +49,19 @@ def outbox(place: Where, as_json: bool) -> None:
         return
     owed = owed_mails(ledger)
     if rows:
-        keys = ("destination", "fingerprint", "waiting", "attempts", "state", "due_at", "reason")
+        keys = ("destination", "fingerprint", "waiting", "attempts", "state", "due_at")
         click.echo(table(list(keys), [[row[key] for key in keys] for row in rows]))
+        # Below the table, where they are whole: a reason says what to do, and is mostly that of many rows.
+        for destination, reason in dict.fromkeys((row["destination"], row["reason"]) for row in rows if row["reason"]):
+            click.echo(f"\n{destination}: {_one_line(reason)}")
     elif not owed:
         click.echo("Nothing waits.")
     for line in owed:
         click.echo(line)
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 @outbox.command(short_help="Try dead and delayed deliveries again.")

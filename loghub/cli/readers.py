@@ -204,7 +204,9 @@ def groups_table(found: Sequence[Group], outlooks: Mapping[str, Outlook]) -> str
 
 def _issue(group: Group) -> str:
     number = (group.issue_url or "").rpartition("/issues/")[2]
-    return f"#{number} {group.status}" if number else group.status
+    if number:
+        return f"#{number} {group.status}"
+    return "-" if group.status == "open" else group.status  # "open" alone would be read as an issue that is open
 
 
 @click.command(short_help="One group, or one error, whole.")

@@ -24,6 +24,15 @@ def run(*args, code=0, **env):
     return done.output
 
 
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [("group", "No such command 'group'; did you mean 'groups'?"), ("xyzzy", "No such command 'xyzzy'.")],
+)
+def test_misspelt_verb(typed, says):
+    """A verb that is not there is answered with one that is near, if there is one."""
+    assert says in run(typed, code=2)
+
+
 @pytest.mark.parametrize("verb", [*sorted(VERBS), "outbox retry", "outbox discard"])
 def test_help_has_an_example(verb):
     """Each verb's --help says what it does and has an example."""
@@ -231,6 +240,8 @@ def test_check_good(tmp_path):
         ({"api_url": "http://127.0.0.1:9"}, "127.0.0.1"),
         ({"repo": "acme"}, "must be 'owner/name'"),
         ({"labls": []}, "did you mean 'labels'?"),
+        ({"token": "${GITHUB_TOKEN}"}, "say ext://loghub.env.GITHUB_TOKEN for the whole"),
+        ({"home": "${STATE}/shop"}, "cannot be '${STATE}/shop'; it must be a text without ${STATE}, which nothing"),
         ({"token": "ext://loghub.env.NOT_SET_AT_ALL"}, "NOT_SET_AT_ALL is not set"),
         ({"allow_public": False}, "allow_public is false"),
         ({"ledger": "mysql://x"}, "it must be 'sqlite'"),

@@ -123,6 +123,21 @@ def test_what_recipients_are_owed(tmp_path):
     assert (drained.exit_code, shown.exit_code) == (1, 0)
 
 
+def test_reasons_are_whole(tmp_path):
+    """outbox shows why something waits to its last word, however narrow the table is, once for each destination."""
+    handler = {"class": "loghub.GitHubIssueHandler", "repo": "acme/shop", "token": "made-up"}
+    handler |= {"api_url": "http://127.0.0.1:9", "home": str(tmp_path / "home")}
+    config = {"version": 1, "handlers": {"github": handler}, "root": {"handlers": ["github"]}}
+    (tmp_path / "logging.yaml").write_text(json.dumps(config))
+    place = ["--config", str(tmp_path / "logging.yaml")]
+    run(EIGHT_BUGS, tmp_path / "logging.yaml")
+    CliRunner().invoke(main, ["drain", "--timeout", "0", *place], catch_exceptions=False)
+    shown = CliRunner().invoke(main, ["outbox", *place], env={"COLUMNS": "80"}, catch_exceptions=False)
+    lines = shown.output.splitlines()
+    assert [line.split()[0] for line in lines[2:10]] == ["github:acme/shop"] * 8
+    assert lines[10:] == ["", "github:acme/shop: 127.0.0.1 did not answer (NewConnectionError): try again later."]
+
+
 EIGHT_BUGS = """
 import json, logging, logging.config, sys
 from loghub.delivery import deliverer

@@ -260,3 +260,10 @@ def test_show_breadcrumbs(full):
     said = run("show", "f" * 32, "--home", full)
     assert "Breadcrumbs (UTC):\n  03:04:05.678 INFO shop: paid 7\n  a text\n  xxx" in said
     assert max(map(len, said.splitlines())) <= 502
+
+
+def test_the_column_of_issues(full):
+    """A bug without an issue has none in the table: its own state is said only where it is not the usual one."""
+    run("mute", f"v1:{1:016x}", "--home", full)
+    lines = run("groups", "--home", full).splitlines()[2:]
+    assert [line.split()[-2] for line in lines] == ["-", "muted", "-", "-", "-"]
