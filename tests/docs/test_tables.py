@@ -11,6 +11,8 @@ import loghub
 from tests.docs.pages import MANUAL, PAGES, prose
 from tests.docs.tables import named, written
 
+_TOLD = re.compile(r"^\| `[\w-]+`.*\|$", re.MULTILINE)
+
 CLASSES = {
     name
     for name in loghub.__all__
@@ -36,3 +38,10 @@ def test_rows_belong_to_a_table(page):
     lines = prose(PAGES[page]).split("\n")
     heads = [at for at, line in enumerate(lines) if line[:1] == "|" != lines[at - 1][:1]]
     assert [lines[at] for at in heads if not re.fullmatch(r"[| :-]*-[| :-]*", lines[at + 1])] == []
+
+
+def test_every_option_means_something():
+    """No option of a class or verb is without the words that its docstring or help owes to the tables."""
+    lines = [line for page in MANUAL.values() for line in _TOLD.findall(page)]
+    assert len(lines) > 150
+    assert [line for line in lines if re.search(r"\|\s*\|$", line)] == []
