@@ -10,24 +10,24 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from loghub import env, fingerprint, options
-from loghub.delivery import deliverer, waiting
+from loghub.delivery import waiting
 from loghub.description import text_of
 from loghub.errors import LedgerError
 from loghub.filters import EventFilter
-from loghub.handlers.github import GitHubIssueHandler
 from loghub.seeds import reach
 from loghub.seeds import record as records
+from loghub.seeds.own import OwnHandler
 from loghub.seeds.record import log, say
 
 if TYPE_CHECKING:
     import logging
 
     from loghub.delivery.home import Home
+    from loghub.handlers.github import GitHubIssueHandler
 
 TIMEOUT_SECONDS = 10.0
 _MAX_SECONDS = 3600.0
@@ -59,12 +59,11 @@ class ErrorReporter:
     ) -> None:
         self._enabled = None if enabled is None else options.flag(self, "enabled", enabled)
         self._options: dict[str, Any] = {"token": github_token, "repo": github_repo, "auto_label": auto_label}
-        self._system = include_system_info
         self._is_told = any(one is not None for one in (*self._options.values(), include_system_info))
-        self._own: GitHubIssueHandler | None = None
-        self._making = threading.RLock()  # a signal handler may report while its own thread is in here
+        said = None if include_system_info is None else EventFilter(include_system_info=include_system_info)
+        self._own = OwnHandler(said, **self._options)
         if self._is_told and self.enabled:
-            self._own_handler()
+            self._own.ready()
 
     @property
     def enabled(self) -> bool:
@@ -149,7 +148,7 @@ class ErrorReporter:
         enabled = self.enabled
         if not enabled:
             record.__dict__["loghub_skip"] = True  # log files may still see it
-        own = (self._own_handler(),) if enabled and self._needs_own() else ()
+        own = (self._own.ready(),) if enabled and self._needs_own() else ()
         if not records.send(record, *own) or not enabled:
             return None
         mark = fingerprint.of_record(record)
@@ -172,22 +171,11 @@ class ErrorReporter:
     def _destinations(self) -> list[tuple[Home, GitHubIssueHandler]]:
         """Return the handlers that open issues for this reporter."""
         found = list(reach.issue_handlers())
-        return [pair for pair in found if pair[1] is self._own] if self._is_told else found
+        return [pair for pair in found if pair[1] is self._own.made] if self._is_told else found
 
     def _needs_own(self) -> bool:
         """Whether no handler of the application's takes the record."""
         return self._is_told or not reach.is_taken(log)
-
-    def _own_handler(self) -> GitHubIssueHandler:
-        """Return the reporter's own handler, made at first, and again where dictConfig has closed it."""
-        with self._making:
-            own = self._own
-            if own is None or own.home not in deliverer.homes() or own not in own.home.handlers():
-                own = GitHubIssueHandler(**self._options)
-                if self._system is not None:
-                    own.addFilter(EventFilter(include_system_info=self._system))
-                self._own = own
-            return own
 
 
 _default = ErrorReporter()

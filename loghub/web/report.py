@@ -54,7 +54,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
     def report_error() -> Response:
         if request.method == "OPTIONS":
             return _preflight(visitors)
-        answer = visitors.share(request, _reported(visitors, site.maps))
+        answer = visitors.share(request, _reported(visitors, site))
         visitors.count(answer.status_code)
         return answer
 
@@ -74,7 +74,7 @@ def add(blueprint: Blueprint, site: Site, access: Access) -> None:
         if origin is not None and not visitors.is_own(origin, request):
             return _answer(403, f"A page of {origin[:100]!r} may not test here: use the own page, or curl.")
         report = browser.Report("TestError", "A test of the error reporter: nothing is wrong.", "loghub-test")
-        return _told(report, request.host_url, site.maps)
+        return _told(report, request.host_url, site)
 
 
 def _preflight(visitors: Visitors) -> Response:
@@ -85,7 +85,7 @@ def _preflight(visitors: Visitors) -> Response:
     return visitors.preflight(request, Response(status=204))
 
 
-def _reported(visitors: Visitors, maps: browser.SourceMaps) -> Response:
+def _reported(visitors: Visitors, site: Site) -> Response:
     try:
         visitors.check_origin(request)
         visitors.spend(request)
@@ -102,7 +102,7 @@ def _reported(visitors: Visitors, maps: browser.SourceMaps) -> Response:
         return _answer(400, getattr(error, "description", None) or str(error))
     if why := browser.noise(report):
         return _answer(200, why, success=True)
-    return _told(report, request.headers.get("Origin") or request.host_url, maps)
+    return _told(report, request.headers.get("Origin") or request.host_url, site)
 
 
 def _body() -> bytes:
@@ -123,11 +123,15 @@ def _body() -> bytes:
     return b"".join(parts)
 
 
-def _told(report: browser.Report, origin: str, maps: browser.SourceMaps) -> Response:
+def _told(report: browser.Report, origin: str, site: Site) -> Response:
     """Log a report as any error is logged, and say what the ledger knows of its bug."""
-    record = browser.record_of(report, now=time.time(), origin=origin, maps=maps)
+    record = browser.record_of(report, now=time.time(), origin=origin, maps=site.maps)
     logger = logging.getLogger(record.name)
-    is_on, is_taken = _is_on(), logger.isEnabledFor(record.levelno) and reach.is_taken(logger, record.levelno)
+    is_on, is_heard = _is_on(), logger.isEnabledFor(record.levelno)
+    own = _own(site) if is_on and is_heard and not reach.is_taken(logger) else None
+    is_taken = is_heard and (own is not None or reach.is_taken(logger, record.levelno))
+    if own is not None:
+        own.handle(record)
     if logger.hasHandlers():  # else logging would print it as a last resort
         logger.handle(record)
     if not is_on or not is_taken:
@@ -138,6 +142,15 @@ def _told(report: browser.Report, origin: str, maps: browser.SourceMaps) -> Resp
     mark = fingerprint.of_record(record)
     url, why = _issue(mark)
     return _answer(200, why, success=True, url=url, mark=mark)
+
+
+def _own(site: Site) -> logging.Handler | None:
+    """Return the pages' own handler, as `loghub.report_error` has one where nothing of loghub's is attached."""
+    try:
+        return site.own.ready()
+    except OptionValueError as error:  # such as a GITHUB_REPO that is none
+        current_app.logger.warning("What pages report is not counted: %s", error)
+        return None
 
 
 def _is_on() -> bool:

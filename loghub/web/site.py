@@ -16,6 +16,7 @@ from loghub.errors import AmbiguousKeyError, DetailFileError
 from loghub.handlers.base import ReportingHandler, home_option, ledger_option
 from loghub.handlers.detailfile import JSONDetailHandler
 from loghub.ledger.find import Find
+from loghub.seeds.own import OwnHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +60,7 @@ class Site:
         self.home: Home = home_of(home_option("loghub.web", home), ledger_option("loghub.web", ledger))
         self.maps = SourceMaps(source_maps or env.read("LOGHUB_SOURCE_MAPS") or {})
         self.now = now
+        self.own = OwnHandler(home=self.home.path, ledger=self.home.url)
         self._handlers = handlers
         self._fresh_at = float("-inf")
         self._figures: tuple[float, dict[str, Any]] = float("-inf"), {}

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import loghub
 from loghub import filters
 from loghub.delivery import deliverer
+from loghub.delivery.home import home_of
 from loghub.errors import LedgerError, OptionValueError
 from loghub.filters import EventFilter
 from loghub.handlers.github import GitHubIssueHandler
@@ -167,15 +168,38 @@ def test_without_token(make, attach, tmp_path):
     assert len(kept(one)) == 1
 
 
-def test_nobody_takes_it(make, attach):
-    """Where no handler of loghub's is attached nothing is said to be counted; the application's handlers see it."""
+def test_nobody_takes_it(make, attach, tmp_path, monkeypatch):
+    """Where no handler of loghub's is attached the environment is enough; the application's handlers see it, too."""
+    monkeypatch.setenv("GITHUB_REPO", REPO)
+    monkeypatch.setenv("GITHUB_TOKEN", "t")
     seen = []
     other = attach(logging.Handler())
     other.emit = seen.append
+    client = make().test_client()
+    answers = [client.post(URL, json=SEED).json for _ in range(2)]
+    assert [(answer["success"], answer["message"]) for answer in answers] == [(True, report.NOT_YET)] * 2
+    (own,) = home_of(str(tmp_path), None).handlers()
+    assert own.destination == f"github:{REPO}"
+    assert len(kept(own)) == 2
+    assert [record.name for record in seen] == ["loghub.browser"] * 2
+
+
+def test_nothing_is_set(make, tmp_path):
+    """Without handlers and without a token the error is counted in the pages' home."""
+    answer = make().test_client().post(URL, json=SEED).json
+    assert (answer["success"], answer["message"]) == (True, report.NOWHERE)
+    (own,) = home_of(str(tmp_path), None).handlers()
+    (event,) = kept(own)
+    assert event["fingerprint"] == answer["fingerprint"]
+
+
+def test_spoilt_environment(make, caplog, monkeypatch):
+    """What the environment says wrongly is told in the log, and not to the page."""
+    monkeypatch.setenv("GITHUB_REPO", "hunter2")
     answer = make().test_client().post(URL, json=SEED)
     assert answer.status_code == 200
     assert answer.json == {"success": False, "issue_url": None, "message": report.NOT_TAKEN, "fingerprint": None}
-    assert [record.name for record in seen] == ["loghub.browser"]
+    assert "'hunter2'; it must be 'owner/name'" in caplog.text
 
 
 def test_level_of_handlers(make, handler):
