@@ -87,6 +87,7 @@ def test_bounded(handler):
     assert len(shared._arrived) <= MAX_COPIES
 
 
+@pytest.mark.slow
 def test_at_the_same_time(handler, monkeypatch):
     """Two threads that ask at once for record and copy get the same, by whatever interleaving."""
     interval = sys.getswitchinterval()

@@ -32,6 +32,7 @@ from loghub.fingerprint import (
     of_event,
 )
 from loghub.fingerprint.messages import MAX_TEXT
+from loghub.fingerprint.reading import name_program
 from tests.normalize_cases import CASES
 
 if TYPE_CHECKING:
@@ -1231,6 +1232,21 @@ def test_v0_frames():
         moved["frames"][place]["line"] += 1
         assert (of_event(moved, "v0") != mark) == counts
     assert [part["what"] for part in explain(event, "v0")] == ["type", "message", "frame", "frame", "frame"]
+
+
+def test_half_a_place():
+    """Of a message without frames the module alone tells bugs apart, and so does the function alone."""
+    event = {"message": "disk is full", "level": "ERROR"}
+    places = [{}, {"module": "cart"}, {"module": "mail"}, {"function": "pay"}, {"function": "send"}]
+    assert len({of_event(event | place) for place in places}) == len(places)
+
+
+def test_the_program_of_a_thread():
+    """The stack of a thread does not begin in the program; what lies beside the file of its name is the program's."""
+    files = ("/usr/lib/python3.11/threading.py", "/srv/jobs/nightly.py", "/srv/jobs/mail.py", "/srv/shared/tools.py")
+    frames = [{"file": file, "function": "run", "module": "?"} for file in files]
+    name_program({"frames": frames, "causes": [], "exceptions": []}, "nightly")
+    assert [frame["module"] for frame in frames] == ["?", "__main__", "__main__", "?"]
 
 
 def test_carried_version():
