@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test slow check again browser pgbouncer bench docs pictures faults package audit fuzz mutants clean
+.PHONY: demo test slow check coverage again browser pgbouncer bench docs pictures faults package audit fuzz mutants clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loghub demo
@@ -13,6 +13,11 @@ test: $(VENV)/.dev
 # Storms, kills, real servers, many examples of hostile input: what takes tens of seconds each. `.ci/run` does both.
 slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
+
+# Which lines and branches of loghub the quick tests run in their own process; what they start is not looked into.
+coverage: $(VENV)/.dev
+	$(BIN)/python -m coverage run -m pytest -m "not slow"
+	$(BIN)/python -m coverage report
 
 # What failed last, once more and alone.
 again: $(VENV)/.dev
@@ -120,4 +125,4 @@ $(VENV)/.release: $(VENV)/bin/python pyproject.toml
 	touch $@ $(VENV)/.demo $(VENV)/.dev
 
 clean:
-	rm -rf $(VENV) .fuzz .site .site-source dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .coverage .fuzz .sdist .site .site-source dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
