@@ -29,11 +29,11 @@ DESTINATIONS = 2  # of `everything`: GitHub and the mail server
 MILLION = 1_000_000
 VICTIM = """
 import itertools, json, logging, logging.config, mmap, sys, threading
-import loghub.delivery.deliverer, loghub.journal
+import loghub.delivery.deliverer, loghub.journal.writing
 from tests.configurations import everything
 
 folder, name, first, threads, seed = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
-loghub.journal.ROTATE_BYTES = 16 << 10
+loghub.journal.writing.ROTATE_BYTES = 16 << 10
 loghub.delivery.deliverer.PACE_SECONDS = 0.01
 loghub.delivery.deliverer.IDLE_SECONDS = 0.1  # adopts soon
 told = everything(folder, file={"filename": f"{folder}/logs/{name}.log", "maxBytes": 1_000_000, "backupCount": 50})

@@ -24,8 +24,8 @@ def test_full_disk(tmp_path):
         if fd > 2:
             room[0] -= len(data)
         return real(fd, data)
-    import loghub.journal
-    loghub.journal.Journal.__init__.__kwdefaults__["write"] = small
+    import loghub.journal.writing
+    loghub.journal.writing.Journal.__init__.__kwdefaults__["write"] = small
     logging.getLogger("loghub").addHandler(logging.StreamHandler(sys.stdout))
     log = logging.getLogger("shop")
     log.propagate = False

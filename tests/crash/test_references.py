@@ -155,8 +155,8 @@ def write(fd, data):
     if fd > 2: raise OSError(errno.ENOSPC, "No space left on device")
     return real(fd, data)
 os.write = write
-import loghub.journal
-loghub.journal.Journal.__init__.__kwdefaults__["write"] = write
+import loghub.journal.writing
+loghub.journal.writing.Journal.__init__.__kwdefaults__["write"] = write
 logging.raiseExceptions = False
 """,
     "with a handler behind ours that fails": """
