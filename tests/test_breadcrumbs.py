@@ -313,6 +313,7 @@ def test_no_half_of_a_secret(log, keeper, at):
     assert "1234" not in json.dumps(keeper.events[0])
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.binary(), st.lists(st.text()))))
 def test_any_arguments(args):
     """Any message with any arguments is kept and shown as text, and nothing is raised."""

@@ -346,6 +346,7 @@ def exc_info(way):
     return None
 
 
+@pytest.mark.slow
 def test_bounded_kinds_and_messages(log):
     """Messages without end do not grow the caches without end."""
     capture = Capture()
@@ -716,6 +717,7 @@ def test_texts(capture, log, text):
     assert json.loads(data)["error_type"] == "ValueError"
 
 
+@pytest.mark.slow
 @given(
     message=st.text() | st.integers() | st.none() | st.dictionaries(st.text(), st.text()) | st.binary(),
     args=st.lists(st.text() | st.integers() | st.none(), max_size=3),

@@ -345,6 +345,7 @@ def test_lease_of_the_dead(by_hand, make, clock, owner, after):
     assert one.count == 1
 
 
+@pytest.mark.slow
 def test_two_threads_of_one_process(by_hand, make, home):
     """drain's thread and the delivery thread do not deliver at the same time, though they share an owner."""
     one = make()
@@ -856,6 +857,7 @@ class Standing(deliverer.Deliverer):
         return self.gentle
 
 
+@pytest.mark.slow
 @pytest.mark.shows("storm", "application unharmed")
 @pytest.mark.parametrize("case", [(True, 10**9, True), (False, 10**9, False), (True, 0, False)])
 def test_rests_between_slices(by_hand, make, monkeypatch, case):
@@ -1645,6 +1647,7 @@ def test_closing_the_last_handler_folds(by_hand, make):
     found.close()
 
 
+@pytest.mark.slow
 @pytest.mark.shows("ledger locked", "ends in time")
 def test_close_is_bounded(by_hand, make, home):
     """Closing does not wait for a ledger that others keep locked."""

@@ -446,6 +446,7 @@ print(longest)
     assert finish(home, "other") == 50
 
 
+@pytest.mark.slow
 def test_dictconfig_again_and_again(home):
     """dictConfig runs 60 times while three threads log and the sender logs too: nothing is lost or told twice."""
     out, err = processes.run(
@@ -609,6 +610,7 @@ fail(5000)
     assert err.count("Error reporter") == 1
 
 
+@pytest.mark.slow
 def test_stopped_for_good():
     """A process whose delivery never works leaves its errors for the one that is set right."""
     processes.run(

@@ -39,6 +39,7 @@ def test_coverage(family):
     assert 0.68 <= share <= (0.96 if family in (series.sparse, series.rare, series.flaky) else 0.93), share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [series.seasonal, series.nightly, series.growing, series.laptop])
 def test_nearer_than_the_mean(family):
     """Where days of the week differ or counts grow, the forecast is nearer than the mean of the days before."""
@@ -104,6 +105,7 @@ def test_nothing_raises(hours, first, now):
         assert 0 <= found.expected < 1e20
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 10**6), min_size=28, max_size=60), st.integers(2, 10**6))
 def test_scale(days, factor):
     """So many times the counts have so many times the forecast."""

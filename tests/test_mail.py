@@ -535,6 +535,7 @@ def test_hostile_names(character):
     assert len(raw) < LIMIT
 
 
+@pytest.mark.slow
 def test_storm():
     """In a storm the gravest bugs are told in detail; each other says what it is and how to ask for it."""
     bugs = [bug(n, count=1000 - n, error_message=f"order {n} of the customer is lost") for n in range(400)]

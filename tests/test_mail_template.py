@@ -163,6 +163,7 @@ def test_fails_later(make, html):
     assert "failed (division by zero), so the mail has loghub's own part" in line
 
 
+@pytest.mark.slow
 def test_says_too_much(make):
     """A template gets less to say until it fits; what never fits is replaced by loghub's own part."""
     said = []

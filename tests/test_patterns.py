@@ -19,6 +19,7 @@ def test_possessive_groups_are_seen(pattern):
     assert not GROUP.search(r"[ab]*+ \)++ (?>(?:ab?c)*) (a)+ (a){2}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_no_possessive_groups(path):
     """No group is repeated possessively: Python 3.11.0 to 3.11.4 lose their place there; ``(?>(...)*)`` is the same."""

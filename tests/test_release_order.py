@@ -147,6 +147,7 @@ def ends(three):
             yield "older" if "older" in links else "same", order(one, other, "/")
 
 
+@pytest.mark.slow
 @given(names, st.lists(pep440 | semver, min_size=3, max_size=3))
 @example("", ["1.0rc1", "1.0.0-alpha", "1.0.0-alpha.beta"])
 def test_transitive(name, three):
@@ -155,6 +156,7 @@ def test_transitive(name, three):
         assert found in {expected, None}
 
 
+@pytest.mark.slow
 @given(st.lists(pep440.filter(lambda text: not SEMVER.match(text)), min_size=3, max_size=3))
 def test_transitive_within_one_set_of_rules(three):
     """Where one set of rules tells all three, it tells the ends."""

@@ -56,6 +56,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.dictionaries(texts, values, max_size=4), texts)
 def test_any_dict(more, event):
@@ -65,6 +66,7 @@ def test_any_dict(more, event):
     assert rendered.read(str(said)) == (said, "")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.text(max_size=300) | st.from_regex(r"[\w =\[\]{}'\"<>:,\\\n-]{0,80}", fullmatch=True))
 def test_any_text(text):

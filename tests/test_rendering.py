@@ -126,6 +126,7 @@ def test_source_that_appears_later(tmp_path):
     assert "# here" in renderer.render(info_of(error))
 
 
+@pytest.mark.slow
 def test_generated_code_with_one_name():
     """Code under one invented file name is not mixed up, though its objects die and ids return."""
     renderer = Renderer()

@@ -71,6 +71,7 @@ def test_bounded_path():
     assert shown.endswith("&n19&...")
 
 
+@pytest.mark.slow
 @given(st.text(), st.lists(st.tuples(st.from_regex(r"[a-z]{1,5}", fullmatch=True), st.integers(10**8, 10**9))))
 def test_no_value(path, pairs):
     """Whatever the path, no value of the query is shown."""

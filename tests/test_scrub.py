@@ -295,6 +295,7 @@ class TestShapes:
         assert secret not in clean
         assert PLACEHOLDER in clean
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("place", PLACES)
     def test_secret_in_every_place(self, scrubber, place):
         """Wherever an event can hold a text, no kind of secret comes through."""
@@ -890,6 +891,7 @@ PATTERNED = Scrubber(["/acme-[0-9]+/", "iban"], secrets=lambda: ["own-credential
 
 
 class TestAnything:
+    @pytest.mark.slow
     @settings(max_examples=400, deadline=None)
     @given(TEXTS)
     def test_text(self, text):

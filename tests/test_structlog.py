@@ -482,6 +482,7 @@ def test_capture_logs(heard):
     assert not heard.events
 
 
+@pytest.mark.slow
 def test_repeats_are_one_bug(heard, home):
     """Numbers and times in the rest of an event dict make no other bugs of it, and every repeat is counted."""
     for chain in TO_LOGGING.values():

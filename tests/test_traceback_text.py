@@ -98,6 +98,7 @@ def own(error: BaseException) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(chains)
 def test_what_was_printed_is_read_back(chain):
@@ -142,6 +143,7 @@ def test_torn_texts_are_read_without_an_error(text):
     parse_javascript(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", [*PIECES, " ", "^ ", ":1", "(", '  File "', "a.", "@", "at (", "      +-+" + "-" * 16]
 )

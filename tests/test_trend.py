@@ -144,6 +144,7 @@ def test_rising_by_growth():
     assert word(doubled | {WEDNESDAY - 73: 70}, first=first) == "steady"
 
 
+@pytest.mark.slow
 def test_after_an_outage():
     """A bad day is rising while it is the last one, and neither rising nor falling afterwards."""
     rng = random.Random(7)
@@ -206,6 +207,7 @@ def test_false_alarms(family):
         assert plain > 20 * groups  # why it is not Poisson's
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", series.STATIONARY)
 def test_false_alarms_of_the_young(family):
     """A group in its first four weeks has less than one false spike in that time."""
@@ -235,6 +237,7 @@ def test_false_alarms_before_there_are_days(family):
     assert spikes <= 0.2 * groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "more", "share"),
     [
@@ -389,6 +392,7 @@ MAPPINGS = st.dictionaries(st.integers(), st.integers(), max_size=30) | st.dicti
 )
 
 
+@pytest.mark.slow
 @given(MAPPINGS, TIMES | st.just(FIRST), TIMES | st.floats(WEDNESDAY * HOUR - DAY, WEDNESDAY * HOUR + DAY))
 def test_nothing_raises(hours, first, now):
     """Whatever the counts, hours and times, there is a word with a sentence, and numbers that are numbers."""
@@ -409,6 +413,7 @@ COUNTS = st.lists(st.integers(0, 50), min_size=24 * 10, max_size=24 * 10)
 FEW = st.lists(st.integers(0, 9) | st.integers(0, 900), min_size=1, max_size=72)
 
 
+@pytest.mark.slow
 @given(COUNTS | FEW, st.integers(0, 5000), st.integers(0, 10**9), st.floats(0, 0.999))
 def test_more_never_ends_a_spike(counts, now_count, more, part):
     """More in the hour that runs never turns a spike off, and makes it no more probable."""

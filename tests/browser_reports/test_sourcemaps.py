@@ -227,6 +227,7 @@ def test_without_the_extra(monkeypatch, said):
     assert said() == ["Error reporter: source maps are not used: pip install 'loghub-handlers[sourcemaps]'."]
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(

@@ -378,6 +378,7 @@ def test_dictconfig_while_others_log(tmp_path):
         assert out == "finished\n"
 
 
+@pytest.mark.slow
 @pytest.mark.shows("interpreter ends", "nothing lost", "application unharmed", "ends in time")
 def test_del_at_the_end(tmp_path):
     """An object that logs while the interpreter ends neither hangs it nor is lost."""

@@ -185,6 +185,7 @@ def story(bench):
     return made
 
 
+@pytest.mark.slow
 def test_history(story):
     """After each of some forty events the issue, its count, comments, label and status are as the table says."""
     assert len(HISTORY) >= 40

@@ -247,6 +247,7 @@ plain = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1
 fitting = st.dictionaries(plain, st.integers(0, 4_000_000_000), max_size=8)
 
 
+@pytest.mark.slow
 @thorough
 @given(
     st.builds(
@@ -558,6 +559,7 @@ def test_spoilt_block():
 between = st.lists(people.map(lambda text: f"{text}\n"), min_size=4, max_size=4)
 
 
+@pytest.mark.slow
 @thorough
 @given(between, st.lists(st.sampled_from([*OTHERS, STATE]), max_size=4))
 def test_any_body_of_several(texts, others):

@@ -410,6 +410,7 @@ def test_labels(configured, component, auto, chosen):
     assert issue.labels(configured, component, auto) == chosen
 
 
+@pytest.mark.slow
 @thorough
 @given(st.lists(hostile, max_size=150), hostile)
 def test_any_labels(configured, component):
@@ -475,6 +476,7 @@ def test_comment_about_another_release():
     )
 
 
+@pytest.mark.slow
 @thorough
 @given(states, states, kinds, hostile, hostile)
 def test_marker_tells_comments_apart(one, other, kind, release, another):

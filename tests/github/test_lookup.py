@@ -420,6 +420,7 @@ standings = st.sampled_from([("open", None), ("closed", "completed"), ("closed",
 sights = st.lists(st.tuples(st.integers(1, 12), fingerprint_sets, standings), max_size=12)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(sights)
 def test_last_sight_counts(seen):

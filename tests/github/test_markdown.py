@@ -94,6 +94,7 @@ def test_one_line_of_anything(value, line):
     assert markdown.one_line(value, 50) == line
 
 
+@pytest.mark.slow
 @thorough
 @given(st.lists(hostile | st.text(max_size=40), max_size=30).map("\n".join), st.integers(60, 400), st.floats(0, 1))
 def test_cut(text, room, head):

@@ -695,6 +695,7 @@ def test_slow_git(repository, tmp_path, monkeypatch):
     assert asked.read_text() == "once\n"
 
 
+@pytest.mark.slow
 def test_slow_blame(repository, tmp_path, monkeypatch):
     """Where only the blame takes too long there are links all the same, and no suspect."""
     commit = repository.commit({"a.py": CART, "b.py": CART})
@@ -776,6 +777,7 @@ FRAMES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(frames=st.lists(FRAMES | ANY, max_size=4) | ANY, release=st.just(COMMIT) | ANY, root=st.none() | st.text())
 @settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=150)
 def test_never_raises(frames, release, root):

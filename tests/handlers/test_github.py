@@ -124,6 +124,7 @@ def test_people_text_survives(bench):
     assert one.count() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.shows("github cut off", "nothing lost", "nothing twice")
 @pytest.mark.parametrize("kind", ["drop", "cut", "truncate", "html", "hang"])
 def test_lost_reply(bench, kind):

@@ -467,6 +467,7 @@ def test_linked(bench):
 # The storm
 
 
+@pytest.mark.slow
 @pytest.mark.shows("storm", "bounded", "said")
 def test_storm(bench):
     """Beyond issues_per_hour one issue lists what waits, is kept up to date, and closed when all have their own."""
@@ -500,6 +501,7 @@ def test_storm(bench):
     assert sum(read_state(issue["body"]).count for issue in one.issues()) == sum(range(13)) + 8
 
 
+@pytest.mark.slow
 def test_new_issues_in_a_minute(bench):
     """No more than twenty issues are opened in a minute, whatever issues_per_hour says."""
     one = bench(issues_per_hour=100)

@@ -153,6 +153,7 @@ def test_repeats_beside_another_handler(shop, hooks, tmp_path):
         assert sum(int(message.partition(" x")[0]) for message in hooks.messages(path)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.shows("channel fails", "nothing lost", "nothing twice", "said")
 @pytest.mark.parametrize("trouble", [500, 404, "drop"])
 def test_one_that_fails_does_not_stop_the_others(shop, hooks, caplog, trouble):

@@ -55,6 +55,7 @@ def test_trend_of_the_ledger(make, ledger):
     assert "Trend" not in text_of(untold)
 
 
+@pytest.mark.slow
 def test_asks_only_for_what_is_told(make, ledger, monkeypatch):
     """Of 500 bugs the ledger is asked about those that are told in detail: the gravest."""
     asked = []

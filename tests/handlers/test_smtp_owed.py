@@ -104,6 +104,7 @@ def test_finally_refused(server, post, said):
     assert post.next() == float("inf")
 
 
+@pytest.mark.slow
 @pytest.mark.shows("mail puts off", "bounded", "said")
 def test_given_up_after_two_days(server, post, said):
     """Who is put off for ever is asked for two days, less and less often, and then it is said."""

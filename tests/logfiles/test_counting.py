@@ -69,6 +69,7 @@ def test_times_and_hours(ledger, path):
     assert list(ledger.hours().values()) == [1, 1, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 3, 40, 400])
 def test_growing(ledger, path, size):
     """A log that has grown goes on where it ended, from the smallest beginning on."""
@@ -99,6 +100,7 @@ def test_rotated_and_packed(ledger, path, tmp_path):
     assert counted(ledger, path) == 10, "what was begun anew under the old name is a new file"
 
 
+@pytest.mark.slow
 def test_older_copy(ledger, path):
     """A copy from before the last import has nothing new, if it is longer than what names the file."""
     text = log(range(1000))
@@ -157,6 +159,7 @@ def test_old_file_without_last_line_end(ledger, path):
     assert counted(ledger, path) == 0
 
 
+@pytest.mark.slow
 def test_killed_anywhere(path, monkeypatch):
     """Wherever a run ends between two stretches, the next one makes the counts whole, and no event is kept twice."""
     monkeypatch.setattr(counting, "STRETCH_BYTES", 2000)
@@ -318,6 +321,7 @@ def test_dry(ledger, path):
     assert counted(ledger, path) == 5
 
 
+@pytest.mark.slow
 def test_kept_events(ledger, path, monkeypatch):
     """The first twenty of a group are kept whole, and the newest, with ids that do not change from run to run."""
     path.write_text(log([*range(500), *range(100)]))
@@ -378,6 +382,7 @@ def test_timeless(ledger, path):
     assert epoch(event["timestamp"]) == epoch("2026-11-27T03:00:00Z")
 
 
+@pytest.mark.slow
 def test_truncated_gzip(ledger, path):
     """Of a packed file that was cut, what can be unpacked is counted, it is said, and the whole one adds the rest."""
     packed = gzip.compress(log(range(2000)).encode(), compresslevel=1)
@@ -389,6 +394,7 @@ def test_truncated_gzip(ledger, path):
     assert report.errors + counted(ledger, path) == 2000
 
 
+@pytest.mark.slow
 def test_damaged_gzip(ledger, path):
     """Of a packed file that is damaged, what comes before is counted, and it is said."""
     packed = bytearray(gzip.compress(log(range(2000)).encode() + os.urandom(300_000), compresslevel=1))

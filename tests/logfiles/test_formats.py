@@ -61,6 +61,7 @@ def in_file(tmp_path, text):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXT)
 def test_text_formats(name, tmp_path):
     """In each text format the errors have the counts, fingerprints, messages and times of the live ones."""

@@ -127,6 +127,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({}, optional={"mails": anything | st.lists(st.fixed_dictionaries({
     "id": anything, "sender": anything, "recipients": anything, "packed": anything,

@@ -299,6 +299,7 @@ def test_no_login_offered(plain):
 # Servers that cost time
 
 
+@pytest.mark.slow
 @pytest.mark.shows("mail hangs", "said")
 @pytest.mark.shows("mail cut off", "said")
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "RCPT", "354", "DATA"])
@@ -322,6 +323,7 @@ def test_broken_off(plain, verb, fault, words):
     assert plain.mails == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "DATA"])
 @pytest.mark.parametrize("fault", ["hang", "trickle", "endless", "flood"])
 def test_costly_over_tls(certificate, verb, fault):
@@ -374,6 +376,7 @@ def test_memory_is_bounded():
     assert sum(poured) < 30 << 20  # what the kernel buffers, of which we read 64 KB
 
 
+@pytest.mark.slow
 def test_server_that_does_not_read():
     """A mail that the server does not take off the line ends in time, too."""
 
@@ -392,6 +395,7 @@ def test_server_that_does_not_read():
         done.set()
 
 
+@pytest.mark.slow
 @pytest.mark.shows("mail hangs", "nothing twice")
 def test_slow_acknowledgement(plain):
     """A server that thinks about a mail for longer than `timeout` is waited for, lest it get it twice."""

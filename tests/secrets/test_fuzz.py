@@ -33,6 +33,7 @@ TEXTS = st.one_of(st.text(max_size=80), st.lists(st.sampled_from(PIECES), max_si
 SCRUBBER = Scrubber()
 
 
+@pytest.mark.slow
 @pytest.mark.shows("hostile input", "no secret")
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(BARE), TEXTS, TEXTS)
@@ -44,6 +45,7 @@ def test_among_anything(one, before, after):
     assert SCRUBBER.text(clean) == clean
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from([one.text for one in PLANTED]), TEXTS), max_size=8))
 def test_any_command(words):
@@ -55,6 +57,7 @@ def test_any_command(words):
     assert SCRUBBER.event(clean) == clean
 
 
+@pytest.mark.slow
 @pytest.mark.shows("hostile input", "ends in time")
 @pytest.mark.shows("secrets", "bounded", "ends in time")
 @settings(max_examples=60, deadline=None)

@@ -107,6 +107,7 @@ def test_last_lines():
     assert last_lines(b"") == []
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
     st.integers(0, 0xFFFF),

@@ -144,6 +144,7 @@ def test_words_after():
     assert one.text == PLAIN + "and more"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8), st.lists(st.integers(0, 1 << 20), max_size=12))
 def test_any_cut(pieces, places):
@@ -160,6 +161,7 @@ def test_byte_by_byte(pieces):
     assert found(*cut(data, range(len(data)))) == found(data)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.one_of(st.sampled_from(PIECES[:-1]), st.text(max_size=200)), max_size=12), st.binary(max_size=400))
 def test_anything(pieces, noise):

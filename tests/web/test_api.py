@@ -215,6 +215,7 @@ def test_schemas_of_types():
         schema.of(set[int])
 
 
+@pytest.mark.slow
 def test_blank_texts():
     """What the document calls blank is what the endpoint calls blank, whoever's white space it is."""
     not_blank = re.compile(schema.NOT_BLANK["pattern"])

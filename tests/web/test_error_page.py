@@ -338,6 +338,7 @@ def test_hostile(renderer, event):
     is_harmless(renderer(event))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nasty", NASTY)
 def test_hostile_from_logging(app, nasty):
     """What an application really logs ends as text, too, in every place to which it comes."""

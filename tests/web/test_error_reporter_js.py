@@ -16,6 +16,7 @@ REPORTER = Path(web.__file__).parent / "static" / "js" / "error-reporter.js"
 TESTS = sorted(Path(__file__).parent.joinpath("js").glob("*.test.mjs"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name.removesuffix(".test.mjs"))
 def test_in_node(file):
     """What the tests in JavaScript say holds; where there is no Node that is said, and in CI it is a failure."""

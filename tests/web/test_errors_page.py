@@ -374,6 +374,7 @@ def walk(client, url, table):
     return pages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "?sort=count", "?sort=first", "?component=batch", "?since=30d"])
 @pytest.mark.parametrize("table", ["groups", "recent"])
 def test_paging(many, query, table):

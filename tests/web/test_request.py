@@ -371,6 +371,7 @@ def test_asgi_facts(log, keeper):
 TEXTS = st.text("a/?=-\n\u00e9\udcff")
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from(["path", "method", "query_string", "headers", "route"]),
