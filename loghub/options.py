@@ -38,7 +38,7 @@ Level = Annotated[int | str, Takes(type=["string", "integer"], minimum=0, patter
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _MAX_REPR = 8_192
-_SHELL_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+_SHELL_VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)\}")  # in capitals, as variables of the environment are
 _FALSE = frozenset({"false", "0", "no", "off"})
 
 
