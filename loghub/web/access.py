@@ -111,7 +111,7 @@ class Access:
     @property
     def has_login(self) -> bool:
         """Whether there is a login page."""
-        return not self.open and self.login_required is None and bool(self.passwords)
+        return not self.open and self.login_required is None
 
     def see(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a view that shows something."""

@@ -61,8 +61,8 @@ def create_app(
     Args:
         home: As for `blueprint`.
         ledger: As for `blueprint`.
-        admin_password: A password or its argon2 hash; env LOGHUB_ADMIN_PASSWORD.
-        viewer_password: Of who may look and change nothing; env LOGHUB_VIEWER_PASSWORD.
+        admin_password: As for `blueprint`.
+        viewer_password: As for `blueprint`.
         secret_key: Signs sessions; env LOGHUB_SECRET_KEY. None: one that is kept in the home, made if need be.
         handlers: As for `blueprint`.
         no_login: As for `blueprint`; answers only where it was asked for by a name of this machine (`is_loopback`).
@@ -97,8 +97,8 @@ def create_app(
     made = blueprint(
         home,
         ledger,
-        admin_password=admin_password or env.read("LOGHUB_ADMIN_PASSWORD"),
-        viewer_password=viewer_password or env.read("LOGHUB_VIEWER_PASSWORD"),
+        admin_password=admin_password,
+        viewer_password=viewer_password,
         handlers=handlers,
         no_login=no_login,
         now=now,

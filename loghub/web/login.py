@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from loghub.web.access import Access
     from loghub.web.site import Site
 
+LOCKED = "Nobody can log in: set LOGHUB_ADMIN_PASSWORD, and start again."
+
 
 def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
     """Add the routes, if there is a login: a host application's own may be at the same address."""
@@ -24,6 +26,8 @@ def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
     def login() -> Any:
         target = request.values.get("next", "")
         target = target if is_local(target) else url_for("loghub.errors")
+        if not access.passwords:
+            return _page(target, trouble=LOCKED, locked=True), 503
         if request.method != "POST":  # also what only asks for headers tries no password
             return redirect(target) if access.role() else _page(target)
         name = request.form.get("name", "")
@@ -41,5 +45,5 @@ def add(blueprint: Blueprint, _site: Site, access: Access) -> None:
         return redirect(url_for("loghub.login"), 303)
 
 
-def _page(target: str, name: str = "", trouble: str = "") -> str:
-    return render("loghub/login.html", target=target, name=name, trouble=trouble)
+def _page(target: str, name: str = "", trouble: str = "", *, locked: bool = False) -> str:
+    return render("loghub/login.html", target=target, name=name, trouble=trouble, locked=locked)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, current_app, redirect, url_for
 from werkzeug.exceptions import HTTPException
 
-from loghub import options
+from loghub import env, options, own_log
 from loghub.errors import LedgerError, OptionValueError
 from loghub.web import access as rules
 from loghub.web import api, error, group, login, metrics, outbox, pages, report, script, theme
@@ -58,8 +59,9 @@ def blueprint(
         admin_required: Its decorator for views that change something; both are applied to those.
         is_admin: Says whether who asks is to be shown what `admin_required` lets him do, that is, its buttons; also
             asked of who is not logged in. None: they are shown to everybody who may see the page.
-        admin_password: For the blueprint's own login as ``admin``; a password, or an argon2 hash of one.
-        viewer_password: For the login as ``viewer``, who may change nothing.
+        admin_password: For the blueprint's own login as ``admin``; a password, or an argon2 hash of one; None: env
+            LOGHUB_ADMIN_PASSWORD, else nobody can log in, and only what needs no login is of use.
+        viewer_password: For the login as ``viewer``, who may change nothing; None: env LOGHUB_VIEWER_PASSWORD.
         handlers: What is told to resend, to open or to link; None: the handlers of this process that use the home.
         no_login: Show and change everything for everybody who comes: only where nobody else can come.
         now: The clock, epoch seconds.
@@ -72,24 +74,23 @@ def blueprint(
             `loghub.browser.SourceMaps`: a mapping, or ``prefix=folder, ...``; None: env LOGHUB_SOURCE_MAPS.
 
     Raises:
-        OptionValueError: Nobody is kept out, and that was not said aloud; only one of the two decorators is given; or
-            a value is malformed. Also where it is registered in another blueprint, under another name, or
-            below a prefix with variables.
+        OptionValueError: Only one of the two decorators is given, or a value is malformed. Also where it is
+            registered in another blueprint, under another name, or below a prefix with variables.
     """
     if (login_required is None) != (admin_required is None):
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
     if is_admin is not None and login_required is None:
         raise OptionValueError("loghub.web: is_admin goes with login_required and admin_required: give all three.")
-    passwords = {rules.ADMIN: admin_password, rules.VIEWER: viewer_password}
+    passwords = {
+        rules.ADMIN: admin_password or env.read("LOGHUB_ADMIN_PASSWORD"),
+        rules.VIEWER: viewer_password or env.read("LOGHUB_VIEWER_PASSWORD"),
+    }
     known = {role: rules.Password(given) for role, given in passwords.items() if given}
-    if login_required is None and rules.ADMIN not in known and not no_login:
-        raise OptionValueError(
-            "loghub.web: nobody is kept out: give login_required and admin_required, or admin_password, or "
-            "no_login=True where nobody else can come; create_app reads LOGHUB_ADMIN_PASSWORD, too."
-        )
     site = Site(home, ledger, handlers, source_maps=source_maps, now=now)
     visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)
     access = rules.Access(site, known, no_login, login_required, admin_required, visitors, is_admin)
+    if access.has_login and not known:
+        own_log.tell(logging.WARNING, f"The pages are locked. {login.LOCKED}")
     made = Blueprint("loghub", __name__, static_folder="static", static_url_path="/static/loghub")
     for part in PARTS:
         part.add(made, site, access)

@@ -79,10 +79,32 @@ def test_name_from_everywhere(app):
     assert log_in(client, name="viewer", password="another").status_code == 303
 
 
-def test_nobody_is_kept_out(tmp_path):
-    """An application that keeps nobody out is refused."""
-    with pytest.raises(OptionValueError, match="nobody is kept out"):
-        create_app(str(tmp_path))
+def test_locked(tmp_path, caplog, monkeypatch):
+    """Without a password nobody gets in, which is said in the log and at the login, and pages still report."""
+    monkeypatch.delenv("LOGHUB_ADMIN_PASSWORD", raising=False)
+    client = create_app(str(tmp_path)).test_client()
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "loghub"]
+    assert "locked" in told
+    assert "set LOGHUB_ADMIN_PASSWORD" in told
+    for path in ("/errors", "/groups/v1", "/outbox", "/api/errors", "/metrics"):
+        assert client.get(path).status_code in {302, 401}
+    shown = client.get("/errors", follow_redirects=True)
+    assert (shown.status_code, shown.request.path) == (503, "/login")
+    assert "set LOGHUB_ADMIN_PASSWORD" in shown.text
+    assert 'type="password"' not in shown.text
+    assert client.post("/api/report-error", json={"error_info": {"error_type": "X"}}).status_code == 200
+    assert client.get("/api/error-reporter/status").status_code == 200
+
+
+def test_password_of_the_environment(tmp_path, monkeypatch):
+    """A blueprint in an application that exists takes the passwords of the environment, too."""
+    monkeypatch.setenv("LOGHUB_ADMIN_PASSWORD", "a good one")
+    monkeypatch.setenv("LOGHUB_VIEWER_PASSWORD", "another")
+    app = Flask("host")
+    app.secret_key = "a key"
+    app.register_blueprint(blueprint(str(tmp_path)))
+    assert log_in(app.test_client()).status_code == 303
+    assert log_in(app.test_client(), name="viewer", password="another").status_code == 303
 
 
 def test_decorators_of_the_host(tmp_path):

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import loghub
-from loghub import filters
+from loghub import browser, filters
 from loghub.delivery import deliverer
 from loghub.delivery.home import home_of
 from loghub.errors import LedgerError, OptionValueError
@@ -505,13 +505,32 @@ def test_test(client, handler):
 
 
 def test_who_may_test(make, handler):
-    """What opens an issue needs an admin, and no page of another site, named or not, may make one do it."""
-    locked = make(no_login=False, admin_password="a good one").test_client()
+    """A test needs no login, and has the rules and the budget of a report."""
+    locked = make(
+        no_login=False, admin_password="a good one", allowed_origins=[SHOP], reports_per_minute=5
+    ).test_client()
     assert locked.get("/api/error-reporter/status").status_code == 200
-    assert locked.post("/api/error-reporter/test").status_code == 401
-    client = make(allowed_origins=[SHOP]).test_client()
-    assert client.post("/api/error-reporter/test", headers={"Origin": SHOP}).status_code == 403
-    assert client.post("/api/error-reporter/test", headers={"Origin": "http://localhost"}).status_code == 200
+
+    def test(**named):
+        return locked.post("/api/error-reporter/test", **named)
+
+    assert test(headers={"Origin": "https://evil.example"}).status_code == 403
+    assert test(headers={"Origin": SHOP}).headers["Access-Control-Allow-Origin"] == SHOP
+    assert test(data=b"{").status_code == 400
+    assert test(data=b"{}").status_code == 200
+    assert test(data=b" " * (browser.MAX_BYTES + 1)).status_code == 413
+    assert test(json=SEED).status_code == 200
+    assert test().status_code == 429
+    assert {event["error_type"] for event in kept(handler)} == {"TestError"}
+
+
+def test_key_of_a_test(make, handler):
+    """Where reports have to bring a key, a test has to, as a header or in its body."""
+    client = make(public_key="a key").test_client()
+    assert client.post("/api/error-reporter/test").status_code == 403
+    assert client.post("/api/error-reporter/test", headers={"X-Loghub-Key": "a key"}).status_code == 200
+    info = SEED["error_info"] | {"key": "a key"}
+    assert client.post("/api/error-reporter/test", json={"error_info": info}).status_code == 200
 
 
 # In an application that exists
