@@ -146,9 +146,7 @@ def _patterns(owner: object, scrub: Sequence[str]) -> list[str]:
 
 
 def _sampler(owner: object, rate: object) -> Callable[[], bool] | None:
-    share = options.number(owner, "sample_rate", rate)
-    if share > 1:
-        options.refuse(owner, "sample_rate", rate, "a number from 0 to 1")
+    share = options.number(owner, "sample_rate", rate, maximum=1)
     return None if share == 1 else lambda: random.random() < share  # noqa: S311 - a sample, no secret
 
 

@@ -130,14 +130,15 @@ def flag(owner: object, name: str, value: object) -> bool:
     return read
 
 
-def number(owner: object, name: str, value: object, minimum: float = 0.0) -> float:
-    """Return a number that is at least `minimum`; digits in a string are taken too."""
+def number(owner: object, name: str, value: object, minimum: float = 0.0, maximum: float | None = None) -> float:
+    """Return a number that is at least `minimum`, and at most `maximum`; digits in a string are taken too."""
     try:
         read = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         read = float("nan")
-    if isinstance(value, bool) or not minimum <= read < float("inf"):
-        refuse(owner, name, value, f"a number of at least {minimum:g}")
+    if isinstance(value, bool) or not minimum <= read < float("inf") or (maximum is not None and read > maximum):
+        right = f"a number of at least {minimum:g}" if maximum is None else f"a number from {minimum:g} to {maximum:g}"
+        refuse(owner, name, value, right)
     return read
 
 

@@ -362,6 +362,13 @@ def test_wrong_values(name, value):
     assert isinstance(failure.value, OptionValueError)
 
 
+@pytest.mark.parametrize("value", ["half", -0.1, 1.1])
+def test_bounds_of_a_sample(value):
+    """Whatever is wrong with a sample_rate, both of its bounds are told."""
+    with pytest.raises(OptionValueError, match="it must be a number from 0 to 1"):
+        configured(sample_rate=value)
+
+
 def test_unknown_option():
     """An unknown option is a TypeError that names the filter, the option and the nearest."""
     with pytest.raises(

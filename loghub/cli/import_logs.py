@@ -14,7 +14,7 @@ import click
 from loghub import history
 from loghub.asked import ago
 from loghub.capture import Capture
-from loghub.cli.table import table
+from loghub.cli.table import count, table
 from loghub.cli.where import Where, close_at_end, where
 from loghub.event import dumps, epoch, iso
 from loghub.filters import EventFilter
@@ -243,7 +243,7 @@ def _print(importer: Importer, reports: list[Report], warning: str, *, dry: bool
     ]
     click.echo(table(["file", "lines", "errors", "first (UTC)", "last (UTC)"], rows))
     counted = "would be counted" if dry else "counted"
-    parts = (_many(said[key], key[:-1]) for key in ("errors", "groups", "lines"))
+    parts = (count(said[key], key[:-1]) for key in ("errors", "groups", "lines"))
     errors, groups, lines = parts
     least = "at least " if importer.more else ""
     click.echo(f"\n{errors} of {least}{groups} {counted}, in {lines}, new to this ledger.")
@@ -256,7 +256,7 @@ def _print(importer: Importer, reports: list[Report], warning: str, *, dry: bool
 def _remarks(reports: list[Report]) -> Iterator[str]:
     timeless = sum(report.timeless for report in reports)
     if timeless:
-        yield f"{_many(timeless, 'error')} without a time: that of the record before, or of the file, was taken."
+        yield f"{count(timeless, 'error')} without a time: that of the record before, or of the file, was taken."
     for report in reports:
         name = _shown(report.name)
         if report.trouble:
@@ -265,10 +265,6 @@ def _remarks(reports: list[Report]) -> Iterator[str]:
             yield f"{name}: the last record is not complete, and is left for the next run."
         elif report.known and not report.lines:
             yield f"{name} was counted before: nothing is new in it."
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _shown(name: str) -> str:

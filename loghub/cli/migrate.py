@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from loghub.cli.table import table
+from loghub.cli.table import count, table
 from loghub.cli.where import Where, close_at_end, where
 from loghub.delivery.home import Home
 from loghub.handlers.base import ledger_option
@@ -41,7 +41,7 @@ def migrate(place: Where, url: str) -> None:
     move = Move(cast("SQLLedger", source), cast("SQLLedger", target), source.id)
     groups = source.totals()["groups"]
     for come in move.steps():
-        click.echo(f"{come:,} of {groups:,} groups")
+        click.echo(f"{come:,} of {count(groups, 'group')}")
     found = move.compare()
     click.echo("\n" + table(["", "here", "moved"], [(one.what, one.there, one.come) for one in found]))
     if any(one.there != one.come for one in found):

@@ -10,6 +10,7 @@ import click
 from loghub import history
 from loghub.cli.filters import filtered
 from loghub.cli.readers import groups_table
+from loghub.cli.table import count
 from loghub.cli.where import Where, where
 from loghub.ledger.find import ALL, Find
 
@@ -52,13 +53,13 @@ def purge(place: Where, fingerprints: Sequence[str], *, find: Find, dry_run: boo
         return
     click.echo(groups_table(found, history.outlooks(ledger, found)))
     if dry_run:
-        click.echo(f"\n{len(found):,} groups would be deleted.")
+        click.echo(f"\n{count(len(found), 'group')} would be deleted.")
         return
     if not yes:
-        click.confirm(f"\nDelete {len(found):,} groups for good?", abort=True)
+        click.confirm(f"\nDelete {count(len(found), 'group')} for good?", abort=True)
     names = [one.fingerprint for one in found]
     deleted = sum(ledger.purge(names[start : start + _AT_ONCE]) for start in range(0, len(names), _AT_ONCE))
-    click.echo(f"{deleted:,} groups deleted.")
+    click.echo(f"{count(deleted, 'group')} deleted.")
 
 
 def _named(ledger: Ledger, fingerprints: Sequence[str]) -> list[Group]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loghub import reindex as detail
+from loghub.cli.table import count
 from loghub.cli.where import Where, where
 from loghub.delivery.opening import set_aside
 from loghub.handlers.detailfile import JSONDetailHandler
@@ -46,10 +47,10 @@ def reindex(place: Where, directories: Sequence[str]) -> None:
     for path, reason in done.unreadable[:_SHOWN]:
         click.echo(f"Left out: {path}: {reason}.", err=True)
     if len(done.unreadable) > _SHOWN:
-        click.echo(f"Left out: {len(done.unreadable) - _SHOWN:,} more files.", err=True)
+        click.echo(f"Left out: {count(len(done.unreadable) - _SHOWN, 'more file')}.", err=True)
     click.echo(
-        f"{done.files:,} files read. Not in the ledger before: {done.groups:,} groups, {done.events:,} events, "
-        f"{done.occurrences:,} occurrences."
+        f"{count(done.files, 'file')} read. Not in the ledger before: {count(done.groups, 'group')}, "
+        f"{count(done.events, 'event')}, {count(done.occurrences, 'occurrence')}."
     )
     if done.unreadable and not done.files:
         click.get_current_context().exit(1)

@@ -26,6 +26,7 @@ from __future__ import annotations
 import base64
 import math
 import os
+import socket
 import ssl
 import time
 from datetime import UTC, datetime
@@ -454,9 +455,7 @@ class GitHubClient:
             return self._whole(response)
         except (OSError, ValueError, HTTPError) as error:  # requests' own errors are OSErrors
             lost = call.write and not _never_sent(error)
-            # Only its name: the texts of these errors may hold a proxy's password.
-            why = f"{urlsplit(call.url).hostname} did not answer ({type(_root(error)).__name__})"
-            raise _unanswered(why, lost) from None
+            raise _unanswered(_fault(error, call.url), lost) from None
 
     def _whole(self, response: requests.Response) -> requests.Response:
         """Read the reply; raise a ValueError where it is endless, in bytes or in time."""
@@ -693,6 +692,24 @@ def _root(error: BaseException) -> BaseException:
     wrapped = [getattr(error, "reason", None), *error.args]
     inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
     return error if inner is None else _root(inner)
+
+
+def _fault(error: BaseException, url: str) -> str:
+    """Return why a server did not answer, not in the words of these errors: they may hold a proxy's password."""
+    asked = urlsplit(url)
+    place = f"{asked.hostname}:{asked.port}" if asked.port else f"{asked.hostname}"
+    root = _root(error)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"{place} cannot be asked through the proxy ({type(root).__name__}; is HTTPS_PROXY right?)"
+    match root.__cause__ or root:
+        case socket.gaierror():
+            return f"the name {asked.hostname} was not found"
+        case ConnectionRefusedError():
+            return f"nothing listens at {place}"
+        case ssl.SSLCertVerificationError():
+            return f"the certificate of {place} was not accepted (a CA of your own is named in REQUESTS_CA_BUNDLE)"
+        case _:
+            return f"{place} did not answer ({type(root).__name__})"
 
 
 def _never_sent(error: BaseException) -> bool:

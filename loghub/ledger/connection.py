@@ -152,7 +152,8 @@ class SQLiteFile(OneAtATime):
         except sqlite3.Error as error:
             if _code(error) in _CORRUPT:
                 raise CorruptLedgerError(
-                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun.",
+                    f"The ledger {self.path} is damaged ({error}): move it away, and a new one is begun; "
+                    "loghub reindex takes back what JSONDetailHandler has written.",
                     self._inode,
                     self.path,
                 ) from error

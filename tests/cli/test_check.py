@@ -309,7 +309,7 @@ def test_github_is_away(check):
     """A GitHub that does not answer is said so."""
     check.options["api_url"] = "http://127.0.0.1:9"
     (said,) = fails(check(code=1))
-    assert said == "127.0.0.1 did not answer (NewConnectionError): try again later."
+    assert said == "nothing listens at 127.0.0.1:9: try again later."
 
 
 @pytest.mark.shows("clock wrong", "said")

@@ -50,7 +50,7 @@ def test_two_homes(home, url, tmp_path):
     fold(ledger, tally(3))
     ledger.close()
     migrate(home, url)
-    assert "1 of 1 groups" in migrate(other, url)
+    assert "1 of 1 group" in migrate(other, url)
     assert sorted(group["count"] for group in read("groups", "--ledger", url, "--home", home)) == [3, 3, 9]
 
 

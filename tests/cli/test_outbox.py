@@ -135,7 +135,7 @@ def test_reasons_are_whole(tmp_path):
     shown = CliRunner().invoke(main, ["outbox", *place], env={"COLUMNS": "80"}, catch_exceptions=False)
     lines = shown.output.splitlines()
     assert [line.split()[0] for line in lines[2:10]] == ["github:acme/shop"] * 8
-    assert lines[10:] == ["", "github:acme/shop: 127.0.0.1 did not answer (NewConnectionError): try again later."]
+    assert lines[10:] == ["", "github:acme/shop: nothing listens at 127.0.0.1:9: try again later."]
 
 
 EIGHT_BUGS = """

@@ -26,9 +26,9 @@ def test_asks_first(home):
     """Groups are shown and deleted when that is confirmed, and only then."""
     text = run("purge", "--type", "KeyError", "--home", home, answer="n\n", code=1)
     assert "KeyError" in text
-    assert "Delete 1 groups for good?" in text
+    assert "Delete 1 group for good?" in text
     assert groups(home) == ["KeyError", "ERROR"]
-    assert "1 groups deleted." in run("purge", "--type", "KeyError", "--home", home, answer="y\n")
+    assert "1 group deleted." in run("purge", "--type", "KeyError", "--home", home, answer="y\n")
     assert groups(home) == ["ERROR"]
 
 

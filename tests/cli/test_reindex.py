@@ -37,7 +37,7 @@ def errors(tmp_path, monkeypatch):
 def test_into_a_home_that_is_not_there(errors, tmp_path):
     """A home is made, holds what the files tell, and the second run changes nothing."""
     home = tmp_path / "new"
-    expected = "3 files read. Not in the ledger before: 1 groups, 3 events, 3 occurrences.\n"
+    expected = "3 files read. Not in the ledger before: 1 group, 3 events, 3 occurrences.\n"
     assert run("reindex", errors, "--home", home) == expected
     (group,) = json.loads(run("groups", "--home", home, "--json"))
     assert group["count"] == 3
@@ -54,7 +54,7 @@ def test_folder_of_the_configuration(errors, tmp_path):
         },
         "root": {"handlers": ["detail"]},
     }))  # fmt: skip
-    assert run("reindex", "--config", config).startswith("3 files read. Not in the ledger before: 1 groups")
+    assert run("reindex", "--config", config).startswith("3 files read. Not in the ledger before: 1 group")
 
 
 def test_files_that_cannot_be_read(errors, tmp_path):
@@ -80,7 +80,7 @@ def test_a_damaged_ledger(errors, tmp_path):
     (home / "ledger.db").write_bytes(b"no database" * 1000)
     text = run("reindex", errors, "--home", home)
     assert "The ledger was damaged. It was moved to" in text
-    assert "1 groups, 3 events, 3 occurrences" in text
+    assert "1 group, 3 events, 3 occurrences" in text
     assert len(list(home.glob("ledger.db.damaged-*"))) == 1
 
 
