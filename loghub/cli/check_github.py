@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loghub.cli.finding import Finding
 from loghub.errors import DeliveryError, LedgerError
-from loghub.github.client import ForbiddenError, GoneError, NotFoundError, UnknownOutcomeError
+from loghub.github.failures import ForbiddenError, GoneError, NotFoundError, UnknownOutcomeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from loghub.errors import DeliveryError, MissingExtraError
+from loghub.github.failures import BadTokenError, ForbiddenError, GoneError, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -106,25 +107,23 @@ class AppToken:
         return True
 
     def _borrow(self) -> tuple[str, float]:
-        from loghub.github import client as github
-
         try:
             made = self._client.installation_token(self._installation_id, self._permissions)
         # What is wrong with the app must not be taken for an answer about an issue: no NotFoundError leaves here.
-        except github.BadTokenError:
-            raise github.BadTokenError(
+        except BadTokenError:
+            raise BadTokenError(
                 f"GitHub does not accept what is signed with {self.private_key_file} (401): "
                 f"check that it is a key of app {self._app_id}, and that it was not deleted there."
             ) from None
-        except github.NotFoundError:
-            raise github.BadTokenError(
+        except NotFoundError:
+            raise BadTokenError(
                 f"GitHub finds no installation {self._installation_id} of app {self._app_id} (404): "
                 f"install the app on {self._repo}, and check app_id and installation_id."
             ) from None
-        except github.ForbiddenError as error:
-            raise github.BadTokenError(self._forbidden(error.said)) from None
-        except (github.InvalidError, github.GoneError) as error:
-            raise github.BadTokenError(self._ungranted(str(error))) from None
+        except ForbiddenError as error:
+            raise BadTokenError(self._forbidden(error.said)) from None
+        except (InvalidError, GoneError) as error:
+            raise BadTokenError(self._ungranted(str(error))) from None
         token = made.get("token")
         if not isinstance(token, str) or not token.strip():
             raise DeliveryError("GitHub's reply holds no token for the app: try again later.")

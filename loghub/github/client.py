@@ -1,20 +1,6 @@
-"""What loghub asks of GitHub's REST API: one request at a time, within its limits, every failure by its name.
+"""What loghub asks of GitHub's REST API: one request at a time, within its limits.
 
-::
-
-    DeliveryError                        GitHub could not be asked or told now
-      BadTokenError            401       no token, or one that GitHub does not know
-        ExpiredTokenError      401       it has ended
-      ForbiddenError           403       the token lacks a permission, or nobody may
-      NotFoundError            404       not there, or hidden from this token
-      GoneError                410       issues are disabled, or this one was deleted
-      RateLimitedError         403, 429  GitHub asked to be left alone for `retry_after` seconds
-      UnknownOutcomeError                a write without a clear reply: look before you try again
-      RefusedError
-        InvalidError           400, 422  GitHub will not take it as it is
-
-A status counts only with GitHub's JSON around it: the 404 of a proxy says nothing about an issue. No message
-holds the token, and the client logs nothing.
+Every failure has a name: `loghub.github.failures`. The client logs nothing.
 
 Rules of GitHub that it keeps:
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
@@ -24,20 +10,27 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 from __future__ import annotations
 
 import base64
-import math
 import os
-import socket
-import ssl
 import time
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError
 
-from loghub.errors import DeliveryError, RefusedError
+from loghub.errors import DeliveryError
+from loghub.github import replies
+from loghub.github.failures import (
+    BadTokenError,
+    ExpiredTokenError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    unanswered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,54 +47,6 @@ _MAX_SAID = 300
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REPLY_BYTES = 64 << 20  # a page holds 100 bodies of 65,536 characters
 _LONGEST_REPLY_SECONDS = 60.0
-_NO_JSON = object()
-
-
-class EndlessReply(ValueError):  # noqa: N818 - its name is shown as the reason
-    """The server does not come to an end."""
-
-
-class BadTokenError(DeliveryError):
-    """There is no token, or GitHub does not accept it (401)."""
-
-
-class ExpiredTokenError(BadTokenError):
-    """The token has ended (401)."""
-
-
-class ForbiddenError(DeliveryError):
-    """GitHub knows the token and says no (403).
-
-    Args:
-        reason: One sentence for a person.
-        permission: What the token lacks, such as ``issues=write``, if GitHub names it.
-        said: GitHub's own words.
-    """
-
-    def __init__(self, reason: str, permission: str | None = None, said: str = "") -> None:
-        super().__init__(reason)
-        self.permission = permission
-        self.said = said
-
-
-class NotFoundError(DeliveryError):
-    """It does not exist, or this token may not know that it does (404)."""
-
-
-class GoneError(DeliveryError):
-    """Issues are disabled in the repository, or the issue was deleted (410)."""
-
-
-class RateLimitedError(DeliveryError):
-    """GitHub's primary or secondary limit; nothing was done, and `retry_after` says how long to keep away."""
-
-
-class UnknownOutcomeError(DeliveryError):
-    """A write got no clear reply: it was done or it was not. Look at GitHub before trying it again."""
-
-
-class InvalidError(RefusedError):
-    """GitHub will never take this as it is (400, 422)."""
 
 
 class _Call(NamedTuple):
@@ -188,9 +133,9 @@ class GitHubClient:
     def resume(self, pace: Mapping[str, Any]) -> None:
         """Keep to what `pace` said of this token, perhaps in another process."""
         self.next_write_at, self.quiet_from, self.quiet_until = (
-            number_of(pace.get(name), 0.0) for name in ("next_write_at", "quiet_from", "quiet_until")
+            replies.number_of(pace.get(name), 0.0) for name in ("next_write_at", "quiet_from", "quiet_until")
         )
-        ends_at = number_of(pace.get("token_expires_at"), 0.0)
+        ends_at = replies.number_of(pace.get("token_expires_at"), 0.0)
         self.token_expires_at = ends_at or None
 
     def close(self) -> None:
@@ -360,11 +305,11 @@ class GitHubClient:
         response = self._reply(call)
         if response.status_code == 401 and self._renew is not None and self._renew(self._sent_token):
             response = self._reply(call)
-        read = _json(response)
+        read = replies.json_of(response)
         unchanged = response.status_code == 304 and bool(etag)
-        if unchanged or (200 <= response.status_code < 300 and _is(read, kind)):
+        if unchanged or (200 <= response.status_code < 300 and replies.is_of(read, kind)):
             self._limits_in_a_row = 0
-            self.token_expires_at = token_expires_at(response.headers)
+            self.token_expires_at = replies.token_expires_at(response.headers)
             self._note_limit(response)
             return response, read
         raise self._failure(response, read, call.write)
@@ -381,7 +326,7 @@ class GitHubClient:
                 self._note_write()
         self.replied = response.headers
         now = self._clock()
-        self.ahead = now - _server_time(response, now - self.ahead)
+        self.ahead = now - replies.server_time(response, now - self.ahead)
         return response
 
     def _wait(self, write: bool) -> None:
@@ -411,7 +356,7 @@ class GitHubClient:
         """Ask nothing more where the reply says that it was the last that the limit allows."""
         if response.headers.get("X-RateLimit-Remaining") == "0":
             now = self._clock()
-            reset = _until_reset(response, now)
+            reset = replies.until_reset(response, now)
             if reset is not None and reset > 0:
                 self._keep_quiet(now, min(reset, _LIMIT_WINDOW_SECONDS))
 
@@ -454,8 +399,8 @@ class GitHubClient:
             )
             return self._whole(response)
         except (OSError, ValueError, HTTPError) as error:  # requests' own errors are OSErrors
-            lost = call.write and not _never_sent(error)
-            raise _unanswered(_fault(error, call.url), lost) from None
+            lost = call.write and not replies.never_sent(error)
+            raise unanswered(replies.fault(error, call.url), lost) from None
 
     def _whole(self, response: requests.Response) -> requests.Response:
         """Read the reply; raise a ValueError where it is endless, in bytes or in time."""
@@ -465,7 +410,7 @@ class GitHubClient:
             for piece in response.iter_content(1 << 16):
                 read += piece
                 if len(read) > _MAX_REPLY_BYTES or self._clock() > deadline:
-                    raise EndlessReply
+                    raise replies.EndlessReply
         response._content = bytes(read)
         return response
 
@@ -504,13 +449,13 @@ class GitHubClient:
 
     def _failure(self, response: requests.Response, read: Any, write: bool) -> DeliveryError:
         status, said = response.status_code, self._said(read)
-        if _is_limit(response, said):
+        if replies.is_limit(response, said):
             return self._limited(response)
-        after = _seconds(response, self._clock())
+        after = replies.retry_after(response, self._clock())
         if status >= 500 or status == 408:
-            return _unanswered(f"GitHub failed ({status})", write, after)
+            return unanswered(f"GitHub failed ({status})", write, after)
         if status < 400 or not isinstance(read, dict):
-            return _unanswered(f"GitHub's reply ({status}) is not its JSON, perhaps a proxy's page", write, after)
+            return unanswered(f"GitHub's reply ({status}) is not its JSON, perhaps a proxy's page", write, after)
         return self._refusal(response, status, said)
 
     def _refusal(self, response: requests.Response, status: int, said: str) -> DeliveryError:
@@ -531,7 +476,7 @@ class GitHubClient:
 
     def _refused_token(self, response: requests.Response, said: str) -> BadTokenError:
         ends_at = self.token_expires_at
-        if ends_at is not None and ends_at <= _server_time(response, self._clock()):
+        if ends_at is not None and ends_at <= replies.server_time(response, self._clock()):
             ended = datetime.fromtimestamp(ends_at, UTC).strftime("expired on %Y-%m-%d at %H:%M UTC")
         elif "expired" in said.lower():
             ended = "has expired"
@@ -548,9 +493,9 @@ class GitHubClient:
     def _limited(self, response: requests.Response) -> RateLimitedError:
         """Return the error and keep quiet as long: by the reply, else a minute, doubled each time."""
         now = self._clock()
-        pause = _seconds(response, now)
+        pause = replies.retry_after(response, now)
         if pause is None and response.headers.get("X-RateLimit-Remaining") == "0":
-            pause = _until_reset(response, now)
+            pause = replies.until_reset(response, now)
         if pause is None:
             pause = _LIMIT_PAUSE_SECONDS * 2 ** min(self._limits_in_a_row, 10)
         pause = min(max(pause, 1.0), _LONGEST_PAUSE_SECONDS)
@@ -566,34 +511,15 @@ class GitHubClient:
         if not isinstance(read, dict):
             return ""
         errors = read.get("errors")
-        parts = [_words(one) for one in errors] if isinstance(errors, list) else []
+        parts = [replies.words(one) for one in errors] if isinstance(errors, list) else []
         text = " ".join("; ".join([str(read.get("message") or "no reason given"), *parts]).split())
         text = text.replace(self._sent_token, "***") if self._sent_token else text
         return text[:_MAX_SAID].rstrip(". ")
 
 
-def token_expires_at(headers: Mapping[str, str]) -> float | None:
-    """Return when the token that a reply is for ends (epoch seconds); None if it does not, or is not said to.
-
-    ``GitHub-Authentication-Token-Expiration`` is ``2026-12-01 10:00:00 UTC`` or, as
-    https://github.com/google/go-github/pull/2650 found, ``2026-12-01 10:00:00 -0700``.
-    """
-    text = headers.get("GitHub-Authentication-Token-Expiration", "").strip().replace(" UTC", " +0000")
-    try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Leave the request alone; without an `auth`, requests puts what ~/.netrc says in place of our token."""
     return request
-
-
-def number_of(value: object, default: float) -> float:
-    """Return a number that was kept as JSON; `default` where somebody has damaged it."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good else default  # type: ignore[arg-type]
 
 
 def _quoted(text: str) -> str:
@@ -609,114 +535,3 @@ def _origin(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     return f"{parts.scheme}://{parts.hostname}:{port}"
-
-
-def _json(response: requests.Response) -> Any:
-    """Return the reply's JSON, None where a reply has no body, and `_NO_JSON` where it is none."""
-    if response.status_code in (204, 304):
-        return None
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return _NO_JSON
-
-
-def _is(read: Any, kind: type) -> bool:
-    """Return whether JSON is of a type; every list of GitHub holds objects."""
-    items = read if isinstance(read, list) else ()
-    return isinstance(read, kind) and all(isinstance(one, dict) for one in items)
-
-
-def _is_limit(response: requests.Response, said: str) -> bool:
-    if response.status_code == 429 or "submitted too quickly" in said.lower():
-        return True
-    if response.status_code != 403:
-        return False
-    if "abuse detection" in said.lower():  # as an older Enterprise Server calls it
-        return True
-    by_header = "Retry-After" in response.headers or response.headers.get("X-RateLimit-Remaining") == "0"
-    return by_header or "rate limit" in said.lower()
-
-
-def _seconds(response: requests.Response, now: float) -> float | None:
-    """Return the reply's Retry-After, a number or a date, in seconds."""
-    text = response.headers.get("Retry-After", "")
-    read = _finite(text)
-    if read is None:
-        at = _date(text)
-        read = None if at is None else at - _server_time(response, now)
-    return read
-
-
-def _until_reset(response: requests.Response, now: float) -> float | None:
-    reset = _finite(response.headers.get("X-RateLimit-Reset", ""))
-    return None if reset is None else reset - _server_time(response, now)
-
-
-def _server_time(response: requests.Response, now: float) -> float:
-    """Return the server's clock, which its times are meant by; ours may be wrong."""
-    at = _date(response.headers.get("Date", ""))
-    return now if at is None else at
-
-
-def _finite(text: str) -> float | None:
-    try:
-        read = float(text)
-    except ValueError:
-        return None
-    return read if math.isfinite(read) else None
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _words(error: Any) -> str:
-    """Return one entry of GitHub's ``errors`` in words."""
-    if not isinstance(error, dict):
-        return str(error)
-    return str(error.get("message") or f"{error.get('field')} is {error.get('code')}")
-
-
-def _unanswered(what: str, write: bool, retry_after: float | None = None) -> DeliveryError:
-    if write:
-        return UnknownOutcomeError(f"{what}: look whether it was done before trying again.", retry_after)
-    return DeliveryError(f"{what}: try again later.", retry_after)
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return the innermost of the errors that requests and urllib3 wrap into each other."""
-    wrapped = [getattr(error, "reason", None), *error.args]
-    inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
-    return error if inner is None else _root(inner)
-
-
-def _fault(error: BaseException, url: str) -> str:
-    """Return why a server did not answer, not in the words of these errors: they may hold a proxy's password."""
-    asked = urlsplit(url)
-    place = f"{asked.hostname}:{asked.port}" if asked.port else f"{asked.hostname}"
-    root = _root(error)
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"{place} cannot be asked through the proxy ({type(root).__name__}; is HTTPS_PROXY right?)"
-    match root.__cause__ or root:
-        case socket.gaierror():
-            return f"the name {asked.hostname} was not found"
-        case ConnectionRefusedError():
-            return f"nothing listens at {place}"
-        case ssl.SSLCertVerificationError():
-            return f"the certificate of {place} was not accepted (a CA of your own is named in REQUESTS_CA_BUNDLE)"
-        case _:
-            return f"{place} did not answer ({type(root).__name__})"
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Return whether the request certainly never left: nobody connected, or nothing was tried."""
-    if not isinstance(error, requests.RequestException | HTTPError):
-        return isinstance(error, OSError)  # such as a CA bundle that is not there
-    tried = not isinstance(error, ValueError | requests.exceptions.InvalidJSONError)
-    connected = not isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError)
-    refused = isinstance(_root(error), NewConnectionError | ssl.SSLCertVerificationError)
-    return refused or not (tried and connected)

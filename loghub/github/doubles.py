@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loghub.github.block import put, read_blocks, read_state, splice
-from loghub.github.client import ForbiddenError, InvalidError
+from loghub.github.failures import ForbiddenError, InvalidError
 from loghub.github.lookup import LAG_SECONDS, STORM
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from loghub.errors import DeliveryError
 from loghub.event import epoch
 from loghub.github import lifecycle
 from loghub.github.block import BEGIN, read_states
+from loghub.github.failures import BadTokenError, ForbiddenError, NotFoundError, RateLimitedError
 from loghub.github.issue import HEADING
 
 if TYPE_CHECKING:
@@ -114,8 +115,6 @@ class Lookup:
 
     def login(self) -> str:
         """Return whom the token belongs to; empty if that cannot be said, as of an App."""
-        from loghub.github.client import BadTokenError, ForbiddenError, NotFoundError, RateLimitedError
-
         if not isinstance(self._memory.get("login"), str):
             try:
                 login = str(self._client.user().get("login") or "")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loghub.github.block import read_state, splice
-from loghub.github.client import ForbiddenError, InvalidError
+from loghub.github.failures import ForbiddenError, InvalidError
 from loghub.github.visit import DAY_SECONDS, HOUR_SECONDS
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from loghub.event import epoch
 from loghub.github import issue as text
 from loghub.github import lifecycle, storm
 from loghub.github.block import read_state, splice
-from loghub.github.client import BadTokenError, ForbiddenError, InvalidError, NotFoundError, RateLimitedError
 from loghub.github.doubles import end_doubles, merge
+from loghub.github.failures import BadTokenError, ForbiddenError, InvalidError, NotFoundError, RateLimitedError
 from loghub.github.lifecycle import REGRESSION_LABEL, Step, state_of
 from loghub.github.silence import close_quiet
 from loghub.github.visit import HOUR_SECONDS

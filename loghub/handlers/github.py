@@ -14,6 +14,7 @@ from loghub.delivery import leases
 from loghub.errors import DeliveryError, OptionValueError
 from loghub.github import access, lifecycle
 from loghub.github import issue as text
+from loghub.github.failures import ForbiddenError
 from loghub.github.issue import Draft
 from loghub.github.lifecycle import state_of
 from loghub.handlers.base import OutboxHandler
@@ -207,7 +208,6 @@ class GitHubIssueHandler(OutboxHandler):
     def _owner_rules(self) -> str:
         """Return the CODEOWNERS file beside the application, else the repository's, read once an hour."""
         from loghub.github import codeowners
-        from loghub.github.client import ForbiddenError
 
         read_at, rules = self._rules
         if time.monotonic() - read_at < _RULES_SECONDS:

@@ -9,7 +9,9 @@ import pytest
 from loghub.delivery import deliverer
 from loghub.errors import DeliveryError, OptionValueError
 from loghub.github.app import AppToken
-from loghub.github.client import ExpiredTokenError, GitHubClient, token_expires_at
+from loghub.github.client import GitHubClient
+from loghub.github.failures import ExpiredTokenError
+from loghub.github.replies import token_expires_at
 from loghub.handlers.github import GitHubIssueHandler
 from tests.fakes.github import ApiError
 from tests.fakes.github_app import FakeGitHubApp

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from loghub.errors import DeliveryError, MissingExtraError, RefusedError
 from loghub.github.app import AppToken
-from loghub.github.client import BadTokenError, GitHubClient, RateLimitedError
+from loghub.github.client import GitHubClient
+from loghub.github.failures import BadTokenError, RateLimitedError
 from tests.clock import Clock
 from tests.fakes.github_app import APP_ID, INSTALLATION_ID, FakeGitHubApp, key_pair, only_hides_the_secret, pem
 

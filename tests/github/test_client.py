@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from loghub.errors import DeliveryError, RefusedError
 from loghub.github import client as client_module
-from loghub.github.client import (
+from loghub.github.client import GitHubClient
+from loghub.github.failures import (
     BadTokenError,
     ForbiddenError,
-    GitHubClient,
     GoneError,
     InvalidError,
     NotFoundError,
