@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PARTS = (login, pages, group, error, outbox, report, script, api, metrics, theme)
 """Each adds its routes: ``add(blueprint, site, access)``."""
 
+_VARIABLES = {rules.ADMIN: "LOGHUB_ADMIN_PASSWORD", rules.VIEWER: "LOGHUB_VIEWER_PASSWORD"}
+
 
 def blueprint(
     home: str | None = None,
@@ -81,10 +83,9 @@ def blueprint(
         raise OptionValueError("loghub.web: login_required and admin_required go together: give both, or neither.")
     if is_admin is not None and login_required is None:
         raise OptionValueError("loghub.web: is_admin goes with login_required and admin_required: give all three.")
-    passwords = {
-        rules.ADMIN: admin_password or env.read("LOGHUB_ADMIN_PASSWORD"),
-        rules.VIEWER: viewer_password or env.read("LOGHUB_VIEWER_PASSWORD"),
-    }
+    passwords = {rules.ADMIN: admin_password, rules.VIEWER: viewer_password}
+    if login_required is None and not no_login:  # else it is nobody's business here what the environment says of them
+        passwords = {role: given or env.read(_VARIABLES[role]) for role, given in passwords.items()}
     known = {role: rules.Password(given) for role, given in passwords.items() if given}
     site = Site(home, ledger, handlers, source_maps=source_maps, now=now)
     visitors = Visitors(allowed_origins, public_key, reports_per_minute, all_reports_per_minute, metrics_token)

@@ -107,6 +107,15 @@ def test_password_of_the_environment(tmp_path, monkeypatch):
     assert log_in(app.test_client(), name="viewer", password="another").status_code == 303
 
 
+def test_passwords_that_nobody_asks_for(tmp_path, monkeypatch):
+    """With the host's decorators, or without a login, a broken hash in the environment harms nobody."""
+    monkeypatch.setenv("LOGHUB_ADMIN_PASSWORD", "$argon2id$broken")
+    with pytest.raises(OptionValueError, match="argon2"):
+        create_app(str(tmp_path))
+    assert create_app(str(tmp_path), no_login=True).test_client().get("/errors").status_code == 200
+    blueprint(str(tmp_path), login_required=lambda view: view, admin_required=lambda view: view)
+
+
 def test_decorators_of_the_host(tmp_path):
     """In an existing application its own decorators decide, and both stand before what changes something."""
     app = Flask("host")
