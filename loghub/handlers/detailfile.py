@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loghub import options, own_log
 from loghub.detail import abandoned_files, detail_files, write_detail
+from loghub.errors import OptionValueError
 from loghub.handlers.base import ReportingHandler
 from loghub.journal.writing import when
 
@@ -123,6 +124,8 @@ class JSONDetailHandler(ReportingHandler):
 
 
 def _directory(owner: object, directory: object, log_path: object) -> str:
+    if directory is not None and log_path is not None:
+        raise OptionValueError(f"{type(owner).__name__}: directory and log_path are one option: keep one of them.")
     name = "directory" if directory is not None else "log_path"
     chosen = directory if directory is not None else log_path
     if chosen is None:

@@ -445,6 +445,13 @@ def test_directory_options(tmp_path, monkeypatch):
         handler.close()
 
 
+def test_two_directories(tmp_path):
+    """Both names at once are refused, and no directory is made."""
+    with pytest.raises(OptionValueError, match=r"^JSONDetailHandler: directory and log_path .*: keep one of them\.$"):
+        JSONDetailHandler(tmp_path / "one", log_path=tmp_path / "two")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_disabled(folder, tmp_path, monkeypatch):
     """ERROR_REPORTING_ENABLED=no makes no directory."""
     monkeypatch.setenv("ERROR_REPORTING_ENABLED", "no")
