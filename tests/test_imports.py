@@ -75,6 +75,7 @@ def half(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["sqlite3", "loghub.ledger.sqlite"])
 def test_delivery_thread(tmp_path, wanted):
     """What the delivery thread was importing is imported in the child, by its main thread and by others, and used."""

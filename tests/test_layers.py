@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def nodes(tree):
             yield from nodes(node)
 
 
+@functools.cache
 def imports(source):
     """Return the modules of the package that `source` imports; ``""`` is the package itself."""
     found = set()

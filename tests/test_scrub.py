@@ -801,6 +801,7 @@ class TestBounds:
         assert clean["frames"][0] == {"function": "f0", "locals": {"...": "(1 more)"}}
         assert clean["additional_info"] == {"order": 17}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("char", ["x", "\x00", "\ud800", "é", "\U0001f600", '"'])
     def test_everything_too_large(self, scrubber, char):
         """However it is filled, an event fits, and its head stays readable."""

@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 import yaml
 
 from tests.docs.pages import PAGES, ROOT
 
 
+@pytest.mark.slow
 def test_site(tmp_path):
     """MkDocs builds it without a warning: each page is in the navigation, each link and anchor leads somewhere."""
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ndocs:")[2].partition("\n\n")[0]

@@ -200,6 +200,7 @@ def test_old_connection(tmp_path, mode):
     assert orders(path) == 202
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [databases.truncate, databases.bad_header, os.unlink])
 def test_at_once(folder, damage):
     """Of several processes one restores; the others wait, and find it sound."""
