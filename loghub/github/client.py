@@ -10,6 +10,7 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 from __future__ import annotations
 
 import base64
+import math
 import os
 import time
 from datetime import UTC, datetime
@@ -133,9 +134,9 @@ class GitHubClient:
     def resume(self, pace: Mapping[str, Any]) -> None:
         """Keep to what `pace` said of this token, perhaps in another process."""
         self.next_write_at, self.quiet_from, self.quiet_until = (
-            replies.number_of(pace.get(name), 0.0) for name in ("next_write_at", "quiet_from", "quiet_until")
+            number_of(pace.get(name), 0.0) for name in ("next_write_at", "quiet_from", "quiet_until")
         )
-        ends_at = replies.number_of(pace.get("token_expires_at"), 0.0)
+        ends_at = number_of(pace.get("token_expires_at"), 0.0)
         self.token_expires_at = ends_at or None
 
     def close(self) -> None:
@@ -410,7 +411,7 @@ class GitHubClient:
             for piece in response.iter_content(1 << 16):
                 read += piece
                 if len(read) > _MAX_REPLY_BYTES or self._clock() > deadline:
-                    raise replies.EndlessReply
+                    raise replies.EndlessReplyError
         response._content = bytes(read)
         return response
 
@@ -520,6 +521,13 @@ class GitHubClient:
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Leave the request alone; without an `auth`, requests puts what ~/.netrc says in place of our token."""
     return request
+
+
+def number_of(value: object, default: float) -> float:
+    """Return a number that was kept as JSON; `default` where somebody has damaged it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return default
+    return float(value)
 
 
 def _quoted(text: str) -> str:

@@ -33,12 +33,6 @@ def token_expires_at(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def number_of(value: object, default: float) -> float:
-    """Return a number that was kept as JSON; `default` where somebody has damaged it."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good else default  # type: ignore[arg-type]
-
-
 def json_of(response: requests.Response) -> Any:
     """Return the reply's JSON, None where a reply has no body, and `NO_JSON` where it is none."""
     if response.status_code in (204, 304):
@@ -111,7 +105,7 @@ def words(error: Any) -> str:
     return str(error.get("message") or f"{error.get('field')} is {error.get('code')}")
 
 
-class EndlessReply(ValueError):  # noqa: N818 - its name is shown as the reason
+class EndlessReplyError(ValueError):
     """The server does not come to an end."""
 
 

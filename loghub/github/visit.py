@@ -11,10 +11,10 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loghub.github.client import number_of
 from loghub.github.failures import GoneError, InvalidError, NotFoundError
 from loghub.github.lifecycle import Rules
 from loghub.github.lookup import Lookup
-from loghub.github.replies import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
